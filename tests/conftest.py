@@ -1,0 +1,43 @@
+"""The servers every integration test shares: one Kafka and one PostgreSQL a test session."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from runtime.embedded.postgres import with_database
+from runtime.embedded.stack import Stack
+from runtime.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The embedded stack in a folder of its own, or the servers HOURSTREAM_BROKER and HOURSTREAM_POSTGRES_URL name."""
+    with Stack.start(Settings.load(home=tmp_path_factory.mktemp("stack"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database(stack: Stack) -> Iterator[str]:
+    """Address of a fresh, empty database of this test module."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(stack.postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield with_database(stack.postgres_url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--no-skips`: a skipped test fails the run, for machines that have everything."""
+    parser.addoption("--no-skips", action="store_true", help="fail when any test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hold `--no-skips`."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
