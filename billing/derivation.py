@@ -1,0 +1,92 @@
+"""The sentences a billing clerk reads to see why a time charge is what it is (DOMAIN.md §3, `derivation`)."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from billing.adjustments import AgreedMinutes
+from billing.case import NON_BILLABLE
+from billing.master_data import Engagement
+from billing.money import plain
+from billing.multipliers import Segment
+from billing.rates import Rate, specificity
+from billing.work import PricedWork, UnpricedWork, Work
+
+_DIRECTIONS = {"up": "up to", "down": "down to", "nearest": "to the nearest,"}
+
+
+def explain_unpriced(work: UnpricedWork, billable: int, agreed: AgreedMinutes | None) -> str:
+    """Why work costs nothing: `task E1-T2 is not billable; 47 min recorded.`"""
+    engagement, entry = work.contract.engagement, work.entry
+    if work.reason == NON_BILLABLE:
+        return f"{_not_billable(work)}; {entry.minutes} min recorded."
+    tax = f"; {work.tax.why}" if work.tax else ""
+    fee = f"time is covered by the {engagement.billing_method.replace('_', ' ')} terms"
+    return f"{fee}; {_minutes(work, billable, agreed)}{tax}."
+
+
+def explain_priced(
+    work: PricedWork,
+    agreed: AgreedMinutes | None,
+    billable: int,
+    parts: Sequence[Segment],
+    full: Decimal,
+    amount: Decimal,
+) -> str:
+    """Rate, minutes, price, cap and tax of priced work, in the order in which they were decided."""
+    engagement = work.contract.engagement
+    steps = [_rate(work.rate), _minutes(work, billable, agreed), _price(work.rate, parts, engagement, full)]
+    if amount != full:
+        steps.append(f"the cap leaves {amount} {engagement.currency}")
+    steps.append(work.tax.why)
+    return f"{'; '.join(steps)}."
+
+
+def _not_billable(work: Work) -> str:
+    if work.contract.is_non_billable:
+        return f"engagement {work.contract.engagement.engagement_id} is not billable"
+    if not work.task.billable:
+        return f"task {work.task.task_id} is not billable"
+    return "the entry is marked not billable"
+
+
+def _rate(rate: Rate) -> str:
+    line = rate.line
+    decided = f"card {rate.card.rate_card_id} line {line.line_id} ({specificity(line)})"
+    price = f"{plain(line.amount)} {rate.card.currency} per {line.unit}"
+    if rate.beaten is None:
+        return f"{decided}: {price}"
+    return f"{decided} beat line {rate.beaten.line_id} ({specificity(rate.beaten)}): {price}"
+
+
+def _minutes(work: Work, billable: int, agreed: AgreedMinutes | None) -> str:
+    rounding = work.contract.engagement.rounding
+    worked = work.entry.minutes
+    words = f"{worked} min"
+    if agreed is not None:
+        worked = agreed.minutes
+        words += f", agreed as {worked} by adjustment {agreed.adjustment_id}"
+    if billable == worked:
+        return words
+    rounded = f"{words} {_DIRECTIONS[rounding.mode]} {billable} by {rounding.increment_minutes}"
+    return rounded if rounding.scope == "entry" else f"{rounded} (its part of the day's rounding)"
+
+
+def _price(rate: Rate, parts: Sequence[Segment], engagement: Engagement, full: Decimal) -> str:
+    priced = [_part(part) for part in parts if part.minutes and not part.covered]
+    covered = sum(part.minutes for part in parts if part.covered)
+    words = [f"{covered} min covered by the retainer"] if covered else []
+    discount = f" less {plain(engagement.discount_percent)} %" if engagement.discount_percent else ""
+    by = _day_rule(engagement) if rate.line.unit == "day" else ""
+    return ", ".join([*words, f"{' + '.join(priced) or '0 min'}{by}{discount} = {full} {engagement.currency}"])
+
+
+def _part(part: Segment) -> str:
+    if not part.multiplier.why:
+        return f"{part.minutes} min"
+    return f"{part.minutes} min x {plain(part.multiplier.factor)} ({part.multiplier.why})"
+
+
+def _day_rule(engagement: Engagement) -> str:
+    if engagement.day_rule == "half_day_steps":
+        return " in half-day steps with the same task and day,"
+    return f" of days of {plain(engagement.hours_per_day)} h"

@@ -1,0 +1,72 @@
+"""Money as exact rationals with one rounding at the end: half away from zero, to the currency's minor unit."""
+
+from collections.abc import Sequence
+from decimal import Context, Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+# ISO 4217 list one (active codes): those whose minor unit is not 2. Every other code has 2.
+_MINOR_UNITS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
+    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+# Wide enough for any product of decimal(18,6) fields; the default context's 28 digits are not.
+_WIDE = Context(prec=80)
+
+ZERO = Fraction(0)
+ONE = Fraction(1)
+
+
+def minor_units(currency: str) -> int:
+    """Digits after the point of a currency: JPY 0, USD 2, KWD 3."""
+    return _MINOR_UNITS.get(currency, 2)
+
+
+@lru_cache(maxsize=4096)
+def exact(number: Decimal) -> Fraction:
+    """A decimal as the rational it stands for."""
+    return Fraction(number)
+
+
+def rounded(amount: Fraction, currency: str) -> Decimal:
+    """An exact amount in the currency's minor unit, half away from zero; 0 USD is `0.00`."""
+    digits = minor_units(currency)
+    numerator, denominator = amount.numerator, amount.denominator
+    # Half away from zero: add half a unit to the magnitude and cut.
+    magnitude = (2 * abs(numerator) * 10**digits + denominator) // (2 * denominator)
+    return Decimal(-magnitude if numerator < 0 else magnitude).scaleb(-digits, _WIDE)
+
+
+def rounded_money(amount: Decimal, currency: str) -> Decimal:
+    """A decimal amount in the currency's minor unit."""
+    return rounded(exact(amount), currency)
+
+
+@lru_cache(maxsize=64)
+def nothing(currency: str) -> Decimal:
+    """Zero in the currency's minor unit."""
+    return rounded(ZERO, currency)
+
+
+def shares(total: Decimal, weights: Sequence[Fraction], currency: str) -> list[Decimal]:
+    """`total` divided by weight, each share rounded and the last one the remainder, so that the sum is `total`.
+
+    Weights that sum to zero leave it all to the last one.
+    """
+    if len(weights) == 1:
+        return [total]
+    whole = sum(weights, ZERO)
+    scale = exact(total) / whole if whole else ZERO
+    parts = [rounded(scale * weight, currency) for weight in weights[:-1]]
+    return [*parts, total - sum(parts, nothing(currency))]
+
+
+@lru_cache(maxsize=4096)
+def plain(number: Decimal) -> str:
+    """A decimal as plain text without trailing zeros or exponent: `20`, `58.374271`."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

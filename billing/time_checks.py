@@ -1,0 +1,100 @@
+"""Time's own checks, after those every subject passes, in the order of DOMAIN.md §2 rules 2, 3 and 9."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from billing.case import COVERED_BY_FEE, NON_BILLABLE, Case, Contract, Rejection
+from billing.charges import Missing
+from billing.checks import MINUTES_OF_A_DAY, checked, fault_of_time
+from billing.facts import TimeEntry
+from billing.lookups import Lookups
+from billing.master_data import Calendar, Consultant, Engagement, Task
+from billing.rates import find_rate, labor_category
+from billing.tax import tax_on
+from billing.work import PricedWork, UnpricedWork
+
+PersonDay = tuple[str, date]
+"""(consultant_id, work_date)"""
+
+_PRICED_METHODS = frozenset(("time_and_materials", "retainer"))
+
+
+def needs_rates(engagement: Engagement) -> bool:
+    """Whether billable time of the engagement is priced by the hour or day."""
+    return engagement.billing_method in _PRICED_METHODS
+
+
+def overfull_days(entries: Iterable[TimeEntry]) -> frozenset[PersonDay]:
+    """The consultant-days whose approved, not INVALID entries were recorded with more than 24 hours."""
+    recorded: dict[PersonDay, int] = {}
+    for entry in entries:
+        if entry.status == "approved" and fault_of_time(entry) is None:
+            person_day = (entry.consultant_id, entry.work_date)
+            recorded[person_day] = recorded.get(person_day, 0) + entry.minutes
+    return frozenset(person_day for person_day, minutes in recorded.items() if minutes > MINUTES_OF_A_DAY)
+
+
+def check_time(case: Case, entry: TimeEntry, overfull: frozenset[PersonDay]) -> UnpricedWork | PricedWork | Rejection:
+    """The work of an approved entry, or the first check it fails."""
+    contract = checked(case, entry, fault_of_time, entry.work_date, entry.work_date)
+    if isinstance(contract, Rejection):
+        return contract
+    task = _open_task(case.lookups, entry)
+    if isinstance(task, Rejection):
+        return task
+    consultant = case.lookups.consultant(entry.consultant_id)
+    if consultant is None:
+        missing = Missing("consultant", entry.consultant_id, None)
+        return Rejection("UNKNOWN_CONSULTANT", f"Consultant {entry.consultant_id} is not known.", missing)
+    if (entry.consultant_id, entry.work_date) in overfull:
+        message = f"Consultant {entry.consultant_id} has recorded more than 24 hours on {entry.work_date}."
+        return Rejection("DAY_OVER_24H", message)
+    category = labor_category(entry, task, consultant)
+    if contract.is_non_billable or not entry.billable or not task.billable:
+        return UnpricedWork(entry, contract, task, consultant, category, NON_BILLABLE, None)
+    if needs_rates(contract.engagement):
+        return _priced_work(case.lookups, entry, contract, task, consultant, category)
+    tax = tax_on(contract, case.lookups, entry.work_date)
+    if isinstance(tax, Rejection):
+        return tax
+    return UnpricedWork(entry, contract, task, consultant, category, COVERED_BY_FEE, tax)
+
+
+def _open_task(lookups: Lookups, entry: TimeEntry) -> Task | Rejection:
+    task = lookups.task(entry.task_id)
+    if task is None or task.engagement_id != entry.engagement_id:
+        belongs = "is not known" if task is None else f"belongs to engagement {task.engagement_id}"
+        return Rejection("UNKNOWN_TASK", f"Task {entry.task_id} {belongs}.", Missing("task", entry.task_id, None))
+    if task.closed_on is not None and entry.work_date >= task.closed_on:
+        return Rejection("TASK_CLOSED", f"Task {entry.task_id} is closed from {task.closed_on}.")
+    return task
+
+
+def _priced_work(
+    lookups: Lookups,
+    entry: TimeEntry,
+    contract: Contract,
+    task: Task,
+    consultant: Consultant,
+    category: str | None,
+) -> PricedWork | Rejection:
+    rate = find_rate(contract, lookups, entry, category)
+    if isinstance(rate, Rejection):
+        return rate
+    calendar = _calendar(lookups, contract.engagement)
+    if isinstance(calendar, Rejection):
+        return calendar
+    tax = tax_on(contract, lookups, entry.work_date)
+    if isinstance(tax, Rejection):
+        return tax
+    return PricedWork(entry, contract, task, consultant, category, tax, rate, calendar)
+
+
+def _calendar(lookups: Lookups, engagement: Engagement) -> Calendar | Rejection | None:
+    if not engagement.holiday_calendar:
+        return None
+    calendar = lookups.calendar(engagement.holiday_calendar)
+    if calendar is None:
+        missing = Missing("calendar", engagement.holiday_calendar, None)
+        return Rejection("UNKNOWN_CALENDAR", f"Calendar {engagement.holiday_calendar} is named but not known.", missing)
+    return calendar
