@@ -1,0 +1,127 @@
+"""Records to bytes and back, in the Confluent wire format: 0x00, the schema's id (4 bytes, big-endian), Avro body.
+
+Every schema is compiled once, at import. Python form of a record: see `schemas.python_form`; decimals carry all the
+places of their scale, which compare equal to any shorter writing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from schemas.compiled import Reader, Writer, reader, writer
+from schemas.errors import InvalidRecord, Undecodable, UnknownSchema
+from schemas.python_form import check_leaf
+from schemas.registry import FileRegistry, subject_of, topic_of
+from schemas.shape import Record, shape_of
+from schemas.walk import Mismatch, converter
+
+_HEADER = 5
+_BROKEN = (IndexError, KeyError, ValueError, ArithmeticError)
+_UNFIT = (KeyError, TypeError, ValueError, ArithmeticError)
+
+
+class Decoded(NamedTuple):
+    """A record, and under which schema it was written."""
+
+    schema_id: int
+    subject: str
+    record: dict[str, Any]
+
+
+class _Contract(NamedTuple):
+    """What the codec keeps of one subject."""
+
+    subject: str
+    header: bytes
+    shape: Record
+    read: Reader
+    write: Writer
+
+
+def _contract(registry: FileRegistry, subject: str) -> _Contract:
+    schema_id = registry.id_of(subject)
+    shape = shape_of(registry.schema_of(schema_id))
+    return _Contract(subject, b"\x00" + schema_id.to_bytes(4, "big"), shape, reader(shape), writer(shape))
+
+
+REGISTRY = FileRegistry()
+_BY_TOPIC = {topic_of(subject): _contract(REGISTRY, subject) for subject in REGISTRY.subjects()}
+_BY_HEADER = {contract.header: contract for contract in _BY_TOPIC.values()}
+
+
+def _of(topic: str) -> _Contract:
+    if topic not in _BY_TOPIC:
+        raise UnknownSchema(f"no schema is kept for {subject_of(topic)}")
+    return _BY_TOPIC[topic]
+
+
+def shape(topic: str) -> Record:
+    """The typed tree of a topic's schema; UnknownSchema for a topic without one."""
+    return _of(topic).shape
+
+
+def encode(topic: str, record: Mapping[str, object]) -> bytes:
+    """The record in the Confluent wire format, under the topic's schema.
+
+    Absent optional fields are written as null. Nothing is converted or rounded: what the schema does not say raises
+    InvalidRecord naming the field path. UnknownSchema for a topic without a schema.
+    """
+    contract = _of(topic)
+    out = bytearray(contract.header)
+    try:
+        contract.write(out, record)
+    except _UNFIT:
+        out = bytearray(contract.header)
+        contract.write(out, _filled(contract, record))
+    return bytes(out)
+
+
+def _filled(contract: _Contract, record: Mapping[str, object]) -> dict[str, Any]:
+    """The record with None for its absent optional fields, or InvalidRecord saying what does not fit."""
+    try:
+        filled: dict[str, Any] = converter(contract.shape, check_leaf)(record)
+    except Mismatch as mismatch:
+        raise InvalidRecord(f"{topic_of(contract.subject)}: {mismatch}") from None
+    return filled
+
+
+def decode(data: bytes) -> Decoded:
+    """The record in `data` under whichever schema its id names; Undecodable says what is wrong."""
+    contract = _written_under(data)
+    return Decoded(int.from_bytes(contract.header[1:], "big"), contract.subject, _body(contract, data))
+
+
+def decode_for(topic: str, data: bytes) -> dict[str, Any]:
+    """The record in `data`, which must be under the topic's own schema; Undecodable says what is wrong."""
+    contract = _of(topic)
+    if data[:_HEADER] != contract.header:
+        raise Undecodable(f"written under the schema of {_written_under(data).subject}, not of {contract.subject}")
+    return _body(contract, data)
+
+
+def _written_under(data: bytes) -> _Contract:
+    contract = _BY_HEADER.get(data[:_HEADER])
+    if contract is None:
+        raise Undecodable(_why_unknown(data))
+    return contract
+
+
+def _why_unknown(data: bytes) -> str:
+    if not data:
+        return "no bytes at all"
+    if data[0] != 0:
+        return f"not in the Confluent wire format: begins with byte {data[0]}, not 0"
+    if len(data) < _HEADER:
+        return f"{len(data)} bytes are too few for a schema id"
+    return f"no schema is kept under id {int.from_bytes(data[1:_HEADER], 'big')}"
+
+
+def _body(contract: _Contract, data: bytes) -> dict[str, Any]:
+    try:
+        record, end = contract.read(data, _HEADER)
+    except _BROKEN as broken:
+        raise Undecodable(f"the body is no record of {contract.subject}: {broken!r}") from None
+    if end > len(data):
+        raise Undecodable(f"the body is no record of {contract.subject}: cut off")
+    if end < len(data):
+        raise Undecodable(f"{len(data) - end} bytes follow the record of {contract.subject}")
+    return record

@@ -1,0 +1,46 @@
+"""Hypothesis strategies for records, made from the schemas themselves."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from schemas import codec
+from schemas.shape import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+_LAST_MS = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
+
+
+def records(topic: str) -> st.SearchStrategy[dict[str, object]]:
+    """Any record the topic's schema allows, in Python form."""
+    return _values(codec.shape(topic))
+
+
+def _values(shape: Shape) -> st.SearchStrategy[Any]:
+    match shape:
+        case Text():
+            return st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+        case Whole():
+            return st.integers(-(2**63), 2**63 - 1) | st.integers(-200, 200)
+        case Flag():
+            return st.booleans()
+        case Raw():
+            return st.binary(max_size=80)
+        case Day():
+            return st.dates(date.min, date.max)
+        case Instant():
+            return st.integers(_FIRST_MS, _LAST_MS).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
+        case Amount(precision, scale):
+            most = 10**precision - 1
+            return st.integers(-most, most).map(lambda unscaled: Decimal(f"{unscaled}e-{scale}"))
+        case Choice(symbols):
+            return st.sampled_from(symbols)
+        case Maybe(inner):
+            return st.none() | _values(inner)
+        case Many(items):
+            return st.lists(_values(items), max_size=3)
+        case Record(_, fields):
+            return st.fixed_dictionaries({field.name: _values(field.shape) for field in fields})
