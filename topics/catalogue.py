@@ -1,0 +1,199 @@
+"""Every topic of the project: what it is keyed by, whose it is, how it is kept, and which schema its values have.
+
+Keys and identities are DOMAIN.md §1's. Nothing but compacted state ever expires: a position that retention deleted
+would be a loss.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from schemas.errors import InvalidRecord
+from schemas.registry import subject_of
+
+DEFAULT_PARTITIONS = 4
+
+# Windows and metrics go by the time of the append; the broker sets it.
+_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+KEPT: Mapping[str, str] = {**_APPEND_TIME, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+COMPACTED: Mapping[str, str] = {**_APPEND_TIME, "cleanup.policy": "compact"}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A declaration; `key` and `id` name the fields that make them, joined by ":"."""
+
+    name: str
+    key: tuple[str, ...]
+    id: tuple[str, ...]
+    subject: str | None
+    partitions: int
+    config: Mapping[str, str]
+    owner: str
+    data_class: str
+    doc: str
+
+
+def _spread(name: str, id_field: str, owner: str, data_class: str, doc: str) -> Topic:
+    """Keyed by engagement, in as many partitions as the setting says: all of an engagement shares one."""
+    return Topic(
+        name, ("engagement_id",), (id_field,), subject_of(name), DEFAULT_PARTITIONS, KEPT, owner, data_class, doc
+    )
+
+
+def _single(name: str, id_fields: str, owner: str, data_class: str, doc: str) -> Topic:
+    """Keyed by its own id, in one partition: one total order."""
+    fields = tuple(id_fields.split(":"))
+    return Topic(name, fields, fields, subject_of(name), 1, KEPT, owner, data_class, doc)
+
+
+_MASTERS = (
+    _single("master.clients", "client_id", "sales", "confidential", "Clients: who is invoiced."),
+    _single("master.legal-entities", "legal_entity_id", "finance", "internal", "Companies of the firm that sell."),
+    _single("master.consultants", "consultant_id", "people", "personal", "Consultants and their grades."),
+    _single("master.engagements", "engagement_id", "delivery", "confidential", "Contracts and how they are billed."),
+    _single("master.tasks", "task_id", "delivery", "internal", "Tasks of engagements."),
+    _single("master.rate-cards", "rate_card_id", "finance", "confidential", "Prices of work over time."),
+    _single("master.expense-policies", "expense_policy_id", "finance", "internal", "What expenses are passed on."),
+    _single("master.tax-rules", "tax_rule_id", "finance", "public", "Tax rates of jurisdictions over time."),
+    _single("master.fx-rates", "base:quote:date", "finance", "public", "Exchange rates by day."),
+    _single("master.calendars", "calendar_id", "people", "public", "Public holidays."),
+    _single("master.code-map", "system:kind:code", "operations", "internal", "Codes of systems, for intake only."),
+)
+_TRANSACTIONS = (
+    _spread("time.entries", "entry_id", "delivery", "personal", "Minutes worked."),
+    _spread("expenses", "expense_id", "delivery", "personal", "Money spent for engagements."),
+    _spread("milestones", "milestone_id", "delivery", "internal", "Milestones reached or taken back."),
+    _spread("outcomes", "outcome_id", "delivery", "internal", "Quantities of agreed metrics."),
+    _spread("adjustments", "adjustment_id", "finance", "confidential", "Amounts added, minutes replaced."),
+    _spread("billing.periods", "period", "finance", "internal", "Months opened and closed for billing."),
+    _spread("exception.decisions", "decision_id", "finance", "internal", "What people decided on parked subjects."),
+    _spread("invoice.status", "invoice_id", "finance", "confidential", "What became of invoices."),
+    _spread("erp.postings", "posting_id", "finance", "internal", "Answers of ERPs to charges."),
+)
+_PUBLISHED = (
+    _spread("billing.ready", "charge_id", "finance", "confidential", "Charges and reversals, append-only."),
+    _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
+)
+_TOCK = tuple(
+    _single(f"source.tock.{entity}", "id", "delivery", data_class, doc)
+    for entity, data_class, doc in (
+        ("agencies", "internal", "Tock's client agencies."),
+        ("accounting_codes", "internal", "Tock's accounting codes."),
+        ("projects", "internal", "Tock's projects."),
+        ("users", "personal", "Tock's users, names only."),
+        ("userdata", "personal", "Tock's employment data."),
+        ("grades", "personal", "Tock's employee grades."),
+        ("reporting_periods", "internal", "Tock's weeks."),
+        ("timecards", "personal", "Tock's timecards."),
+        ("lines", "personal", "Tock's hours by project."),
+    )
+)
+_KEPT_BY_THE_PLANE = (
+    _single("dead.letters", "topic:partition:offset", "operations", "personal", "Records no agent can use, and why."),
+    Topic(
+        name="masters.current",
+        key=(),
+        id=(),
+        subject=None,
+        partitions=1,
+        config=COMPACTED,
+        owner="operations",
+        data_class="personal",
+        doc="The winning revision of every master record: key `current_key`, value that record's own bytes.",
+    ),
+)
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_TOCK, *_KEPT_BY_THE_PLANE)
+}
+MASTERS = tuple(topic.name for topic in _MASTERS)
+TRANSACTIONS = tuple(topic.name for topic in _TRANSACTIONS)
+SETTLE_INPUTS = (
+    "time.entries",
+    "expenses",
+    "milestones",
+    "outcomes",
+    "adjustments",
+    "billing.periods",
+    "exception.decisions",
+)
+_FACTS = frozenset({*MASTERS, *TRANSACTIONS})
+
+
+def spread_over(partitions: int) -> dict[str, Topic]:
+    """The catalogue with the topics keyed by engagement in that many partitions (the setting `partitions`)."""
+    keyed_by_engagement = {*TRANSACTIONS, *(topic.name for topic in _PUBLISHED)}
+    return {
+        name: replace(topic, partitions=partitions) if name in keyed_by_engagement else topic
+        for name, topic in TOPICS.items()
+    }
+
+
+def changelog_of(agent: str, partitions: int) -> Topic:
+    """The compacted changelog of an agent's state; as many partitions as its inputs have."""
+    return Topic(
+        name=f"hourstream.{agent}.changelog",
+        key=(),
+        id=(),
+        subject=None,
+        partitions=partitions,
+        config=COMPACTED,
+        owner="operations",
+        data_class="personal",
+        doc=f"State of the {agent} agent, row by row; its keys and values are the agent's own.",
+    )
+
+
+def current_key(master_topic: str, identity: str) -> str:
+    """The key of a master record on `masters.current`."""
+    return f"{master_topic}:{identity}"
+
+
+def identity(topic: str, record: Mapping[str, object]) -> str:
+    """The record's id: of a master unique in its topic, of a transaction within its engagement (DOMAIN.md §1)."""
+    return _joined(TOPICS[topic].id, record)
+
+
+def key_of(topic: str, record: Mapping[str, object]) -> str:
+    """The Kafka key of a record, to be sent as UTF-8."""
+    return _joined(TOPICS[topic].key, record)
+
+
+def _joined(fields: tuple[str, ...], record: Mapping[str, object]) -> str:
+    if len(fields) == 1:
+        return str(record[fields[0]])
+    return ":".join(str(record[field]) for field in fields)
+
+
+def check(topic: str, key: bytes | None, record: Mapping[str, object]) -> None:
+    """Hold a decoded record to what its schema cannot say; InvalidRecord for what DOMAIN.md §1 calls a dead letter.
+
+    An empty id or engagement_id, a key that is not the value's, a revision below 1, and of engagements hours_per_day
+    or increment_minutes below 1.
+    """
+    wanted = key_of(topic, record)
+    if key != wanted.encode():
+        raise InvalidRecord(f"{topic}: the key is {_shown(key)}, the value's own is {wanted!r}")
+    if topic not in _FACTS:
+        return
+    for field in TOPICS[topic].id:
+        if record[field] == "":
+            raise InvalidRecord(f"{topic}: {field} is empty")
+    if record.get("engagement_id") == "":
+        raise InvalidRecord(f"{topic}: engagement_id is empty")
+    _at_least_one(topic, "revision", record["revision"])
+    if topic == "master.engagements":
+        _at_least_one(topic, "hours_per_day", record["hours_per_day"])
+        rounding = record["rounding"]
+        if isinstance(rounding, Mapping):
+            _at_least_one(topic, "rounding.increment_minutes", rounding["increment_minutes"])
+
+
+def _shown(key: bytes | None) -> str:
+    return "missing" if key is None else repr(key.decode(errors="backslashreplace"))
+
+
+def _at_least_one(topic: str, path: str, value: object) -> None:
+    if not isinstance(value, int | Decimal) or value < 1:
+        raise InvalidRecord(f"{topic}: {path} is {value}, below 1")
