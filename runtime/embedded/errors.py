@@ -1,0 +1,11 @@
+"""What can go wrong with the embedded stack."""
+
+from __future__ import annotations
+
+
+class StackError(RuntimeError):
+    """An embedded server cannot be started, or already runs; the text says what to do."""
+
+
+class TryAgain(StackError):
+    """A start failed for a reason that passes: the port was taken meanwhile, or the server before is still ending."""

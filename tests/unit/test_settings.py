@@ -1,0 +1,92 @@
+"""Settings: defaults, addresses, errors a person can act on, and no secret in any of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import CHECKOUT, PREFIX, Settings, SettingsError
+
+PASSWORD = "s3cret-9f2"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+
+
+def test_without_variables_everything_is_embedded_in_the_checkout() -> None:
+    settings = Settings.load()
+    assert (settings.broker, settings.postgres_url, settings.schema_registry_url) == (None, None, None)
+    assert settings.home == CHECKOUT / ".hourstream"
+    assert settings.state_dir("settle") == settings.home / "state" / "settle"
+
+
+def test_variables_and_given_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOURSTREAM_BROKER", "one:9092,two:9093")
+    monkeypatch.setenv("HOURSTREAM_PARTITIONS", "12")
+    monkeypatch.setenv("HOURSTREAM_SCHEMA_REGISTRY_URL", "")
+    settings = Settings.load(home=tmp_path, partitions=6)
+    assert (settings.bootstrap, settings.partitions, settings.home) == ("one:9092,two:9093", 6, tmp_path)
+    assert settings.schema_registry_url is None
+
+
+def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path, broker="[::1]:9092", postgres_url=f"postgresql://u:{PASSWORD}@h:1/d")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load() == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BROKER", "kafka", "'kafka' is no broker address; write host:port[,host:port]"),
+        ("BROKER", "kafka:0", "'kafka:0' is no broker address"),
+        ("BROKER", "one:9092,", "'' is no broker address"),
+        ("PARTITIONS", "0", "greater than or equal to 1"),
+        ("PARTITIONS", "many", "valid integer"),
+        ("METRICS_PORT", "70000", "less than or equal to 65535"),
+        ("SESSION_SECONDS", "-1", "greater than 0"),
+        ("SCHEMA_REGISTRY_URL", "registry:8081", "is no address of the form http://host:port/path"),
+        ("POSTGRES_URL", f"mysql://u:{PASSWORD}@h/d", "is no address of the form postgresql://"),
+        ("POSTGRES_URL", f"postgresql://u:{PASSWORD}@h:port/d", "is no address of the form postgresql://"),
+    ],
+)
+def test_a_bad_value_names_its_variable(name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    text = str(caught.value)
+    assert text.startswith(f"{PREFIX}{name}: ")
+    assert told in text
+    assert PASSWORD not in text + repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURSTREAM_BROKERS", "kafka:9092")
+    with pytest.raises(SettingsError, match="HOURSTREAM_BROKERS is no setting; did you mean HOURSTREAM_BROKER"):
+        Settings.load()
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings.load(
+        postgres_url=f"postgresql://u:{PASSWORD}@h/d", schema_registry_url=f"https://u:{PASSWORD}@registry"
+    )
+    assert PASSWORD not in f"{settings} {settings!r}"
+
+
+def test_what_is_missing_is_said() -> None:
+    with pytest.raises(SettingsError, match="HOURSTREAM_BROKER is not set"):
+        _ = Settings.load().bootstrap
+    with pytest.raises(SettingsError, match="HOURSTREAM_POSTGRES_URL is not set"):
+        _ = Settings.load().database_url
+
+
+def test_downloads_are_kept_where_the_user_may_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Settings.load().cache_dir == tmp_path / "hourstream"
+    assert Settings.load(cache=tmp_path / "own").cache_dir == tmp_path / "own"
