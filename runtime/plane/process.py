@@ -1,0 +1,111 @@
+"""A process of the application: one Faust app, its source topics, and how their batches are committed.
+
+process = BatchProcess("settle", SETTLE_INPUTS, settings, make_committer)
+
+@process.app.agent(process.topic)
+async def settle(batches: Batches) -> None:
+    async for batch in batches:
+        await process.run(batch)
+"""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+import faust
+from confluent_kafka.admin import AdminClient
+from faust.types import TP
+
+from runtime.plane import transport
+from runtime.plane.batch import Batch
+from runtime.plane.committer import Committer
+from runtime.plane.partitions import Partitions
+from runtime.settings import Settings
+
+Batches = AsyncIterator[Batch]
+
+
+class UnequalPartitions(RuntimeError):
+    """The source topics of an agent do not all exist with one partition count."""
+
+
+def co_partitioned(broker: str, topics: Sequence[str]) -> int:
+    """The partition count that all `topics` share; raises `UnequalPartitions` where they do not."""
+    listed = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=30).topics
+    missing = [topic for topic in topics if topic not in listed]
+    if missing:
+        raise UnequalPartitions(f"no such topic: {', '.join(missing)}; run `hourstream topics create` first")
+    counts = {topic: len(listed[topic].partitions) for topic in topics}
+    if len(set(counts.values())) > 1:
+        raise UnequalPartitions(f"topics read together must have one partition count: {counts}")
+    return counts[topics[0]]
+
+
+class Figures(Protocol):
+    """The live figures of a process at one moment, wherever it keeps them."""
+
+    def windows(self, now_ms: int) -> dict[tuple[int, str], int]:
+        """{(span in minutes, outcome): count} of the minutes that end with `now_ms`'s."""
+
+    def totals(self) -> dict[tuple[str, ...], int]:
+        """{(name, label...): running total}."""
+
+
+class BatchProcess:
+    """One Faust app on the batch plane. Membership is by partition number: all source topics move together."""
+
+    def __init__(
+        self,
+        name: str,
+        sources: Sequence[str],
+        make: Callable[[int], Committer],
+        settings: Settings,
+        *,
+        batch_records: int | None = None,
+    ) -> None:
+        broker, session = settings.bootstrap, settings.session_seconds
+        self.name, self.sources, self.lead = name, tuple(sources), sources[0]
+        self.figures: Figures | None = None  # None: they are live rows of the committers (runtime.plane.committer)
+        self.follows: dict[str, Callable[[], int]] = {}  # topics read whole on the side: the end each has reached
+        self.partition_count = co_partitioned(broker, sources)
+        self.partitions = Partitions(
+            name,
+            broker,
+            make,
+            seconds=settings.batch_seconds,
+            largest=min(batch_records or settings.batch_records, settings.batch_records),
+        )
+        datadir = settings.state_dir(name) / "faust"
+        datadir.mkdir(parents=True, exist_ok=True)
+        self.app = faust.App(
+            f"hourstream-{name}",
+            broker=f"hourstream-batches://{broker}",
+            datadir=str(datadir),
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=session,
+            broker_heartbeat_interval=session / 4,
+            broker_rebalance_timeout=session * 2,
+            broker_commit_interval=1.0,
+        )
+        transport.serve(self.app.conf.id, self.sources, self.lead, self.partitions)
+        self.topic = transport.BatchTopic(self.app, topics=list(self.sources), acks=False)
+        self.app.on_partitions_assigned.connect(self._assigned)
+        self.app.on_partitions_revoked.connect(self._revoked)
+
+    async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
+        self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
+
+    async def _revoked(self, app: faust.App, revoked: set[TP], **_: object) -> None:
+        await self.partitions.revoke()
+
+    async def run(self, batch: Batch) -> None:
+        """Commit one batch; see `Partitions.run`."""
+        await self.partitions.run(batch)
+
+    def main(self, log_level: str = "WARNING") -> None:
+        """Run the worker until it is told to stop (SIGTERM, SIGINT)."""
+        worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
+        worker.execute_from_commandline()

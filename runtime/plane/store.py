@@ -1,0 +1,88 @@
+"""The state of one partition on local disk: RocksDB, written once per committed batch.
+
+The store is a cache of the changelog: losing it costs a restore, never a fact. Two rows say how far it is:
+`REACHED` (next changelog offset, in the store only) and a position row per source topic (in the changelog too).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
+
+REACHED = b"\0reached"
+POSITION = b"\0position:"
+
+# One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
+_CACHE = Cache(64 << 20)
+_BUFFERS = WriteBufferManager(96 << 20, False)
+
+
+def position_key(topic: str) -> bytes:
+    """Key of the row that holds the next offset to read of `topic`."""
+    return POSITION + topic.encode()
+
+
+def _options() -> Options:
+    options, blocks = Options(raw_mode=True), BlockBasedOptions()
+    blocks.set_block_cache(_CACHE)
+    blocks.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(blocks)
+    options.set_write_buffer_manager(_BUFFERS)
+    options.set_keep_log_file_num(2)
+    options.create_if_missing(True)
+    return options
+
+
+class Store:
+    """Rows of bytes by key, in key order. One process at a time holds it (RocksDB's lock)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._db = Rdict(str(path), _options())
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row's value, or None."""
+        value: bytes | None = self._db.get(key)
+        return value
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """One multi-get: values in the order of `keys`, None where there is no row."""
+        values: list[bytes | None] = self._db.get(list(keys))
+        return values
+
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Rows whose key begins with `prefix`, from key `start` on, in key order."""
+        rows = self._db.iter(ReadOptions())
+        rows.seek(max(prefix, start))
+        while rows.valid():
+            key: bytes = rows.key()
+            if not key.startswith(prefix):
+                return
+            yield key, rows.value()
+            rows.next()
+
+    def write(self, rows: Mapping[bytes, bytes | None], reached: int | None) -> None:
+        """All rows at once (None deletes), and how far the changelog is now in here."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        if reached is not None:
+            batch.put(REACHED, b"%d" % reached)
+        self._db.write(batch)
+
+    def reached(self) -> int:
+        """Next changelog offset to apply; 0 for an empty store."""
+        return int(self.get(REACHED) or 0)
+
+    def positions(self, topics: Iterable[str]) -> dict[str, int | None]:
+        """Next offset to read per source topic, None where nothing was read yet."""
+        rows = {topic: self.get(position_key(topic)) for topic in topics}
+        return {topic: None if row is None else int(row) for topic, row in rows.items()}
+
+    def close(self) -> None:
+        """Flush and release the lock."""
+        self._db.close()
