@@ -1,0 +1,220 @@
+"""Settle, kept up incrementally: facts in; reversals, charges and exceptions out.
+
+An event settles its coupling scope anew with `billing.settle`, the law itself, and publishes what differs from what
+was published last. Which engagements looked at which master is kept in an index, so that a changed master settles
+those again and no others (tables.sweep).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+
+from billing.charges import Charge, Component, Lineage, MasterRef, Parked, Settlement, negated, same_billing
+from billing.facts import Decision, Fact, TimeEntry, gathered, identity
+from billing.ids import charge_id
+from billing.masters import Masters
+from billing.scope import couples_time
+from billing.settle import settle
+from billing.winners import Verdict, judge
+from tables.buckets import LOOKED, TIME, Bucket, Buckets, Published, name_of
+from tables.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.exceptions import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record, instant
+from tables.rows import StateRows
+from tables.windows import Tally
+
+READY = "billing.ready"
+NOTHING = Published()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement."""
+
+    topic: str
+    engagement_id: str
+    record: dict[str, object]
+
+
+class Settling:
+    """One batch's work on one partition. Call `receive` for each fact, then `settle_touched`, then `write`."""
+
+    def __init__(self, state: StateRows, masters: Masters, tally: Tally, known_lookups: set[tuple[str, str]]) -> None:
+        self._state, self._masters, self._tally = state, masters, tally
+        self._known_lookups = known_lookups  # rows of the index that are certainly there, to spare the look
+        self.buckets = Buckets(state)
+        self._worked_on: dict[tuple[str, str], Bucket] = {}
+        self._retried: set[tuple[str, str]] = set()
+        self.publications: list[Publication] = []
+
+    def receive(self, fact: Fact, now_ms: int) -> Verdict:
+        """Take one revision in. What it may affect is settled by the next `settle_touched`."""
+        name = name_of(fact)
+        _, standing = self.buckets.find(fact.engagement_id, name)
+        verdict = judge(standing, fact)
+        if verdict == "conflict":
+            self._raise_conflict(fact, now_ms)
+        if verdict != "replaced":
+            return verdict
+        self._tally.add(_approved_minutes(fact) - _approved_minutes(standing), "approved_minutes")
+        if standing is not None:
+            self._close_conflict(fact)
+        self.buckets.place(fact, now_ms)
+        if isinstance(fact, Decision) and fact.decision == "retry":
+            self._retried.add((fact.engagement_id, fact.subject))
+        return verdict
+
+    def settle_touched(self) -> None:
+        """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
+        alone, coupled = list[tuple[Bucket, int]](), dict[str, int]()
+        for key, bucket in self.buckets.dirty.items():
+            touched_ms = self.buckets.touched_ms[key]
+            if self.is_coupled(bucket):
+                coupled[key[0]] = max(touched_ms, coupled.get(key[0], 0))
+            else:
+                alone.append((bucket, touched_ms))
+        for bucket, touched_ms in alone:
+            self.settle([bucket], touched_ms)
+        for engagement_id, touched_ms in coupled.items():
+            self.settle(self.buckets.all_time(engagement_id), touched_ms)
+        self.buckets.dirty.clear()
+        self.buckets.touched_ms.clear()
+        self._retried.clear()
+
+    def is_coupled(self, bucket: Bucket) -> bool:
+        """Whether the bucket settles together with all time of its engagement (`Buckets.all_time`)."""
+        return bucket.name.startswith(TIME) and couples_time(self._masters.engagements.get(bucket.engagement_id))
+
+    def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
+        """Settle buckets that belong together; returns how many subjects that were."""
+        engagement_id = scope[0].engagement_id
+        facts = gathered(fact for bucket in scope for fact in bucket.facts.values())
+        settled = settle(engagement_id, facts, self._masters)
+        self._note_lookups(engagement_id, settled.lookups)
+        for bucket in scope:
+            subjects = dict.fromkeys((*bucket.published, *bucket.facts))
+            for subject in subjects:
+                self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
+            self._worked_on[engagement_id, bucket.name] = bucket
+        return len(settled.subjects)
+
+    def _note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
+        for lookup in lookups:
+            if (row := (lookup, engagement_id)) not in self._known_lookups:
+                LOOKED.put(self._state, True, *row)
+                self._known_lookups.add(row)
+
+    def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
+        before = bucket.published.get(subject, NOTHING)
+        after = self._publish_charge(before, subject, found.charge if found else None, now_ms)
+        retried = (bucket.engagement_id, subject) in self._retried
+        parked = found.parked if found else None
+        exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
+        after = replace(after, exception=exception)
+        if after is not before and after != before:
+            bucket.published[subject] = after
+            self._tally_minutes(before, -1)
+            self._tally_minutes(after, 1)
+
+    def _publish_charge(self, before: Published, subject: str, charge: Charge | None, now_ms: int) -> Published:
+        old, n = before.charge, before.n
+        if old is not None and charge is not None and same_billing(old, charge):
+            return before
+        if old is None and charge is None:
+            return before
+        if old is not None:
+            self._ready(negated(old), n, now_ms, reverses=charge_id(old.engagement_id, subject, n, "charge"))
+        if charge is not None:
+            n += 1
+            self._ready(charge, n, now_ms, reverses=None)
+        return replace(before, n=n, charge=charge)
+
+    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> None:
+        what = "reversal" if reverses else "charge"
+        record = charge_record(charge) | {
+            "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
+            "reverses": reverses,
+            "decided_at": instant(now_ms),
+        }
+        self.publications.append(Publication(READY, charge.engagement_id, record))
+
+    def _publish_exception(
+        self,
+        engagement_id: str,
+        subject: str,
+        before: StandingException | None,
+        found: Parked | None,
+        now_ms: int,
+        retried: bool,
+    ) -> StandingException | None:
+        after = advance(before, found, now_ms, retried)
+        if after is not before:
+            told, status = (after, None) if after is not None else (before, RESOLVED)
+            if told is not None:
+                record = exception_record(engagement_id, subject, told, status)
+                self.publications.append(Publication(EXCEPTIONS, engagement_id, record))
+        return after
+
+    def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
+        engagement = self._masters.engagements.get(fact.engagement_id)
+        owner = (engagement.owner if engagement else None) or ""
+        told = raise_conflict(self._state, *_conflict_key(fact), fact.revision, owner, now_ms)
+        if told is not None:
+            self._tell_conflict(fact, told, OPEN)
+
+    def _close_conflict(self, fact: Fact) -> None:
+        told = close_conflict(self._state, *_conflict_key(fact))
+        if told is not None:
+            self._tell_conflict(fact, told, RESOLVED)
+
+    def _tell_conflict(self, fact: Fact, told: StandingException, status: str) -> None:
+        engagement_id, topic, id_ = _conflict_key(fact)
+        record = exception_record(engagement_id, conflict_subject(topic, id_), told, status)
+        self.publications.append(Publication(EXCEPTIONS, engagement_id, record))
+        self._tally_parked(told, 1 if status == OPEN else -1)
+
+    def _tally_minutes(self, published: Published, sign: int) -> None:
+        if published.charge is not None:
+            self._tally.add(sign * published.charge.worked_minutes, "charged_minutes")
+            self._tally.add(sign, "charges")
+        if published.exception is not None:
+            self._tally_parked(published.exception, sign)
+
+    def _tally_parked(self, standing: StandingException, sign: int) -> None:
+        parked = standing.parked
+        kind = "parked" if standing.status == OPEN else "waived"
+        self._tally.add(sign * parked.minutes, f"{kind}_minutes")
+        self._tally.add(sign, kind, parked.code, parked.region)
+        self._tally.add(sign * parked.minutes, f"{kind}_minutes_by_code", parked.code, parked.region)
+
+    def write(self) -> None:
+        """Put every bucket worked on back into the state."""
+        for bucket in self._worked_on.values():
+            bucket.published = {s: p for s, p in bucket.published.items() if p.n or p.exception}
+            self.buckets.write(bucket)
+        self._worked_on.clear()
+
+
+def _conflict_key(fact: Fact) -> tuple[str, str, str]:
+    return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)
+
+
+def charge_record(charge: Charge) -> dict[str, object]:
+    """A charge as the fields of `billing.ready`, without its ids and time."""
+    record = _CHARGE(charge)
+    record["components"] = [_COMPONENT(part) for part in charge.components]
+    record["lineage"] = _LINEAGE(charge.lineage) | {"masters": [_MASTER(ref) for ref in charge.lineage.masters]}
+    return record
+
+
+def _fields_of(kind: type) -> Callable[[object], dict[str, object]]:
+    """A function from a value of the dataclass `kind` to its fields by name: `asdict` without its copies."""
+    names = tuple(field.name for field in fields(kind))
+    values = attrgetter(*names)
+    return lambda value: dict(zip(names, values(value), strict=True))
+
+
+_CHARGE, _COMPONENT, _LINEAGE, _MASTER = (_fields_of(kind) for kind in (Charge, Component, Lineage, MasterRef))
+
+
+def _approved_minutes(fact: Fact | None) -> int:
+    return fact.minutes if isinstance(fact, TimeEntry) and fact.status == "approved" else 0

@@ -1,0 +1,75 @@
+"""A changed master settles again exactly the engagements that looked there, in chunks that survive a crash.
+
+The cursor row is committed with each chunk: everything of `masters.current` before `applied` is settled everywhere;
+a sweep towards `target` has finished every bucket before (`engagement`, `bucket`).
+"""
+
+from dataclasses import dataclass
+
+from tables.buckets import LOOKED
+from tables.masters import Snapshot
+from tables.rows import StateRows, Table
+from tables.settling import Settling
+
+CHUNK_SUBJECTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a partition has applied `masters.current`, and where a sweep under way stands."""
+
+    applied: int = 0
+    target: int | None = None
+    engagement: str = ""
+    bucket: str = ""
+
+
+CURSOR = Table(b"~sweep", Cursor)  # () -> the cursor; a live row, so that status pages see it
+
+
+def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int = CHUNK_SUBJECTS) -> bool:
+    """Settle the next chunk of what changed masters touch; True when nothing is left to do.
+
+    With a snapshot ahead of the target the chunk is simply settled with newer masters: settle does not depend on
+    order, and the next sweep finds nothing to change there.
+    """
+    cursor = CURSOR.get(state) or Cursor()
+    target = snapshot.end if cursor.target is None else cursor.target
+    if cursor.applied >= target:
+        return True
+    now_ms = snapshot.changed_at_ms(cursor.applied)
+    engagements = _engagements(state, snapshot.touched_since(cursor.applied), cursor)
+    done = 0
+    for engagement_id in engagements:
+        start = cursor.bucket if engagement_id == cursor.engagement else ""
+        stopped_at = _sweep_engagement(settling, engagement_id, start, now_ms, budget - done)
+        done += stopped_at.subjects
+        if stopped_at.bucket is not None:
+            CURSOR.put(state, Cursor(cursor.applied, target, engagement_id, stopped_at.bucket))
+            return False
+    CURSOR.put(state, Cursor(target))
+    return target >= snapshot.end
+
+
+def _engagements(state: StateRows, lookups: frozenset[str], cursor: Cursor) -> list[str]:
+    looked = {engagement for lookup in lookups for (_, engagement), _ in LOOKED.scan(state, lookup)}
+    return sorted(engagement for engagement in looked if engagement >= cursor.engagement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    subjects: int
+    bucket: str | None  # the last bucket done, when the budget ended before the engagement did
+
+
+def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms: int, budget: int) -> _Stop:
+    subjects, time_is_done = 0, False
+    for bucket in settling.buckets.from_name(engagement_id, after):
+        coupled = settling.is_coupled(bucket)
+        if bucket.name == after or (coupled and time_is_done):
+            continue
+        time_is_done |= coupled
+        subjects += settling.settle(settling.buckets.all_time(engagement_id) if coupled else [bucket], now_ms)
+        if subjects >= budget and not coupled:  # time that is coupled is never cut in two
+            return _Stop(subjects, bucket.name)
+    return _Stop(subjects, None)

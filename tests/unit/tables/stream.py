@@ -1,0 +1,114 @@
+"""The masters and settle agents over state in memory: records in, and the books they add up to out. No broker."""
+
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from agents import masters as masters_agent
+from agents import settle as settle_agent
+from runtime.cli.books import Books
+from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.state import MemoryRows, State
+from schemas.codec import decode_for, encode
+from schemas.json_form import from_json
+from tables.masters import TOPIC, MastersTable
+from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor
+from tables.windows import totals
+
+Line = dict[str, Any]  # {"topic", "key", "value"} as in a facts file
+
+
+def wire(line: Line, offset: int) -> Record:
+    """The line as a record of its topic; the append time is the offset, in seconds."""
+    value = _encoded(line["topic"], orjson.dumps(line["value"]))
+    return Record(line["topic"], 0, offset, offset * 1000, line["key"].encode(), value, ())
+
+
+@functools.lru_cache(maxsize=4096)  # thousands of histories say much the same of their masters
+def _encoded(topic: str, value: bytes) -> bytes:
+    return encode(topic, from_json(topic, orjson.loads(value)))
+
+
+class Stream:
+    """One partition of everything."""
+
+    def __init__(self, chunk: int = CHUNK_SUBJECTS) -> None:
+        self.books = Books()
+        self.chunk = chunk
+        self.outputs: list[Output] = []
+        self.masters_rows, self.settle_rows = MemoryRows(), MemoryRows()
+        self.masters = MastersTable("unused")
+        self._known: set[tuple[str, str]] = set()
+        self._offsets = itertools.count()
+        self._current = 0
+
+    def deliver(self, lines: Sequence[Line]) -> None:
+        """One batch: masters first settle into `masters.current`, then the transactions are decided."""
+        records = [wire(line, next(self._offsets)) for line in lines]
+        for record in records:
+            self.books._take(record)
+        self._masters([r for r in records if r.topic.startswith("master.")])
+        self.settle([r for r in records if not r.topic.startswith("master.")])
+
+    def _masters(self, records: list[Record]) -> None:
+        if not records:
+            return
+        state = State(self.masters_rows)
+        outputs = masters_agent.decide(_batch(records), state)
+        self.masters_rows.commit(state)
+        for output in outputs:
+            if output.topic == TOPIC:
+                self.masters.apply([self._appended(output, self._current)], self._current + 1)
+                self._current += 1
+        self._publish(output for output in outputs if output.topic != TOPIC)
+
+    def settle(self, records: list[Record]) -> None:
+        """One batch of settle; an empty one only sweeps."""
+        state = State(self.settle_rows)
+        outputs = settle_agent.decide(self.masters.snapshot, self._known, _batch(records), state, self.chunk)
+        self.settle_rows.commit(state)
+        self._publish(outputs)
+
+    def rest(self) -> None:
+        """Empty batches until every sweep is done."""
+        while not self.is_at_rest():
+            self.settle([])
+
+    def is_at_rest(self) -> bool:
+        """Whether every change of the masters has been settled everywhere."""
+        return self.cursor().applied >= self.masters.snapshot().end
+
+    def cursor(self) -> Cursor:
+        """How far sweeps are, as committed."""
+        return CURSOR.get(State(self.settle_rows)) or Cursor()
+
+    def restart(self) -> None:
+        """What a crash leaves: the committed rows, and nothing that was only in memory."""
+        self._known = set()
+        self.settle_rows, rows = MemoryRows(), self.settle_rows
+        self.settle_rows.update(rows)
+
+    def said(self, topic: str) -> list[dict[str, Any]]:
+        """Everything published on a topic, decoded, in order."""
+        return [decode_for(topic, output.value or b"") for output in self.outputs if output.topic == topic]
+
+    def totals(self) -> dict[tuple[str, ...], int]:
+        """The live totals of settle."""
+        return totals(self.settle_rows.items())
+
+    def _publish(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            self.outputs.append(output)
+            if output.topic.startswith("billing."):
+                self.books._take(self._appended(output, next(self._offsets)))
+
+    @staticmethod
+    def _appended(output: Output, offset: int) -> Record:
+        return Record(output.topic, 0, offset, offset * 1000, output.key, output.value, output.headers)
+
+
+def _batch(records: list[Record]) -> Batch:
+    return Batch(0, 0, {}, {}, records)

@@ -1,0 +1,120 @@
+"""Changed masters settle again those who looked there, and no others; in chunks that a crash may part (DESIGN §3)."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from runtime.plane.state import State
+from tables.buckets import LOOKED, Bucket
+from tables.settling import Settling
+from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
+from tests.unit.tables.stream import Line, Stream
+
+
+def hours(engagement_id: str, count: int) -> list[Line]:
+    """An hour each on so many days, every one a scope of its own on plain time and materials."""
+    return [line(entry(engagement_id, str(n), work_date=f"2024-01-{n + 1:02}")) for n in range(count)]
+
+
+def standing(chunk: int = 20_000) -> Stream:
+    """Masters, ten hours on E1 and five on each of the others, settled and at rest."""
+    stream = Stream(chunk)
+    stream.deliver(numbered(MASTERS))
+    stream.deliver([*hours("E1", 10), *hours("E2", 5), *hours("E3", 5), *hours("E4", 5)])
+    stream.rest()
+    return stream
+
+
+def published_by(stream: Stream, *lines: Line) -> Counter[str]:
+    """Charges and reversals by engagement that come of these lines."""
+    before = len(stream.said("billing.ready"))
+    stream.deliver(lines)
+    stream.rest()
+    return Counter(record["engagement_id"] for record in stream.said("billing.ready")[before:])
+
+
+def test_a_sweep_is_cut_into_chunks_and_resumed_after_a_crash_between_any_two() -> None:
+    whole, cut = standing(), standing(chunk=3)
+    dearer = line(rate_card("100.01", "900"), revision=2)
+    whole.deliver([dearer])
+    whole.rest()
+    cut.deliver([dearer])
+    seen = []
+    while not cut.is_at_rest():
+        seen.append((cut.cursor().engagement, cut.cursor().bucket))
+        cut.restart()
+        cut.settle([])
+    assert len(seen) >= 3
+    assert len(set(seen)) == len(seen)  # every chunk goes further
+    assert cut.books.ledger() == whole.books.ledger() == list(whole.books.expected())
+    assert len(cut.said("billing.ready")) == len(whole.said("billing.ready"))  # nothing was settled twice in effect
+
+
+def test_a_chunk_that_was_not_committed_is_settled_again_alike() -> None:
+    stream = standing(chunk=4)
+    stream.deliver([line(rate_card("50"), revision=2)])
+    before, told = dict(stream.settle_rows), len(stream.outputs)
+    stream.settle([])
+    once = stream.outputs[told:]
+    stream.settle_rows.clear()  # the worker died before its commit: the rows are as they were
+    stream.settle_rows.update(before)
+    stream.restart()
+    stream.settle([])
+    assert stream.outputs[told + len(once) :] == once != []
+
+
+def test_facts_and_further_changes_may_arrive_in_the_middle_of_a_sweep() -> None:
+    stream = standing(chunk=2)
+    stream.deliver([line(rate_card("50"), revision=2)])
+    assert not stream.is_at_rest()
+    stream.deliver([line(entry("E1", "1", 90), revision=2), line(rate_card("75"), revision=3)])
+    stream.deliver([line(entry("E1", "late", 30))])
+    stream.rest()
+    assert stream.books.ledger() == list(stream.books.expected())
+    assert {record["rate"] for record in stream.books.charges["E1", "time:late"]} == {75}
+
+
+def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = standing()
+    settled = set[str]()
+    settle = Settling.settle
+
+    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int) -> int:
+        settled.add(scope[0].engagement_id)
+        return settle(self, scope, now_ms)
+
+    monkeypatch.setattr(Settling, "settle", noted)
+    published = published_by(stream, line(rate_card("100.01", "900"), revision=2))
+    assert settled == {"E1", "E2", "E3"}  # E4's fee is fixed: it never looked for a rate
+    # A reversal and a charge each: E2's cap leaves three of its hours a charge, and covered hours carry their rate too.
+    assert published == {"E1": 20, "E2": 6, "E3": 10}
+
+
+def test_a_change_that_alters_no_charge_publishes_nothing() -> None:
+    stream = standing()
+    told = len(stream.outputs)
+    stream.deliver([{**each, "value": {**each["value"], "revision": 2}} for each in numbered(MASTERS)])
+    stream.deliver([line(engagement("E1", owner="other@example.com"), revision=3)])
+    stream.deliver([line(entry("E1", "1", work_date="2024-01-02", note="said more"), revision=2)])
+    stream.rest()
+    assert stream.outputs[told:] == []
+
+
+def test_a_corrected_charge_is_reversed_once_and_nets_to_the_new_one() -> None:
+    stream = Stream()
+    stream.deliver([*numbered(MASTERS), line(entry("E1", "1", labor_category="Junior"))])
+    for revision, minutes in ((2, 90), (3, 0)):
+        stream.deliver([line(entry("E1", "1", minutes, labor_category="Junior"), revision)])
+    first, undone, second, undone_again, third = stream.said("billing.ready")
+    assert (undone["reverses"], undone_again["reverses"]) == (first["charge_id"], second["charge_id"])
+    assert [r["amount"] for r in (first, undone, second)] == [first["amount"], -first["amount"], second["amount"]]
+    assert (undone["worked_minutes"], second["worked_minutes"], third["worked_minutes"]) == (-60, 90, 0)
+    assert undone_again["amount"] == -second["amount"]
+
+
+def test_looks_are_kept_where_nothing_was_found_too() -> None:
+    stream = Stream()
+    stream.deliver([line(entry("E-NONE", "1"))])
+    looked = {parts for parts, _ in LOOKED.scan(State(stream.settle_rows))}
+    assert ("engagement:E-NONE", "E-NONE") in looked
