@@ -1,0 +1,35 @@
+"""What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing."""
+
+
+class MappingError(ValueError):
+    """A mapping file is wrong; the message names file and line and says what to do."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(f"{file}, line {line}: {message}")
+        self.line = line
+
+
+class Unusable(ValueError):
+    """A source record that cannot even be kept (its key is not its id, its revision no revision): a dead letter."""
+
+
+class Unmappable(Exception):
+    """A source record of which nothing can be made; what it says goes to `billing.exceptions`.
+
+    `missing` is (kind, id) of what would heal it, where that is one record.
+    """
+
+    def __init__(self, message: str, code: str = "UNMAPPABLE", missing: tuple[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.missing = missing
+
+
+class Missing(Exception):
+    """A look-up that has not arrived: the record waits for it."""
+
+    def __init__(self, entity: str, record_id: str) -> None:
+        super().__init__(f"{entity}:{record_id}")
+        self.entity = entity
+        self.record_id = record_id

@@ -1,0 +1,192 @@
+"""From marked YAML nodes to the mapping language's tree. Whether names mean something is `sources.checking`'s part."""
+
+import re
+from collections.abc import Callable
+
+from sources.language import (
+    UNITS,
+    WAITS,
+    Code,
+    Collection,
+    Constant,
+    Day,
+    Each,
+    Entity,
+    Expression,
+    Group,
+    Instant,
+    Items,
+    LookUp,
+    Minutes,
+    Path,
+    Publication,
+    Scalar,
+    SourceMapping,
+    Split,
+    Template,
+    Translate,
+    Unit,
+)
+from sources.nodes import Node
+
+_STEPS = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+_PATH = re.compile(rf"\$({_STEPS})")
+_HOLE = re.compile(rf"\$\{{({_STEPS})\}}")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+_SYSTEM = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def mapping_of(root: Node) -> SourceMapping:
+    """The tree of a whole file."""
+    found = root.record("a mapping", ("system", "entities"))
+    system = found["system"].text("system")
+    if not _SYSTEM.fullmatch(system):
+        raise found["system"].wrong(f"system is {system!r}; use small letters, digits, - and _")
+    entities = found["entities"].entries("entities")
+    if not entities:
+        raise found["entities"].wrong("entities is empty; name the kinds of records of this source")
+    return SourceMapping(system, root.file, {name: _entity(name, node) for name, node in entities.items()})
+
+
+def _entity(name: str, node: Node) -> Entity:
+    what = f"entity {name}"
+    found = node.record(what, ("topic",), ("id", "revision", "look_ups", "collections", "publish"))
+    look_ups = found["look_ups"].entries(f"look_ups of {name}") if "look_ups" in found else {}
+    collections = found["collections"].entries(f"collections of {name}") if "collections" in found else {}
+    publish = found["publish"].items(f"publish of {name}") if "publish" in found else []
+    return Entity(
+        name,
+        found["topic"].text("topic"),
+        expression(found["id"]) if "id" in found else Path(("id",), node.line),
+        expression(found["revision"]) if "revision" in found else None,
+        node.line,
+        {key: _look_up(key, value) for key, value in look_ups.items()},
+        {key: _collection(key, value) for key, value in collections.items()},
+        tuple(_publication(item) for item in publish),
+    )
+
+
+def _look_up(name: str, node: Node) -> LookUp:
+    what = f"look-up {name}"
+    found = node.record(what, ("entity",), ("id", "optional", "missing"))
+    missing = found["missing"].text("missing") if "missing" in found else WAITS
+    if missing != WAITS and not _CODE.fullmatch(missing):
+        raise found["missing"].wrong(f"missing is {missing!r}; write waits, or an exception code such as UNKNOWN_USER")
+    return LookUp(
+        name,
+        found["entity"].text("entity"),
+        expression(found["id"]) if "id" in found else Path((name,), node.line),
+        found["optional"].flag("optional") if "optional" in found else False,
+        missing,
+        node.line,
+    )
+
+
+def _collection(name: str, node: Node) -> Collection:
+    found = node.record(f"collection {name}", ("entity", "by"))
+    return Collection(name, found["entity"].text("entity"), expression(found["by"]), node.line)
+
+
+def _publication(node: Node) -> Publication:
+    found = node.record("a publication", ("topic", "fields"), ("split",))
+    return Publication(
+        found["topic"].text("topic"),
+        {name: expression(value) for name, value in found["fields"].entries("fields").items()},
+        _split(found["split"]) if "split" in found else None,
+        node.line,
+    )
+
+
+def _split(node: Node) -> Split:
+    found = node.record("split", ("quantity", "unit", "from", "to"))
+    minutes = Minutes(expression(found["quantity"]), _unit(found["unit"]), node.line)
+    return Split(minutes, expression(found["from"]), expression(found["to"]), node.line)
+
+
+def _unit(node: Node) -> Unit:
+    written = node.text("unit")
+    for unit in UNITS:
+        if unit == written:
+            return unit
+    raise node.wrong(f"unit is {written!r}; write one of {', '.join(UNITS)}")
+
+
+def expression(node: Node) -> Expression:
+    """Any value of the language: see `sources.mapping`."""
+    if node.is_list:
+        return Items(tuple(expression(item) for item in node.items("a list")), node.line)
+    if not node.is_record:
+        value = node.scalar("a value")
+        return _text(node, value) if isinstance(value, str) else Constant(value, node.line)
+    entries = node.entries("a nested record")
+    operators = [name for name in entries if name.startswith("$")]
+    if not operators:
+        return Group({name: expression(value) for name, value in entries.items()}, node.line)
+    if operators[0] not in _OPERATORS:
+        raise node.wrong(f"there is no {operators[0]}; the operators are {', '.join(_OPERATORS)}")
+    return _OPERATORS[operators[0]](node)
+
+
+def _text(node: Node, text: str) -> Expression:
+    if "$" not in text:
+        return Constant(text, node.line)
+    if whole := _PATH.fullmatch(text):
+        return _path(node, whole[1])
+    # split on a pattern with one group: text, path, text, path, ..., text
+    pieces = _HOLE.split(text)
+    if any("$" in piece for piece in pieces[::2]):
+        raise node.wrong(f"{text!r} is neither a path ($a.b) nor text around paths (GS-${{a.b}})")
+    parts = [_path(node, piece) if index % 2 else piece for index, piece in enumerate(pieces) if piece]
+    return Template(tuple(parts), node.line)
+
+
+def _path(node: Node, steps: str) -> Path:
+    return Path(tuple(steps.split(".")), node.line)
+
+
+def _translate(node: Node) -> Expression:
+    found = node.record("$translate", ("$translate", "to"))
+    table: dict[str, Scalar] = {
+        code: value.scalar("a translation") for code, value in found["to"].entries("to").items()
+    }
+    return Translate(expression(found["$translate"]), table, node.line)
+
+
+def _code(node: Node) -> Expression:
+    found = node.record("$code", ("$code", "kind"))
+    of = expression(found["$code"])
+    if not isinstance(of, Path | Template):
+        raise found["$code"].wrong("$code must be a path to the code, or text around paths, such as $worker.email")
+    return Code(of, found["kind"].text("kind"), node.line)
+
+
+def _minutes(node: Node) -> Expression:
+    found = node.record("$minutes", ("$minutes", "unit"))
+    return Minutes(expression(found["$minutes"]), _unit(found["unit"]), node.line)
+
+
+def _instant(node: Node) -> Expression:
+    return Instant(expression(node.record("$instant", ("$instant",))["$instant"]), node.line)
+
+
+def _day(node: Node) -> Expression:
+    return Day(expression(node.record("$day", ("$day",))["$day"]), node.line)
+
+
+def _each(node: Node) -> Expression:
+    found = node.record("$each", ("$each", "order_by", "fields"))
+    order_by = expression(found["order_by"])
+    if not isinstance(order_by, Path):
+        raise found["order_by"].wrong("order_by must be a path to a field of the collection's records, such as $from")
+    fields = {name: expression(value) for name, value in found["fields"].entries("fields").items()}
+    return Each(found["$each"].text("$each"), order_by, fields, node.line)
+
+
+_OPERATORS: dict[str, Callable[[Node], Expression]] = {
+    "$translate": _translate,
+    "$code": _code,
+    "$minutes": _minutes,
+    "$instant": _instant,
+    "$day": _day,
+    "$each": _each,
+}
