@@ -1,0 +1,1 @@
+"""Sinks of billing: the projection of charges, invoices made of it, and their documents."""

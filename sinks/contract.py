@@ -1,0 +1,160 @@
+"""The one contract of every sink: how charges leave the stream for a system of record (DESIGN: sinks; DOMAIN.md §5).
+
+A sink with a database of its own writes what it posts, how far it has read and what it has to announce in ONE database
+transaction. The position is moved only from where the batch starts, so a batch that is read twice, or by a process that
+has lost its partition, is fenced instead of posted. Charges are idempotent by charge_id besides: the same charge at
+another offset is a duplicate.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol, TypedDict
+
+CHARGES_TOPIC = "billing.ready"
+
+
+class ChargeRecord(TypedDict):
+    """A record of `billing.ready` as the codec decodes it (DOMAIN.md §3); absent optional fields are None."""
+
+    charge_id: str
+    reverses: str | None
+    subject: str
+    kind: str
+    engagement_id: str
+    client_id: str
+    legal_entity: str
+    consultant_id: str | None
+    task_id: str | None
+    labor_category: str | None
+    work_date: date
+    period: str
+    worked_minutes: int
+    billable_minutes: int
+    rate: Decimal | None
+    rate_unit: str | None
+    multiplier: Decimal
+    currency: str
+    amount: Decimal
+    reason: str | None
+    tax_category: str | None
+    tax_rate: Decimal | None
+    components: Sequence[Mapping[str, object]]
+    po_number: str | None
+    region: str
+    approved_by: str | None
+    lineage: Mapping[str, object]
+    decided_at: datetime
+    derivation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRow:
+    """A charge and where it was read; timestamp_ms is the record's append time."""
+
+    offset: int
+    timestamp_ms: int
+    charge: ChargeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SinkBatch:
+    """The charges of one partition at the offsets `start <= offset < end`, in their order.
+
+    `end` is the next offset to read: beyond the last row where transaction markers or dead letters follow it, so a
+    batch may have no rows at all. Raises ValueError for rows outside the range or out of order.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    rows: Sequence[ChargeRow]
+    dead_ms: Sequence[int] = ()  # append times of the records between that were dead letters: for the live figures
+
+    def __post_init__(self) -> None:
+        last = self.start - 1
+        for row in self.rows:
+            if row.offset <= last:
+                raise ValueError(f"{self.topic}-{self.partition}: offset {row.offset} comes after {last}")
+            last = row.offset
+        if last >= self.end or self.end < self.start:
+            raise ValueError(f"{self.topic}-{self.partition}: the batch ends at {self.end}, its rows at {last}")
+
+
+Result = Literal["posted", "refused", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one charge; `reason` says why it was refused."""
+
+    charge_id: str
+    result: Result
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch: one outcome a row, in the order of the rows."""
+
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, result: Result) -> int:
+        """The number of rows with that result."""
+        return sum(outcome.result == result for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the target answers, and in words why not."""
+
+    ok: bool
+    detail: str
+
+
+class SinkError(Exception):
+    """What a sink reports; nothing of the batch was written."""
+
+
+class Fenced(SinkError):
+    """The position is not where the batch starts: another process has taken the partition. Read positions() again."""
+
+
+class Unreachable(SinkError):
+    """The target did not answer, or not in time. The batch may be offered again as it is."""
+
+
+class Sink(Protocol):
+    """A target of charges. Methods may be called from several threads, one a partition."""
+
+    @property
+    def name(self) -> str:
+        """The system's name: that of its positions and of `system` on `erp.postings`."""
+
+    def positions(self, topic: str, partition: int) -> int:
+        """The next offset to read, 0 before the first batch. Raises Unreachable."""
+
+    def write(self, batch: SinkBatch) -> Written:
+        """Write the whole batch and its end position, or nothing. Raises Fenced, Unreachable."""
+
+    def health(self) -> Health:
+        """Whether the target answers now; never raises."""
+
+
+def settle_outcomes(rows: Sequence[ChargeRow], written: Mapping[str, str | None]) -> Written:
+    """The outcome of each row, from the reason (None: posted) of each charge the target took up.
+
+    A charge the target did not take up, or a second row of one it did, is a duplicate.
+    """
+    left = dict(written)
+    outcomes = []
+    for row in rows:
+        charge_id = row.charge["charge_id"]
+        if charge_id not in left:
+            outcomes.append(Outcome(charge_id, "duplicate"))
+            continue
+        reason = left.pop(charge_id)
+        outcomes.append(Outcome(charge_id, "posted" if reason is None else "refused", reason))
+    return Written(tuple(outcomes))

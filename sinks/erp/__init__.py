@@ -1,0 +1,1 @@
+"""Sinks of ERPs: systems that post charges to a ledger."""

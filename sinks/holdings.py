@@ -1,0 +1,43 @@
+"""Which charges the sinks hold: what the audit compares with `billing.ready` (DOMAIN.md §5.3)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sinks.database import Pool, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Charge ids as they stand in the journal's postings and on live invoices, one an occurrence."""
+
+    posted: tuple[str, ...]
+    invoiced: tuple[str, ...]
+
+
+def holdings(pool: Pool) -> Holdings:
+    """All of them. Raises Unreachable."""
+    with transaction(pool) as cursor:
+        posted = cursor.execute("SELECT charge_id FROM hourstream.journal_postings WHERE status = 'posted'").fetchall()
+        invoiced = cursor.execute("SELECT charge_id FROM hourstream.invoice_charges WHERE live").fetchall()
+    return Holdings(tuple(str(row[0]) for row in posted), tuple(str(row[0]) for row in invoiced))
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTotals:
+    """What the charges of one reason come to (None: billed as worked), reversals netted."""
+
+    reason: str | None
+    currency: str
+    charges: int
+    worked_minutes: int
+    amount: Decimal
+
+
+def totals_by_reason(pool: Pool) -> list[ReasonTotals]:
+    """The projection of charges by reason and currency. Raises Unreachable."""
+    query = (
+        "SELECT reason, currency, count(*) FILTER (WHERE reverses IS NULL) - count(reverses),"
+        " sum(worked_minutes)::bigint, sum(amount) FROM hourstream.charges GROUP BY reason, currency ORDER BY 1, 2"
+    )
+    with transaction(pool) as cursor:
+        return [ReasonTotals(*row) for row in cursor.execute(query).fetchall()]
