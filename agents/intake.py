@@ -1,0 +1,124 @@
+"""intake: records of upstream systems in, new revisions of canonical records out.
+
+One process a source system and one partition: a system's records look each other up, so they share one state. What
+waits for a look-up stays in that state, counted and visible. A mapping with codes also reads `master.code-map`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.inbox import DEAD_LETTERS, dead_letter, read
+from billing.charges import Missing, Parked
+from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.process import Batches, BatchProcess
+from runtime.plane.state import State
+from runtime.plane.transactional import TransactionalCommitter
+from runtime.settings import Settings
+from schemas.codec import encode
+from sources.codes import CODE_MAP
+from sources.errors import Unusable
+from sources.mapper import Mapper, Problem
+from sources.mapping import load_mapping
+from sources.publishing import Canonical
+from sources.rows import SourceOrigin
+from tables.exceptions import EXCEPTIONS, RESOLVED, StandingException, exception_record
+from tables.windows import Tally
+from topics.catalogue import changelog_of
+
+NAME = "intake"
+BATCH_RECORDS = 2_000  # a record makes several: with smaller batches the next stages need not wait
+MAPPING = Path(__file__).parents[1] / "sources" / "tock.yaml"
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The intake process of Tock."""
+    mapper = Mapper(load_mapping(MAPPING))
+    topics = mapper.mapping.topics
+
+    def committer(partition: int) -> TransactionalCommitter:
+        return TransactionalCommitter(
+            NAME,
+            partition,
+            topics,
+            broker=settings.bootstrap,
+            changelog=changelog_of(NAME, 1).name,
+            state_dir=settings.state_dir(NAME),
+            decide=decider(mapper),
+        )
+
+    intake = BatchProcess(NAME, topics, committer, settings, batch_records=BATCH_RECORDS)
+
+    @intake.app.agent(intake.topic)
+    async def map_records(batches: Batches) -> None:
+        async for batch in batches:
+            await intake.run(batch)
+
+    return intake
+
+
+def decider(mapper: Mapper) -> Callable[[Batch, State], list[Output]]:
+    """A batch's outputs by this mapping."""
+
+    def decide(batch: Batch, state: State) -> list[Output]:
+        outputs, tally = list[Output](), Tally()
+        before = mapper.waiting(state)
+        for record, value in read(batch.records, NAME, outputs):
+            outputs += _apply(mapper, state, record, value, tally)
+        outputs = [output for output in outputs if not _is_of_masters(output)]
+        for record in batch.records:
+            tally.count("received", record.timestamp_ms)
+        tally.count("dead", batch.timestamp_ms, sum(output.topic == DEAD_LETTERS for output in outputs))
+        after = mapper.waiting(state)
+        for missing in {*before, *after}:
+            tally.add(after.get(missing, 0) - before.get(missing, 0), "waiting", missing)
+        tally.write(state)
+        return outputs
+
+    return decide
+
+
+def _apply(mapper: Mapper, state: State, record: Record, value: dict[str, object], tally: Tally) -> list[Output]:
+    origin = SourceOrigin(record.topic, record.partition, record.offset, record.timestamp_ms)
+    key = (record.key or b"").decode(errors="replace")
+    try:
+        applied = mapper.apply(state, record.topic, key, value, origin)
+    except Unusable as error:
+        return [dead_letter(record, str(error), NAME)]
+    tally.count("mapped", record.timestamp_ms, len(applied.canonical))
+    for problem in applied.problems:
+        tally.count(problem.status, record.timestamp_ms)
+    canonical = [_canonical(each) for each in applied.canonical]
+    return canonical + [_problem(problem) for problem in applied.problems]
+
+
+def _is_of_masters(output: Output) -> bool:
+    """Whether this is the dead letter of a mapped code: masters reads the same topic and publishes that letter."""
+    return output.topic == DEAD_LETTERS and (output.key or b"").startswith(f"{CODE_MAP}:".encode())
+
+
+def _canonical(made: Canonical) -> Output:
+    """The record, with where it comes from in its headers: lineage reaches back to the source system."""
+    at = made.origin
+    headers = [
+        ("source.record", made.source_record.encode()),
+        ("source.position", f"{at.topic}:{at.partition}:{at.offset}".encode()),
+        ("source.revision", str(made.source_revision or "").encode()),
+    ]
+    return Output(made.topic, made.key.encode(), encode(made.topic, made.record), headers)
+
+
+def _problem(problem: Problem) -> Output:
+    parked = Parked(
+        code=problem.code,
+        message=problem.message,
+        missing=None if problem.missing is None else Missing(*problem.missing, None),
+        amount_at_stake=None,
+        minutes=0,
+        waived=False,
+        owner="",
+        region="",
+        revision=1,
+    )
+    standing = StandingException(parked, problem.first_seen_ms, problem.attempts)
+    status = RESOLVED if problem.status == RESOLVED else None
+    return Output(EXCEPTIONS, b"", encode(EXCEPTIONS, exception_record("", problem.subject, standing, status)))

@@ -1,0 +1,99 @@
+"""masters: picks the winning revision of every master record and writes it, exactly once, to `masters.current`."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from agents.inbox import read
+from billing.masters import lookups_touched, master
+from billing.winners import judge
+from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.process import Batches, BatchProcess
+from runtime.plane.state import State
+from runtime.plane.transactional import TransactionalCommitter
+from runtime.settings import Settings
+from schemas.codec import decode_for, encode
+from tables.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.exceptions import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
+from tables.masters import LOOKUPS_HEADER
+from tables.masters import TOPIC as CURRENT
+from tables.rows import Table
+from tables.windows import Tally
+from topics.catalogue import MASTERS, changelog_of, current_key, identity
+
+NAME = "masters"
+STAGE = "masters"
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The winning record of an identity (its own wire bytes) and every look-up the identity ever touched."""
+
+    value: bytes
+    lookups: tuple[str, ...]
+
+
+WINNERS = Table(b"m", Winner)  # (topic, id)
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The masters process: one partition, one total order."""
+
+    def committer(partition: int) -> TransactionalCommitter:
+        return TransactionalCommitter(
+            NAME,
+            partition,
+            MASTERS,
+            broker=settings.bootstrap,
+            changelog=changelog_of(NAME, 1).name,
+            state_dir=settings.state_dir(NAME),
+            decide=decide,
+        )
+
+    masters = BatchProcess(NAME, MASTERS, committer, settings)
+
+    @masters.app.agent(masters.topic)
+    async def pick_winners(batches: Batches) -> None:
+        async for batch in batches:
+            await masters.run(batch)
+
+    return masters
+
+
+def decide(batch: Batch, state: State) -> list[Output]:
+    """The winners among a batch's records, and what is wrong with the others."""
+    outputs, tally = list[Output](), Tally()
+    for record, value in read(batch.records, STAGE, outputs):
+        outputs += _take(record, value, state, tally)
+    tally.count("dead", batch.timestamp_ms, sum(output.topic == "dead.letters" for output in outputs))
+    for record in batch.records:
+        tally.count("received", record.timestamp_ms)
+    tally.write(state)
+    return outputs
+
+
+def _take(record: Record, value: dict[str, object], state: State, tally: Tally) -> list[Output]:
+    topic, master_id = record.topic, identity(record.topic, value)
+    row = WINNERS.get(state, topic, master_id)
+    standing = None if row is None else master(topic, decode_for(topic, row.value))
+    arrived = master(topic, value)
+    verdict = judge(standing, arrived)
+    tally.count(verdict, record.timestamp_ms)
+    if verdict == "conflict":
+        told = raise_conflict(state, "", topic, master_id, arrived.revision, "", record.timestamp_ms)
+        return _exception(topic, master_id, told, OPEN)
+    if verdict != "replaced":
+        return []
+    touched = frozenset(row.lookups if row else ()) | lookups_touched(topic, standing, arrived)
+    winner = Winner(record.value or b"", tuple(sorted(touched)))
+    WINNERS.put(state, winner, topic, master_id)
+    headers = [(LOOKUPS_HEADER, msgspec.json.encode(winner.lookups))]
+    current = Output(CURRENT, current_key(topic, master_id).encode(), winner.value, headers)
+    return [current, *_exception(topic, master_id, close_conflict(state, "", topic, master_id), RESOLVED)]
+
+
+def _exception(topic: str, master_id: str, told: StandingException | None, status: str) -> list[Output]:
+    if told is None:
+        return []
+    record = exception_record("", conflict_subject(topic, master_id), told, status)
+    return [Output(EXCEPTIONS, b"", encode(EXCEPTIONS, record))]
