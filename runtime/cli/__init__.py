@@ -1,0 +1,1 @@
+"""The command line `hourstream`: the one place that may import every room."""

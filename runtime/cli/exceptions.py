@@ -1,0 +1,210 @@
+"""`hourstream exceptions`: what is stuck, why, what would free it, and what a person decides about it."""
+
+import getpass
+import uuid
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import click
+from rich.table import Table
+
+from agents.inbox import read
+from runtime.cli.context import attached, console, print_json
+from runtime.cli.publishing import Publisher
+from runtime.reading import read_all
+from runtime.settings import Settings
+from schemas.codec import decode_for
+from schemas.errors import InvalidRecord
+from schemas.json_form import to_json
+from sources.codes import CODE, CODE_MAP, key_of
+
+TOPIC, DECISIONS = "billing.exceptions", "exception.decisions"
+COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
+Record = dict[str, object]
+
+
+@click.group()
+def exceptions() -> None:
+    """What is parked: list, show, waive, retry, map a code."""
+
+
+def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
+    """{(engagement, subject): last record} of what is open or waived."""
+    last: dict[tuple[str, str], Record] = {}
+    for record in read_all(broker, [TOPIC]):
+        value = decode_for(TOPIC, record.value or b"")
+        last[value["engagement_id"], value["subject"]] = value
+    return {where: value for where, value in last.items() if value["status"] != "resolved"}
+
+
+@exceptions.command("list")
+@click.option("--code", help="Only this code.")
+@click.option("--engagement", help="Only this engagement.")
+@click.option("--each", is_flag=True, help="A line an exception, not one a cause.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: one object an exception.")
+def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -> None:
+    """What is stuck, by cause: the missing fact, how much waits for it, and who owns it."""
+    with attached(Settings.load()) as stack:
+        found = [
+            value
+            for (engagement_id, _), value in sorted(open_exceptions(stack.broker).items())
+            if code in (None, value["code"]) and engagement in (None, engagement_id)
+        ]
+    if as_json:
+        print_json([to_json(TOPIC, value) for value in found])
+    elif each:
+        table = Table(*COLUMNS)
+        for value in found:
+            table.add_row(*(str(value[field]) for field in COLUMNS))
+        console.print(table)
+    else:
+        console.print(_by_cause(found))
+
+
+def _by_cause(found: list[Record]) -> Table:
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for value in found:
+        missing = value["missing"]
+        what = f"{missing['kind']} {missing['id']}" if isinstance(missing, dict) else ""
+        groups[str(value["code"]), what, str(value["status"])].append(value)
+    table = Table("code", "missing", "status", "subjects", "minutes", "engagements", "first seen")
+    by_minutes = sorted(groups.items(), key=lambda group: -sum(int(str(v["minutes"])) for v in group[1]))
+    for (code, what, status), values in by_minutes:
+        table.add_row(
+            code,
+            what,
+            status,
+            f"{len(values):,}",
+            f"{sum(int(str(v['minutes'])) for v in values):,}",
+            f"{len({v['engagement_id'] for v in values}):,}",
+            str(min(str(v["first_seen"]) for v in values))[:19],
+        )
+    return table
+
+
+@exceptions.command()
+@click.argument("engagement")
+@click.argument("subject")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def show(engagement: str, subject: str, as_json: bool) -> None:
+    """One exception: ENGAGEMENT and SUBJECT as `exceptions list --each` prints them."""
+    with attached(Settings.load()) as stack:
+        value = _standing(stack.broker, engagement, subject)
+    record = to_json(TOPIC, value)
+    if as_json:
+        print_json(record)
+        return
+    table = Table(show_header=False)
+    for name, content in record.items():
+        table.add_row(name, "" if content is None else str(content))
+    console.print(table)
+
+
+def _standing(broker: str, engagement: str, subject: str) -> Record:
+    value = open_exceptions(broker).get((engagement, subject))
+    if value is None:
+        raise click.ClickException(f"nothing is open for {subject} of {engagement}: see `hourstream exceptions list`")
+    return value
+
+
+@exceptions.command()
+@click.argument("engagement")
+@click.argument("subject")
+@click.option("--reason", required=True, help="Why; kept for good.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+def waive(engagement: str, subject: str, reason: str, by: str) -> None:
+    """Give the subject up: no charge, its minutes counted as waived, until a new revision of it arrives."""
+    _decide("waive", engagement, subject, reason, by)
+
+
+@exceptions.command()
+@click.argument("engagement")
+@click.argument("subject")
+@click.option("--reason", default="asked to settle again", show_default=True)
+@click.option("--by", default=getpass.getuser, show_default="you", help="Who asks.")
+def retry(engagement: str, subject: str, reason: str, by: str) -> None:
+    """Have the subject settled again."""
+    _decide("retry", engagement, subject, reason, by)
+
+
+def _decide(decision: str, engagement: str, subject: str, reason: str, by: str) -> None:
+    with attached(Settings.load()) as stack:
+        standing = _standing(stack.broker, engagement, subject)
+        record = {
+            "decision_id": str(uuid.uuid4()),
+            "engagement_id": engagement,
+            "subject": subject,
+            "subject_revision": standing["revision"],
+            "decision": decision,
+            "reason": reason,
+            "by": by,
+            "source": "command-line",
+            "revision": 1,
+            "occurred_at": _now(),
+        }
+        publisher = Publisher(stack.broker)
+        publisher.publish(DECISIONS, engagement, record)
+        publisher.finish()
+    console.print(f"{decision} of {subject} of {engagement} is on {DECISIONS}; the settle worker acts on it")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@exceptions.command("map")
+@click.argument("system")
+@click.argument("kind")
+@click.argument("code")
+@click.argument("canonical_id")
+@click.option("--reason", required=True, help="Why; kept for good.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+def map_(system: str, kind: str, code: str, canonical_id: str, reason: str, by: str) -> None:
+    """Map a CODE of SYSTEM to an id here: what waits for it as UNMAPPED_CODE is mapped again by itself.
+
+    KIND is client, consultant, engagement, task or labor_category. A code mapped before gets its next revision.
+    """
+    if not (system and code and canonical_id):
+        raise click.UsageError("SYSTEM, CODE and CANONICAL_ID must not be empty")
+    with attached(Settings.load()) as stack:
+        console.print(_map(stack.broker, (system, kind, code), canonical_id, by, reason), markup=False, soft_wrap=True)
+
+
+def _map(broker: str, names: tuple[str, str, str], canonical_id: str, by: str, reason: str) -> str:
+    """Publish the next revision of a code, unless it says nothing new; what to tell of it."""
+    key = key_of(*names)
+    standing = _mapped(broker, key)
+    if standing is not None and standing["canonical_id"] == canonical_id:
+        return f"{key} is {canonical_id} already, in revision {standing['revision']}"
+    revision = 1 if standing is None else int(str(standing["revision"])) + 1
+    waiting = _waiting_for(broker, key)
+    value = {
+        **dict(zip(("system", "kind", "code"), names, strict=True)),
+        "canonical_id": canonical_id,
+        "source": "command-line",
+        "revision": revision,
+        "occurred_at": _now(),
+    }
+    publisher = Publisher(broker)
+    try:
+        publisher.publish(CODE_MAP, key, value, {"by": by, "reason": reason})
+    except InvalidRecord as wrong:
+        raise click.UsageError(str(wrong)) from wrong
+    publisher.finish()
+    return f"{key} is {canonical_id} on {CODE_MAP}, revision {revision}; open exceptions that wait for it: {waiting:,}"
+
+
+def _mapped(broker: str, key: str) -> Record | None:
+    """The winning revision of a code on the code map."""
+    of_key = (record for record in read_all(broker, [CODE_MAP]) if record.key == key.encode())
+    # What is no mapping is a dead letter of the masters worker and does not count here either.
+    found = [value for _, value in read(of_key, CODE_MAP, [])]
+    return max(found, key=lambda value: int(str(value["revision"])), default=None)
+
+
+def _waiting_for(broker: str, key: str) -> int:
+    """How many exceptions are open because this code is not mapped."""
+    missing = ((value["missing"], value["status"]) for value in open_exceptions(broker).values())
+    return sum(
+        isinstance(what, dict) and (what["kind"], what["id"], status) == (CODE, key, "open") for what, status in missing
+    )

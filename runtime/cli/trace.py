@@ -1,0 +1,178 @@
+"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the way of one subject, with every revision and offset.
+
+Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+import click
+from rich.table import Table
+
+from billing.facts import fact, subject_of
+from billing.money import rounded_money
+from runtime.cli.context import attached, console, print_json
+from runtime.plane.batch import Record
+from runtime.reading import partitions_of, read_one, read_partitions
+from runtime.settings import Settings
+from schemas.codec import decode_for
+from schemas.errors import Undecodable
+from sinks.database import Pool, open_pool
+from sinks.migrations import migrate
+from sinks.reports import ChargeStep, steps_of_subject
+from tables.exceptions import instant
+
+_TOPIC_OF = {
+    "time": "time.entries",
+    "expense": "expenses",
+    "milestone": "milestones",
+    "outcome": "outcomes",
+    "adjustment": "adjustments",
+    "fee": "billing.periods",
+}
+FOLLOWED = ("exception.decisions", "billing.ready", "billing.exceptions", "erp.postings", "invoice.status")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to the subject: when (append time), where (topic, partition, offset), what."""
+
+    at: str
+    stage: str
+    where: str
+    what: str
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def trace(subject: str, as_json: bool) -> None:
+    """Trace SUBJECT, such as `time:48:2015-03-30`, or `ENGAGEMENT/SUBJECT` where several engagements have one."""
+    with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
+        migrate(pool)
+        engagement, name = _resolve(stack.broker, subject)
+        if as_json:
+            found = [asdict(step) for step in steps(stack.broker, pool, engagement, name)]
+            print_json({"engagement": engagement, "subject": name, "steps": found})
+        else:
+            show_trace(stack.broker, pool, engagement, name)
+
+
+def _resolve(broker: str, given: str) -> tuple[str, str]:
+    """(engagement, subject). An engagement named in front of a slash decides; else the one that knows the subject."""
+    kind = given.partition(":")[0]
+    if kind not in _TOPIC_OF and "/" in given:
+        engagement, _, subject = given.partition("/")
+        return engagement, subject
+    if kind not in _TOPIC_OF:
+        raise click.ClickException(f"{given!r} is no subject: write {', '.join(k + ':ID' for k in _TOPIC_OF)}")
+    topic, engagements = _TOPIC_OF[kind], set[str]()
+    for record in read_partitions(broker, partitions_of(broker, [topic])):
+        value = _decoded(record)
+        if value is not None and subject_of(fact(topic, value)) == given:
+            engagements.add(str(value["engagement_id"]))
+    if not engagements:
+        raise click.ClickException(f"no revision of {given} is on {topic}")
+    if len(engagements) > 1:
+        names = ", ".join(f"{e}/{given}" for e in sorted(engagements))
+        raise click.ClickException(f"several engagements have {given}: say which, {names}")
+    return engagements.pop(), given
+
+
+def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
+    """Everything that happened to the subject, source record first."""
+    topic = _TOPIC_OF[subject.partition(":")[0]]
+    found: list[Step] = []
+    charges = {step.charge_id: step for step in steps_of_subject(pool, engagement, subject)}
+    sources: dict[str, Step] = {}
+    for record in _of_engagement(broker, engagement, (topic, *FOLLOWED)):
+        value = _decoded(record)
+        if value is None:
+            continue
+        if record.topic == topic and subject_of(fact(topic, value)) == subject:
+            if source := _source(broker, record):
+                sources.setdefault(source.where, source)
+            found.append(_step(record, "fact", _fact_words(value)))
+        elif record.topic in FOLLOWED and (words := _words(record.topic, value, subject, charges)):
+            found.append(_step(record, *words))
+    invoiced = [
+        Step(str(c.issue_date), "invoice", f"{c.invoice_id}", f"charge {c.charge_id[:8]} is on it, {c.invoice_status}")
+        for c in charges.values()
+        if c.invoice_id is not None
+    ]
+    return [*sources.values(), *sorted(found, key=lambda step: step.at), *invoiced]
+
+
+def _of_engagement(broker: str, engagement: str, topics: Iterable[str]) -> Iterable[Record]:
+    """Records of the engagement: all its records share one partition number, so the others end quickly."""
+    wanted = partitions_of(broker, tuple(topics))
+    return (r for r in read_partitions(broker, wanted) if r.key == engagement.encode())
+
+
+def _decoded(record: Record) -> dict[str, object] | None:
+    try:
+        value: dict[str, object] = decode_for(record.topic, record.value or b"")
+    except Undecodable:
+        return None
+    return value
+
+
+def _step(record: Record, stage: str, what: str) -> Step:
+    at = instant(record.timestamp_ms).isoformat(timespec="milliseconds")
+    return Step(at, stage, f"{record.topic}[{record.partition}]@{record.offset}", what)
+
+
+def _source(broker: str, record: Record) -> Step | None:
+    """The source record that a canonical revision says it was made from."""
+    headers = dict(record.headers)
+    position = headers.get("source.position", b"").decode()
+    topic, _, rest = position.rpartition(":")[0].rpartition(":")
+    if not topic:
+        return None
+    found = read_one(broker, topic, int(rest), int(position.rpartition(":")[2]))
+    if found is None:
+        return None
+    value = _decoded(found) or {}
+    shown = ", ".join(f"{name} {content}" for name, content in value.items() if content not in (None, "", []))
+    return _step(found, "source", f"{headers.get('source.record', b'').decode()}: {shown}")
+
+
+def _fact_words(value: dict[str, object]) -> str:
+    if "minutes" in value and "work_date" in value:
+        return (
+            f"revision {value['revision']}, {value['status']}: {value['minutes']} min on {value['work_date']}, "
+            f"{value['task_id']}, {value['consultant_id']}, {value['labor_category'] or 'no labor category'}"
+        )
+    return f"revision {value['revision']}, {value['status']}"
+
+
+def _words(
+    topic: str, value: dict[str, object], subject: str, charges: dict[str, ChargeStep]
+) -> tuple[str, str] | None:
+    """(stage, what) of a record that concerns the subject, None for one that does not."""
+    if topic == "erp.postings":
+        if value["charge_id"] not in charges:
+            return None
+        return "posting", f"{value['system']} {value['status']} {value['reference']} {value['reason'] or ''}".strip()
+    if topic == "invoice.status":
+        ids = value["charge_ids"]
+        mine = [c for c in charges if isinstance(ids, list) and c in ids]
+        return ("status", f"{value['invoice_id']} {value['status']}") if mine else None
+    if value["subject"] != subject:
+        return None
+    if topic == "exception.decisions":
+        return "decision", f"{value['decision']} by {value['by']}: {value['reason']}"
+    if topic == "billing.exceptions":
+        return "exception", f"{value['status']} {value['code']}: {value['message']}"
+    what = "reversal" if value["reverses"] else "charge"
+    amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))
+    return what, f"{amount} {value['currency']}: {value['derivation']}"
+
+
+def show_trace(broker: str, pool: Pool, engagement: str, subject: str) -> None:
+    """The steps as a table."""
+    table = Table("when (UTC)", "stage", "where", "what", title=f"{subject} of {engagement}", title_justify="left")
+    for step in steps(broker, pool, engagement, subject):
+        table.add_row(step.at.replace("+00:00", ""), step.stage, step.where, step.what)
+    console.print(table)

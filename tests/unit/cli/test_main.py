@@ -1,0 +1,28 @@
+"""The command line's way of saying no: one message that says what to do, exit status 1, no traceback."""
+
+import pytest
+from click.testing import CliRunner
+
+from runtime.cli.main import COMMANDS, main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["topics", "list"], {"HOURSTREAM_BROKERS": "x:1"}, "did you mean HOURSTREAM_BROKER?"),
+        (["topics", "list"], {"HOURSTREAM_PARTITIONS": "none"}, "HOURSTREAM_PARTITIONS"),
+        (["worker", "settle"], {"HOURSTREAM_BROKER": ""}, "`hourstream up` starts one"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_a_sentence(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    found = CliRunner().invoke(main, arguments, env=environment)
+    assert found.exit_code == 1
+    assert said in found.output
+    assert "Traceback" not in found.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    found = CliRunner().invoke(main, [command, "--help"])
+    assert found.exit_code == 0
+    assert found.output.startswith(f"Usage: main {command}")
