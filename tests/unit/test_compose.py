@@ -1,0 +1,112 @@
+"""docker-compose.yml against the settings, the worker image and what Prometheus reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from runtime.settings import CHECKOUT, PREFIX, Settings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hourstream:")}
+WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
+DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
+SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
+
+
+def filled(value: str) -> str:
+    """The value as Compose fills it in with every secret set to `s3cret`."""
+    return re.sub(r"\$\{\w+:\?[^}]+\}", "s3cret", value)
+
+
+@pytest.fixture(params=sorted(OURS))
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings a process of ours reads inside its container."""
+    for name, value in OURS[request.param]["environment"].items():
+        monkeypatch.setenv(name, filled(value))
+    return Settings.load()
+
+
+def test_all_of_it_is_there() -> None:
+    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing"}
+    assert all(service["command"][2] == name for name, service in WORKERS.items())
+    assert set(SERVICES) - set(WORKERS) == {"kafka", "registry", "postgres", "topics", "prometheus", "grafana"}
+    assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
+    assert SERVICES["topics"]["restart"] == "no"
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_variable_is_a_setting(name: str) -> None:
+    known = {PREFIX + field.upper() for field in Settings.model_fields}
+    assert set(OURS[name]["environment"]) <= known
+
+
+def test_addresses_are_those_of_the_servers(settings: Settings) -> None:
+    advertised = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert f"INTERNAL://{settings.bootstrap}" in advertised
+    assert SERVICES["registry"]["environment"]["APICURIO_KAFKASQL_BOOTSTRAP_SERVERS"] == settings.bootstrap
+    database = {name: filled(value) for name, value in SERVICES["postgres"]["environment"].items()}
+    assert settings.database_url == (
+        f"postgresql://{database['POSTGRES_USER']}:{database['POSTGRES_PASSWORD']}@postgres:5432/{database['POSTGRES_DB']}"
+    )
+    assert settings.schema_registry_url == "http://registry:8080/apis/ccompat/v7"
+
+
+def test_the_host_reaches_kafka_where_it_says_it_is() -> None:
+    kafka = SERVICES["kafka"]
+    advertised = dict(item.split("://") for item in kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    assert kafka["ports"] == [f"{advertised['HOST']}:9092"]
+
+
+def test_prometheus_reads_every_worker(settings: Settings) -> None:
+    scraped = yaml.safe_load((CHECKOUT / "ops" / "compose" / "prometheus.yml").read_text("utf-8"))
+    targets = {
+        target for job in scraped["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
+    }
+    assert targets == {f"{name}:{settings.metrics_port}" for name in WORKERS}
+    assert all(f":{settings.metrics_port}/metrics" in worker["healthcheck"]["test"][3] for worker in WORKERS.values())
+    source = yaml.safe_load(
+        (CHECKOUT / "ops/compose/grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
+    )
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_pinned_confined_and_watched(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"[a-z./-]+:v?\d+\.\d+(\.\d+)?", service["image"])
+    assert service["user"].split(":")[0] not in {"", "0", "root"}
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "test" in service["healthcheck"] or name == "topics"
+    assert all(needed in SERVICES for needed in service.get("depends_on", {}))
+    for volume in service.get("volumes", []):
+        source = volume.split(":")[0]
+        assert (CHECKOUT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_ours_run_the_image_built_here(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] is True
+    assert service["build"]["dockerfile"] == "ops/container/Dockerfile"
+    assert f"USER {service['user']}\n" in DOCKERFILE
+    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        assert all((CHECKOUT / path).exists() for path in source.split())
+
+
+def test_no_password_is_committed() -> None:
+    text = (CHECKOUT / "docker-compose.yml").read_text("utf-8")
+    used = re.findall(r"\$\{(\w+)([^}]*)\}", text)
+    assert {name for name, _ in used} == SECRETS
+    assert all(rest.startswith(":?") for _, rest in used)  # refuses to start without it, in place of a default
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in variable or value.startswith("${"), f"{name}: {variable}"
+    example = (CHECKOUT / "ops" / "compose" / "env.example").read_text("utf-8").splitlines()
+    assert {line for line in example if not line.startswith("#")} == {f"{name}=" for name in SECRETS}
