@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -71,8 +71,16 @@ logger.kafka.level=info
 class Kafka:
     """The embedded broker. Data, settings and logs are under `folder`; once started it keeps its port."""
 
-    def __init__(self, folder: Path, settings: Settings, progress: Callable[[str], None], port: int | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        progress: Callable[[str], None],
+        port: int | None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
+        self._more = dict(more or {})  # properties beside the usual ones, or in their place
         self._settings = settings
         self._progress = progress
         self._preferred = port
@@ -161,7 +169,9 @@ class Kafka:
     def _write_properties(self, name: str, data: str, port: int) -> Path:
         controller = free_port(avoid=frozenset({port}))
         path = self._folder / name
-        path.write_text(_PROPERTIES.format(host=LOOPBACK, port=port, controller=controller, data=data), "utf-8")
+        usual = _PROPERTIES.format(host=LOOPBACK, port=port, controller=controller, data=data)
+        more = "".join(f"{key}={value}\n" for key, value in self._more.items())  # of a key given twice the last counts
+        path.write_text(usual + more, encoding="utf-8")
         return path
 
     def _jvm(self) -> Iterator[str]:

@@ -11,9 +11,9 @@ from tests.faults.faust_holes.subjects import Subject
 Make = Callable[[str, str], Subject]
 
 
-def held_by(reason: str) -> pytest.MarkDecorator:
+def held_by(reason: str, raises: type[Exception] = AssertionError) -> pytest.MarkDecorator:
     """Both subjects; the stock one is known to fail, for this `reason`."""
-    stock = pytest.param("stock", marks=pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError))
+    stock = pytest.param("stock", marks=pytest.mark.xfail(reason=reason, strict=True, raises=raises))
     return pytest.mark.parametrize("kind", [stock, "hourstream"])
 
 

@@ -1,6 +1,6 @@
 """The `hourstream` subject: the same rule as the stock one's, on the batch plane.
 
-    python -m tests.faults.faust_holes.plane HOLE
+python -m tests.faults.faust_holes.plane HOLE
 """
 
 import os

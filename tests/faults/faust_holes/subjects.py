@@ -93,6 +93,18 @@ class Subject:
         assert self._process is not None
         return self._process
 
+    def said(self, line: str) -> None:
+        """Wait until a process with pipes says a line."""
+        assert self.process.stdout
+        if (heard := self.process.stdout.readline().strip()) != line:
+            raise RuntimeError(f"said {heard!r}: {self.log()}")
+
+    def say(self, line: str) -> None:
+        """A line for a process with pipes."""
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def ended(self) -> bool:
         """Whether its present process has ended."""
         return self.process.poll() is not None
@@ -124,8 +136,9 @@ class Subject:
         return True
 
     def wait(self, happened: Callable[[], bool], otherwise: str) -> None:
-        """Like `until`, for what every subject must come to."""
-        assert self.until(happened), f"{otherwise}; its last log:\n{self.log()[-3000:]}"
+        """Like `until`, for what every subject comes to: no assertion, which the stock one might be known to fail."""
+        if not self.until(happened):
+            raise TimeoutError(f"{otherwise}; its last log:\n{self.log()[-3000:]}")
 
     def outputs(self) -> list[bytes]:
         """All committed outputs."""

@@ -5,11 +5,14 @@ The stock cases are strict: should a later Faust close a hole, its test says so.
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from runtime.embedded.kafka import Kafka
 from runtime.embedded.stack import Stack
 from runtime.plane.partitions import EXIT_CRASHED
 from tests.faults.faust_holes.conftest import Make, held_by
@@ -52,21 +55,25 @@ def test_what_is_said_to_be_published_is_at_the_broker(subject: Make, kind: str)
 def test_flush_returns_when_everything_is_at_the_broker(subject: Make, kind: str, stack: Stack) -> None:
     app = subject(kind, "flush")
     app.topics()
-    broker = stack.kafka.pid
-    app.start()
-    assert broker
-    assert app.process.stdout
-    assert app.process.stdin
-    assert app.process.stdout.readline() == "ready\n"
-    os.kill(broker, SIGSTOP)
-    try:
-        app.process.stdin.write("\n")
-        app.process.stdin.flush()
+    app.start().said("ready")
+    with silent(stack.kafka):
+        app.say("go")
         time.sleep(1.0)
-    finally:
-        os.kill(broker, SIGCONT)
     app.process.wait(30)
     assert len(app.outputs()) == 20
+
+
+@contextmanager
+def silent(kafka: Kafka) -> Iterator[None]:
+    """A broker that is there and does not answer."""
+    broker = kafka.pid
+    if broker is None:
+        raise RuntimeError("no broker runs")
+    os.kill(broker, SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker, SIGCONT)
 
 
 @held_by("a commit may pass an event in flight: of the acked offsets only a gap of two or more before them is seen")
