@@ -1,15 +1,20 @@
 """The state of one partition on local disk: RocksDB, written once per committed batch.
 
 The store is a cache of the changelog: losing it costs a restore, never a fact. Two rows say how far it is:
-`REACHED` (next changelog offset, in the store only) and a position row per source topic (in the changelog too).
+`REACHED` (next changelog offset, in the store only) and a position row per source topic (in the changelog too). Two
+more, in the store only, say what it is a cache of: `CHANGELOG` (the topic's id) and `WRITTEN` (when, epoch milliseconds).
 """
 
+import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
 REACHED = b"\0reached"
+CHANGELOG = b"\0changelog"
+WRITTEN = b"\0written"
 POSITION = b"\0position:"
 
 # One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
@@ -72,11 +77,23 @@ class Store:
                 batch.put(key, value)
         if reached is not None:
             batch.put(REACHED, b"%d" % reached)
+            batch.put(WRITTEN, b"%d" % (time.time() * 1000))
         self._db.write(batch)
 
     def reached(self) -> int:
         """Next changelog offset to apply; 0 for an empty store."""
         return int(self.get(REACHED) or 0)
+
+    def written_ms(self) -> int | None:
+        """When it was last known to hold everything up to `reached`; None for an empty store."""
+        row = self.get(WRITTEN)
+        return None if row is None else int(row)
+
+    def empty(self) -> None:
+        """Forget everything, by starting a new database in the same place."""
+        self._db.close()
+        shutil.rmtree(self.path)
+        self._db = Rdict(str(self.path), _options())
 
     def positions(self, topics: Iterable[str]) -> dict[str, int | None]:
         """Next offset to read per source topic, None where nothing was read yet."""

@@ -16,11 +16,12 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from runtime.plane.batch import Batch, Output
-from runtime.plane.committer import Committer, Fenced
+from runtime.plane.changelog import ChangelogReplaced, describe_changelog
+from runtime.plane.committer import Committer
 from runtime.plane.faults import fault_point
 from runtime.plane.reader import reader_config
 from runtime.plane.state import State
-from runtime.plane.store import Store, position_key
+from runtime.plane.store import CHANGELOG, Store, position_key
 
 log = logging.getLogger("hourstream.plane")
 
@@ -76,6 +77,7 @@ class TransactionalCommitter(Committer):
         self._producer.init_transactions(60)
         fenced = time.monotonic()
         self.store = Store(self._path)
+        self._hold_to_changelog()
         self._restore()
         self.positions = self.store.positions(self.sources)
         self._live = dict(self.store.scan(LIVE))
@@ -85,6 +87,21 @@ class TransactionalCommitter(Committer):
             self.agent, self.partition, self.restored_rows, time.monotonic() - fenced, fenced - began,
         )  # fmt: skip
 
+    def _hold_to_changelog(self) -> None:
+        """Refuse a store of another changelog; begin anew where the changelog may have forgotten what it deleted."""
+        changelog, known = describe_changelog(self._broker, self._changelog), self.store.get(CHANGELOG)
+        if known not in (None, changelog.identity):
+            raise ChangelogReplaced(
+                f"{self._changelog} was made anew since {self._path} was written, so nobody knows what was committed: "
+                "bring back the topic, or delete that folder to begin with what the new topic holds"
+            )
+        written = self.store.written_ms()
+        if written is not None and not changelog.has_all_since(written, int(time.time() * 1000)):
+            log.warning("%s is older than deletions are kept: restoring it from the beginning", self._path)
+            self.store.empty()
+        if self.store.get(CHANGELOG) is None:
+            self.store.write({CHANGELOG: changelog.identity}, None)
+
     def _restore(self) -> None:
         reached = self.store.reached()
         consumer = Consumer(reader_config(self._broker, f"hourstream-{self.agent}-restore"))
@@ -92,9 +109,9 @@ class TransactionalCommitter(Committer):
             here = TopicPartition(self._changelog, self.partition)
             _, end = consumer.get_watermark_offsets(here, 30)
             if reached > end:
-                raise Fenced(
-                    f"{self._path} is ahead of its changelog {self._changelog} ({reached} > {end}): "
-                    "the topic was made anew; delete that folder and start again"
+                raise ChangelogReplaced(
+                    f"{self._path} is ahead of its changelog {self._changelog} ({reached} > {end}), which has lost "
+                    "its last records: bring them back, or delete that folder to begin with what the topic holds"
                 )
             consumer.assign([TopicPartition(self._changelog, self.partition, reached)])
             done = reached >= end
