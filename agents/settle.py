@@ -1,27 +1,35 @@
 """settle: transactions and masters in; charges, reversals and exceptions out."""
 
 import functools
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from agents.inbox import read
-from billing.facts import Origin, fact
+from billing.facts import Fact, fact
 from runtime.plane.batch import Batch, Output, Record
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
+from runtime.plane.transactional import Derived, TransactionalCommitter
 from runtime.settings import Settings
-from schemas.codec import encode
+from schemas.codec import row_decoder
+from schemas.errors import Undecodable
+from tables.bucket import Told, name_of, origin_of
+from tables.buckets import PLACES, day_bucket, own_bucket, places_in
 from tables.masters import TOPIC as CURRENT
 from tables.masters import MastersTable, Snapshot
-from tables.settling import READY, Publication, Settling
+from tables.plain_settling import PlainSettling
+from tables.plain_time import PlainTime, TimeRow
+from tables.settling import Publication, Settling
 from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor, sweep
 from tables.windows import Tally
 from topics.catalogue import SETTLE_INPUTS, changelog_of
 
 NAME = "settle"
+TIME_ENTRIES = "time.entries"
+_decode_time = row_decoder(TIME_ENTRIES)
 
 
 def process(settings: Settings) -> BatchProcess:
@@ -37,8 +45,9 @@ def process(settings: Settings) -> BatchProcess:
             broker=settings.bootstrap,
             changelog=changelog_of(NAME, 1).name,
             state_dir=settings.state_dir(NAME),
-            decide=functools.partial(decide, masters.snapshot, set()),
+            decide=functools.partial(decide, masters.snapshot, Memory()),
             due=functools.partial(_sweep_is_due, masters),
+            derived=Derived(PLACES.key(), places_in),
         )
 
     settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings)
@@ -58,59 +67,72 @@ def _sweep_is_due(masters: MastersTable, committer: TransactionalCommitter) -> b
     return masters.snapshot().end > applied
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a partition remembers between batches to spare looking; all of it can be asked again."""
+
+    lookups: set[tuple[str, str]] = field(default_factory=set)
+    plain: PlainTime = field(default_factory=PlainTime)
+
+
 def decide(
-    snapshot_now: Callable[[], Snapshot],
-    known: set[tuple[str, str]],
-    batch: Batch,
-    state: State,
-    chunk: int = CHUNK_SUBJECTS,
+    snapshot_now: Callable[[], Snapshot], memory: Memory, batch: Batch, state: State, chunk: int = CHUNK_SUBJECTS
 ) -> list[Output]:
-    """A batch's outputs. Pure but for `state`, which keeps what must be committed with them.
+    """A batch's outputs. Pure but for `state`, which keeps what must be committed with them, and `memory`.
 
     `chunk` is about how many subjects a sweep may settle in this batch.
     """
     snapshot, tally, outputs = snapshot_now(), Tally(), list[Output]()
-    settling = Settling(state, snapshot.masters, tally, known)
-    arrived = [
-        (record.timestamp_ms, fact(record.topic, value, _origin(record)))
-        for record, value in read(batch.records, NAME, outputs)
-    ]
-    settling.buckets.prefetch([each for _, each in arrived])
-    for timestamp_ms, each in arrived:
-        settling.receive(each, timestamp_ms)
-    settling.settle_touched()
+    settling = Settling(state, snapshot.masters, tally, memory.lookups)
+    memory.plain.look_at(snapshot.masters)
+    sweep(state, snapshot, settling, chunk)  # first, so that what arrives now is not settled twice
     settling.write()
-    sweep(state, snapshot, settling, chunk)
+    short = PlainSettling(state, settling, memory.plain)
+    arrived = list(_arrivals(batch.records, outputs))
+    settling.buckets.prefetch([_wanted(each) for _, each in arrived])
+    for record, each in arrived:
+        if not isinstance(each, TimeRow):
+            settling.receive(Told(each, record))
+        elif not short.take(each, record):
+            settling.receive(Told(each.entry(origin_of(record)), record))
+    short.count(tally)
+    settling.settle_touched()
     settling.write()
     _count(tally, batch, outputs, settling.publications)
     tally.write(state)
-    return outputs + [_output(publication) for publication in settling.publications]
+    return outputs + [Output(p.topic, p.engagement_id.encode(), p.value) for p in settling.publications]
 
 
-def _origin(record: Record) -> Origin:
-    return Origin(record.topic, record.partition, record.offset, record.timestamp_ms)
+def _arrivals(records: Sequence[Record], dead: list[Output]) -> Iterator[tuple[Record, TimeRow | Fact]]:
+    """Each record with what it says; what cannot be used is appended to `dead`."""
+    for record in records:
+        row = _time_row(record) if record.topic == TIME_ENTRIES else None
+        if row is not None:
+            yield record, row
+        else:
+            for _, value in read((record,), NAME, dead):
+                yield record, fact(record.topic, value, origin_of(record))
 
 
-def _output(publication: Publication) -> Output:
-    return Output(publication.topic, publication.engagement_id.encode(), encode(publication.topic, publication.record))
+def _time_row(record: Record) -> TimeRow | None:
+    """The row of a time entry that keeps its contract (`topics.catalogue.check`); None where that is to be seen."""
+    try:
+        row = TimeRow(*_decode_time(record.value or b""))
+    except Undecodable:
+        return None
+    keeps = row.entry_id and row.engagement_id and row.revision > 0 and record.key == row.engagement_id.encode()
+    return row if keeps else None
+
+
+def _wanted(each: TimeRow | Fact) -> tuple[str, str, str]:
+    if isinstance(each, TimeRow):
+        return each.engagement_id, f"time:{each.entry_id}", day_bucket(each.consultant_id, each.work_date)
+    return each.engagement_id, name_of(each), own_bucket(each)
 
 
 def _count(tally: Tally, batch: Batch, dead: Sequence[Output], publications: Sequence[Publication]) -> None:
-    now_ms = batch.timestamp_ms or max((_decided_ms(p) for p in publications), default=0)
-    for record in batch.records:
-        tally.count("received", record.timestamp_ms)
+    now_ms = batch.timestamp_ms or max((p.decided_ms for p in publications), default=0)
+    tally.count_each("received", (record.timestamp_ms for record in batch.records))
     tally.count("dead", now_ms, len(dead))
-    for publication in publications:
-        tally.count(outcome_of(publication), now_ms)
-
-
-def _decided_ms(publication: Publication) -> int:
-    decided = publication.record.get("decided_at")
-    return int(decided.timestamp() * 1000) if isinstance(decided, datetime) else 0
-
-
-def outcome_of(publication: Publication) -> str:
-    """charged, reversed, or the exception's status (open, waived, resolved): the name of the live figure."""
-    if publication.topic == READY:
-        return "reversed" if publication.record["reverses"] else "charged"
-    return str(publication.record["status"])
+    for outcome, n in Counter(publication.outcome for publication in publications).items():
+        tally.count(outcome, now_ms, n)

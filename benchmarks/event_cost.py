@@ -82,7 +82,7 @@ class Bench:
     """Settle on one partition."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.masters, self._known = Store(folder), MastersTable("unused"), set[tuple[str, str]]()
+        self.store, self.masters, self._memory = Store(folder), MastersTable("unused"), settle.Memory()
         self._end = 0
         for topic, id_, value in masters():
             self.master(topic, id_, value)
@@ -99,7 +99,7 @@ class Bench:
     def settle(self, records: list[Record]) -> int:
         """One batch, written to the store; returns how many records it would publish."""
         state = State(self.store)
-        outputs = settle.decide(self.masters.snapshot, self._known, Batch(0, 0, {}, {}, records), state)
+        outputs = settle.decide(self.masters.snapshot, self._memory, Batch(0, 0, {}, {}, records), state)
         self.store.write(state.changes, None)
         return len(outputs)
 

@@ -34,11 +34,16 @@ def explain_priced(
 ) -> str:
     """Rate, minutes, price, cap and tax of priced work, in the order in which they were decided."""
     engagement = work.contract.engagement
-    steps = [_rate(work.rate), _minutes(work, billable, agreed), _price(work.rate, parts, engagement, full)]
+    opening, closing = around_minutes(work)
+    steps = [_minutes(work, billable, agreed), _price(work.rate, parts, engagement, full)]
     if amount != full:
         steps.append(f"the cap leaves {amount} {engagement.currency}")
-    steps.append(work.tax.why)
-    return f"{'; '.join(steps)}."
+    return f"{opening}{'; '.join(steps)}{closing}"
+
+
+def around_minutes(work: PricedWork) -> tuple[str, str]:
+    """How the derivation of priced work begins (the rate) and ends (the tax), whatever its minutes are."""
+    return f"{_rate(work.rate)}; ", f"; {work.tax.why}."
 
 
 def _not_billable(work: Work) -> str:

@@ -9,7 +9,7 @@ from billing.charges import Missing
 from billing.days import is_valid
 from billing.facts import TimeEntry
 from billing.lookups import Lookups
-from billing.master_data import Consultant, RateCard, RateLine, Task
+from billing.master_data import Client, Consultant, Engagement, RateCard, RateLine, Task
 from billing.masters import LineSelector
 
 
@@ -34,20 +34,25 @@ def _grade_on(consultant: Consultant, day: date) -> str | None:
 
 def find_rate(contract: Contract, lookups: Lookups, entry: TimeEntry, category: str | None) -> Rate | Rejection:
     """The rate of an entry, or UNKNOWN_RATE_CARD, AMBIGUOUS_RATE, NO_LABOR_CATEGORY or NO_RATE."""
-    selectors = _selectors(entry.consultant_id, entry.task_id, category)
-    for card in _cards(contract, lookups):
+    wanted = selectors(entry.consultant_id, entry.task_id, category)
+    for card in _cards(contract.engagement, contract.client, lookups):
         if isinstance(card, Rejection):
             return card
         if card.currency == contract.engagement.currency:
-            found = _decide(card, lookups.card_lines(card), selectors, entry.work_date)
+            found = _decide(card, lookups.card_lines(card), wanted, entry.work_date)
             if found is not None:
                 return found
     return _nothing_matched(contract, entry, category)
 
 
-def _cards(contract: Contract, lookups: Lookups) -> Iterator[RateCard | Rejection]:
+def cards_searched(engagement: Engagement, client: Client, lookups: Lookups) -> Iterator[RateCard]:
+    """Every card that the search for a rate may reach, in its order; cards that are not known are left out."""
+    return (card for card in _cards(engagement, client, lookups) if not isinstance(card, Rejection))
+
+
+def _cards(engagement: Engagement, client: Client, lookups: Lookups) -> Iterator[RateCard | Rejection]:
     """The cards in the order in which they are searched, each looked up only when the search reaches it."""
-    for card_id in (contract.engagement.rate_card_id, contract.client.default_rate_card_id):
+    for card_id in (engagement.rate_card_id, client.default_rate_card_id):
         if card_id:
             card = lookups.card(card_id)
             if card is None:
@@ -58,7 +63,7 @@ def _cards(contract: Contract, lookups: Lookups) -> Iterator[RateCard | Rejectio
     yield from lookups.firm_cards()
 
 
-def _selectors(consultant_id: str, task_id: str, category: str | None) -> list[LineSelector]:
+def selectors(consultant_id: str, task_id: str, category: str | None) -> list[LineSelector]:
     """What a line may select to match an entry, the most specific first."""
     plain: tuple[tuple[str | None, str | None], ...] = (
         (consultant_id, task_id),
@@ -74,11 +79,11 @@ def _selectors(consultant_id: str, task_id: str, category: str | None) -> list[L
 def _decide(
     card: RateCard,
     lines: dict[LineSelector, tuple[RateLine, ...]],
-    selectors: list[LineSelector],
+    wanted: list[LineSelector],
     day: date,
 ) -> Rate | Rejection | None:
     best: RateLine | None = None
-    for selector in selectors:
+    for selector in wanted:
         of_selector = lines.get(selector)
         if of_selector is None:
             continue

@@ -69,12 +69,13 @@ def _charge(
         po_number=engagement.po_number,
         region=work.contract.client.region,
         approved_by=entry.approved_by,
-        lineage=lineage_of(entry, work.contract, _used(work)),
+        lineage=lineage_of(entry, work.contract, masters_used(work)),
         derivation=derivation,
     )
 
 
-def _used(work: UnpricedWork | PricedWork) -> list[MasterRef]:
+def masters_used(work: UnpricedWork | PricedWork) -> list[MasterRef]:
+    """The masters that checked time was charged by, beside its engagement and client."""
     used = [task_ref(work.task), consultant_ref(work.consultant)]
     if isinstance(work, PricedWork):
         used.append(rate_ref(work.rate))

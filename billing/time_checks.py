@@ -24,13 +24,17 @@ def needs_rates(engagement: Engagement) -> bool:
     return engagement.billing_method in _PRICED_METHODS
 
 
+def minutes_of_the_day(entry: TimeEntry) -> int:
+    """What an entry adds to its consultant's day: its recorded minutes if it is approved and not INVALID."""
+    return entry.minutes if entry.status == "approved" and fault_of_time(entry) is None else 0
+
+
 def overfull_days(entries: Iterable[TimeEntry]) -> frozenset[PersonDay]:
     """The consultant-days whose approved, not INVALID entries were recorded with more than 24 hours."""
     recorded: dict[PersonDay, int] = {}
     for entry in entries:
-        if entry.status == "approved" and fault_of_time(entry) is None:
-            person_day = (entry.consultant_id, entry.work_date)
-            recorded[person_day] = recorded.get(person_day, 0) + entry.minutes
+        person_day = (entry.consultant_id, entry.work_date)
+        recorded[person_day] = recorded.get(person_day, 0) + minutes_of_the_day(entry)
     return frozenset(person_day for person_day, minutes in recorded.items() if minutes > MINUTES_OF_A_DAY)
 
 

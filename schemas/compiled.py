@@ -16,6 +16,7 @@ from schemas import wire
 from schemas.shape import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
 
 Reader: TypeAlias = Callable[[bytes, int], tuple[dict[str, Any], int]]
+RowReader: TypeAlias = Callable[[bytes, int], tuple[tuple[Any, ...], int]]
 Writer: TypeAlias = Callable[[bytearray, Mapping[str, object]], None]
 
 _ALWAYS: dict[str, object] = {
@@ -75,6 +76,14 @@ def reader(record: Record) -> Reader:
     return made
 
 
+def row_reader(record: Record) -> RowReader:
+    """As `reader`, with the values of the fields as a tuple in schema order."""
+    module = _Module()
+    body, values = _read_fields(module, record)
+    made: RowReader = module.made(module.function("data, at", [*body, f"return ({', '.join(values)},), at"]))
+    return made
+
+
 def writer(record: Record) -> Writer:
     """A function (bytearray, record) that appends the record.
 
@@ -91,11 +100,18 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _record_reader(module: _Module, record: Record) -> str:
-    body: list[str] = []
-    for index, member in enumerate(record.fields):
-        body += _read(module, member.shape, f"v{index}")
-    members = ", ".join(f"{member.name!r}: v{index}" for index, member in enumerate(record.fields))
+    body, values = _read_fields(module, record)
+    members = ", ".join(f"{member.name!r}: {value}" for member, value in zip(record.fields, values, strict=True))
     return module.function("data, at", [*body, f"return {{{members}}}, at"])
+
+
+def _read_fields(module: _Module, record: Record) -> tuple[list[str], list[str]]:
+    """Source that reads every field, and the names of the variables that then hold them."""
+    values = [f"v{index}" for index in range(len(record.fields))]
+    body: list[str] = []
+    for member, value in zip(record.fields, values, strict=True):
+        body += _read(module, member.shape, value)
+    return body, values
 
 
 def _read(module: _Module, shape: Shape, target: str) -> list[str]:

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MOST = 1 << 63
+_SMALL = [bytes((n << 1,)) for n in range(64)]
 _LONGEST = 10  # bytes of a 64-bit number
 _MILLISECONDS_A_DAY = 86_400_000
 # Digits are never rounded away: what does not fit in the context raises instead.
@@ -50,6 +51,20 @@ def put_long(out: bytearray, value: int) -> None:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
+
+
+def long(value: int) -> bytes:
+    """A number as `put_long` writes it."""
+    if 0 <= value < 64:
+        return _SMALL[value]
+    out = bytearray()
+    put_long(out, value)
+    return bytes(out)
+
+
+def span(data: bytes) -> bytes:
+    """A string's or bytes' length and content."""
+    return long(len(data)) + data
 
 
 def read_block(data: bytes, at: int) -> tuple[int, int]:

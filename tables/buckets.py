@@ -1,73 +1,53 @@
-"""Where the facts of an engagement live in a settle partition, and what was last published of them.
+"""Where the facts of an engagement live in a settle partition.
 
-A bucket holds the facts that settle together, with their published charges and exceptions: one bucket a consultant and
-day for time, one a metric and month for outcomes, one of its own for any other subject. Minutes adjustments and
-decisions live with the subject they name, or wait for it in a bucket named `about:SUBJECT`. So an ordinary time entry
-is one row read and one row written.
+One bucket a consultant and day for time, one a metric and month for outcomes, one of its own for any other subject.
+Minutes adjustments and decisions live with the subject they name, or wait for it in a bucket named `about:SUBJECT`. So
+an ordinary time entry is one row read and one row written.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from datetime import date
 
-from billing.charges import Charge
-from billing.facts import Adjustment, Decision, Fact, Facts, Outcome, TimeEntry, each, gathered, subject_of
+from billing.facts import Fact, Outcome, TimeEntry
 from billing.scope import names
-from tables.exceptions import StandingException
+from tables.bucket import Bucket, BucketRow, Told, name_of
 from tables.rows import StateRows, Table
 
 TIME = "day:"  # begins the name of every bucket of time
+ABOUT = "about:"  # and of those in which something waits for its subject
 
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What `billing.ready` and `billing.exceptions` last said of a subject; `n` counts its charges so far."""
-
-    n: int = 0
-    charge: Charge | None = None
-    exception: StandingException | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BucketRow:
-    """A bucket as it is stored."""
-
-    facts: Facts
-    published: dict[str, Published]
-
-
-PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it
 BUCKETS = Table(b"b", BucketRow)  # (engagement, bucket name) -> the bucket
+PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it; follows from BUCKETS
 LOOKED = Table(b"l", bool)  # (look-up, engagement): the engagement's settlements looked there
 
 
-@dataclass(slots=True)
-class Bucket:
-    """A bucket while a batch works on it."""
+def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
+    """The rows of PLACES that follow from rows of BUCKETS, of which later ones count.
 
-    engagement_id: str
-    name: str
-    facts: dict[str, Fact] = field(default_factory=dict)
-    published: dict[str, Published] = field(default_factory=dict)
-
-    def stored(self) -> BucketRow:
-        """The row to keep."""
-        return BucketRow(gathered(self.facts.values()), self.published)
-
-    def attached_to(self, subject: str) -> list[str]:
-        """Names of what lives here because they speak of `subject`: its adjustments, its decisions, theirs."""
-        about = {subject}
-        about |= {name_of(f) for f in self.facts.values() if isinstance(f, Adjustment) and names(f) == subject}
-        return [n for n, f in self.facts.items() if n != subject and (n in about or names(f) in about)]
+    Facts move and are never forgotten, so the latest bucket that holds one is its place.
+    """
+    found: dict[bytes, bytes | None] = {}
+    for key, row in rows.items():
+        if row is None or not BUCKETS.holds(key):
+            continue
+        engagement_id, name = BUCKETS.parts(key)
+        place = PLACES.pack(name)
+        for stored in BUCKETS.unpack(row).facts:
+            found[PLACES.key(engagement_id, stored.name)] = place
+        if name.startswith(ABOUT):
+            found[PLACES.key(engagement_id, name.removeprefix(ABOUT))] = place
+    return found
 
 
-def name_of(fact: Fact) -> str:
-    """A fact's name within its engagement: its subject; a decision, which is none, has a name of its own."""
-    return f"decision:{fact.decision_id}" if isinstance(fact, Decision) else subject_of(fact)
+def day_bucket(consultant_id: str, day: date) -> str:
+    """The name of the bucket of a consultant's day."""
+    return f"{TIME}{consultant_id}:{day}"
 
 
-def _own_bucket(fact: Fact) -> str:
+def own_bucket(fact: Fact) -> str:
+    """The name of the bucket a fact is in, unless it speaks of another subject."""
     if isinstance(fact, TimeEntry):
-        return f"{TIME}{fact.consultant_id}:{fact.work_date}"
+        return day_bucket(fact.consultant_id, fact.work_date)
     if isinstance(fact, Outcome):
         return f"outcomes:{fact.achieved_on:%Y-%m}:{fact.metric}"
     return name_of(fact)
@@ -81,11 +61,14 @@ class Buckets:
         self._loaded: dict[tuple[str, str], Bucket] = {}
         self.dirty: dict[tuple[str, str], Bucket] = {}
         self.touched_ms: dict[tuple[str, str], int] = {}  # append time of the last record that touched it
+        self.grown: dict[tuple[str, str], Bucket] = {}  # settled already, and to be written
 
-    def prefetch(self, facts: list[Fact]) -> None:
-        """Load in two multi-gets what `facts` will most likely need."""
-        self._state.load([PLACES.key(f.engagement_id, name_of(f)) for f in facts])
-        self._state.load([BUCKETS.key(f.engagement_id, _own_bucket(f)) for f in facts])
+    def prefetch(self, wanted: list[tuple[str, str, str]]) -> None:
+        """Load in one multi-get what facts will most likely need, given as (engagement, name, own bucket)."""
+        self._state.load(
+            [PLACES.key(engagement_id, name) for engagement_id, name, _ in wanted]
+            + [BUCKETS.key(engagement_id, bucket) for engagement_id, _, bucket in wanted]
+        )
 
     def bucket(self, engagement_id: str, name: str) -> Bucket:
         """The bucket, empty if it is new."""
@@ -95,10 +78,7 @@ class Buckets:
         return bucket
 
     def _load(self, engagement_id: str, name: str, row: BucketRow | None) -> Bucket:
-        bucket = self._loaded[engagement_id, name] = Bucket(engagement_id, name)
-        if row is not None:
-            bucket.facts = {name_of(fact): fact for fact in each(row.facts)}
-            bucket.published = dict(row.published)
+        bucket = self._loaded[engagement_id, name] = Bucket(engagement_id, name, row)
         return bucket
 
     def from_name(self, engagement_id: str, start: str = "") -> Iterator[Bucket]:
@@ -120,34 +100,36 @@ class Buckets:
         if place is None:
             return None, None
         bucket = self.bucket(engagement_id, place)
-        return bucket, bucket.facts.get(name)
+        told = bucket.told.get(name)
+        return bucket, None if told is None else told.fact
 
-    def place(self, fact: Fact, now_ms: int) -> None:
+    def place(self, told: Told, now_ms: int) -> None:
         """Put a new or better revision where it belongs; what speaks of it comes along."""
+        fact = told.fact
         engagement_id, own = fact.engagement_id, name_of(fact)
         before, _ = self.find(engagement_id, own)
         home = self._home(fact)
         if before is not None and before is not home:
             for moved in before.attached_to(own):
                 self._move(moved, before, home, now_ms)
-            if own in before.facts:
+            if own in before.told:
                 self._move(own, before, home, now_ms)
-        home.facts[own] = fact
+        home.told[own] = told
         PLACES.put(self._state, home.name, engagement_id, own)
         self.touch(home, now_ms)
 
     def _home(self, fact: Fact) -> Bucket:
         target = names(fact)
         if target is None:
-            return self.bucket(fact.engagement_id, _own_bucket(fact))
+            return self.bucket(fact.engagement_id, own_bucket(fact))
         place = PLACES.get(self._state, fact.engagement_id, target)
         if place is None:  # what speaks of a subject before it is known waits where the subject will look
-            place = f"about:{target}"
+            place = f"{ABOUT}{target}"
             PLACES.put(self._state, place, fact.engagement_id, target)
         return self.bucket(fact.engagement_id, place)
 
     def _move(self, name: str, source: Bucket, target: Bucket, now_ms: int) -> None:
-        target.facts[name] = source.facts.pop(name)
+        target.told[name] = source.told.pop(name)
         if name in source.published:
             target.published[name] = source.published.pop(name)
         PLACES.put(self._state, target.name, source.engagement_id, name)
@@ -162,7 +144,8 @@ class Buckets:
 
     def write(self, bucket: Bucket) -> None:
         """Put the bucket into the state, or remove it when nothing is left in it."""
-        if bucket.facts or bucket.published:
-            BUCKETS.put(self._state, bucket.stored(), bucket.engagement_id, bucket.name)
+        row = bucket.row()
+        if row.facts or row.published:
+            BUCKETS.put(self._state, row, bucket.engagement_id, bucket.name)
         else:
             BUCKETS.delete(self._state, bucket.engagement_id, bucket.name)

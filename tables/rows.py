@@ -24,6 +24,8 @@ class StateRows(Protocol):
 
 def packed(part: str) -> bytes:
     """One key part. A zero is written `01 01` and a one `01 02`, which keeps their order."""
+    if part.isprintable():  # neither of them, at a glance: nearly every id there is
+        return part.encode() + b"\0"
     return part.encode().replace(b"\1", b"\1\2").replace(b"\0", b"\1\1") + b"\0"
 
 
@@ -65,11 +67,20 @@ class Table(Generic[T]):
     def scan_packed(self, state: StateRows, *parts: str, start: bytes = b"") -> Iterator[tuple[tuple[str, ...], bytes]]:
         """The same with rows still packed, for a reader who knows many of them already: see `unpack`."""
         for key, value in state.scan(self.key(*parts), start):
-            yield self._parts(key), value
+            yield self.parts(key), value
+
+    def pack(self, row: T) -> bytes:
+        """A row as it is stored."""
+        return self._encode(row)
 
     def unpack(self, value: bytes) -> T:
         """A row that `scan_packed` gave."""
         return self._decode(value)
 
-    def _parts(self, key: bytes) -> tuple[str, ...]:
+    def holds(self, key: bytes) -> bool:
+        """Whether a key of the state is one of this table."""
+        return key.startswith(self._name)
+
+    def parts(self, key: bytes) -> tuple[str, ...]:
+        """The parts of one of this table's keys."""
         return tuple(unpacked(part) for part in key[len(self._name) :].split(b"\0")[:-1])

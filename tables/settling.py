@@ -5,34 +5,41 @@ was published last. Which engagements looked at which master is kept in an index
 those again and no others (tables.sweep).
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from billing.charges import Charge, Component, Lineage, MasterRef, Parked, Settlement, negated, same_billing
-from billing.facts import Decision, Fact, TimeEntry, gathered, identity
+from billing.charges import Charge, Parked, Settlement, negated, same_billing
+from billing.facts import Decision, Fact, gathered, identity
 from billing.ids import charge_id
 from billing.masters import Masters
 from billing.scope import couples_time
 from billing.settle import settle
 from billing.winners import Verdict, judge
-from tables.buckets import LOOKED, TIME, Bucket, Buckets, Published, name_of
+from schemas.codec import encode
+from tables.bucket import Bucket, Published, Told, approved_minutes, name_of
+from tables.buckets import LOOKED, TIME, Buckets
+from tables.charge_records import READY, charge_record
 from tables.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.exceptions import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record, instant
 from tables.rows import StateRows
 from tables.windows import Tally
 
-READY = "billing.ready"
 NOTHING = Published()
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement."""
+    """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement.
+
+    `outcome` is the name of its live figure: charged, reversed, or the exception's status; `decided_ms` is the append
+    time of what caused it.
+    """
 
     topic: str
     engagement_id: str
-    record: dict[str, object]
+    value: bytes
+    outcome: str
+    decided_ms: int
 
 
 class Settling:
@@ -46,8 +53,9 @@ class Settling:
         self._retried: set[tuple[str, str]] = set()
         self.publications: list[Publication] = []
 
-    def receive(self, fact: Fact, now_ms: int) -> Verdict:
+    def receive(self, told: Told) -> Verdict:
         """Take one revision in. What it may affect is settled by the next `settle_touched`."""
+        fact, now_ms = told.fact, told.record.timestamp_ms
         name = name_of(fact)
         _, standing = self.buckets.find(fact.engagement_id, name)
         verdict = judge(standing, fact)
@@ -55,10 +63,10 @@ class Settling:
             self._raise_conflict(fact, now_ms)
         if verdict != "replaced":
             return verdict
-        self._tally.add(_approved_minutes(fact) - _approved_minutes(standing), "approved_minutes")
+        self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
         if standing is not None:
-            self._close_conflict(fact)
-        self.buckets.place(fact, now_ms)
+            self._close_conflict(fact, now_ms)
+        self.buckets.place(told, now_ms)
         if isinstance(fact, Decision) and fact.decision == "retry":
             self._retried.add((fact.engagement_id, fact.subject))
         return verdict
@@ -87,17 +95,18 @@ class Settling:
     def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
         """Settle buckets that belong together; returns how many subjects that were."""
         engagement_id = scope[0].engagement_id
-        facts = gathered(fact for bucket in scope for fact in bucket.facts.values())
+        facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
         settled = settle(engagement_id, facts, self._masters)
-        self._note_lookups(engagement_id, settled.lookups)
+        self.note_lookups(engagement_id, settled.lookups)
         for bucket in scope:
-            subjects = dict.fromkeys((*bucket.published, *bucket.facts))
+            subjects = dict.fromkeys((*bucket.published, *bucket.told))
             for subject in subjects:
                 self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
             self._worked_on[engagement_id, bucket.name] = bucket
         return len(settled.subjects)
 
-    def _note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
+    def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
+        """Have the engagement settled again when the answer to one of these look-ups changes."""
         for lookup in lookups:
             if (row := (lookup, engagement_id)) not in self._known_lookups:
                 LOOKED.put(self._state, True, *row)
@@ -105,37 +114,40 @@ class Settling:
 
     def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
         before = bucket.published.get(subject, NOTHING)
-        after = self._publish_charge(before, subject, found.charge if found else None, now_ms)
+        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms)
         retried = (bucket.engagement_id, subject) in self._retried
         parked = found.parked if found else None
         exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
-        after = replace(after, exception=exception)
-        if after is not before and after != before:
-            bucket.published[subject] = after
+        if charge is not before.charge or exception is not before.exception:
+            after = bucket.published[subject] = Published(n, charge, minutes, exception)
             self._tally_minutes(before, -1)
             self._tally_minutes(after, 1)
 
-    def _publish_charge(self, before: Published, subject: str, charge: Charge | None, now_ms: int) -> Published:
-        old, n = before.charge, before.n
+    def _publish_charge(
+        self, before: Published, subject: str, charge: Charge | None, now_ms: int
+    ) -> tuple[int, bytes | None, int]:
+        """-> how many charges the subject has had, the record of the present one, its minutes."""
+        old = before.read_charge()
         if old is not None and charge is not None and same_billing(old, charge):
-            return before
-        if old is None and charge is None:
-            return before
+            return before.n, before.charge, before.minutes
         if old is not None:
-            self._ready(negated(old), n, now_ms, reverses=charge_id(old.engagement_id, subject, n, "charge"))
-        if charge is not None:
-            n += 1
-            self._ready(charge, n, now_ms, reverses=None)
-        return replace(before, n=n, charge=charge)
+            reverses = charge_id(old.engagement_id, subject, before.n, "charge")
+            self._ready(negated(old), before.n, now_ms, reverses)
+        if charge is None:
+            return before.n, None, 0
+        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None), charge.worked_minutes
 
-    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> None:
+    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> bytes:
         what = "reversal" if reverses else "charge"
         record = charge_record(charge) | {
             "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
             "reverses": reverses,
             "decided_at": instant(now_ms),
         }
-        self.publications.append(Publication(READY, charge.engagement_id, record))
+        value = encode(READY, record)
+        outcome = "reversed" if reverses else "charged"
+        self.publications.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
+        return value
 
     def _publish_exception(
         self,
@@ -150,31 +162,35 @@ class Settling:
         if after is not before:
             told, status = (after, None) if after is not None else (before, RESOLVED)
             if told is not None:
-                record = exception_record(engagement_id, subject, told, status)
-                self.publications.append(Publication(EXCEPTIONS, engagement_id, record))
+                self._exception(engagement_id, subject, told, status, now_ms)
         return after
+
+    def _exception(
+        self, engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
+    ) -> None:
+        value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
+        self.publications.append(Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms))
 
     def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
         engagement = self._masters.engagements.get(fact.engagement_id)
         owner = (engagement.owner if engagement else None) or ""
         told = raise_conflict(self._state, *_conflict_key(fact), fact.revision, owner, now_ms)
         if told is not None:
-            self._tell_conflict(fact, told, OPEN)
+            self._tell_conflict(fact, told, OPEN, now_ms)
 
-    def _close_conflict(self, fact: Fact) -> None:
+    def _close_conflict(self, fact: Fact, now_ms: int) -> None:
         told = close_conflict(self._state, *_conflict_key(fact))
         if told is not None:
-            self._tell_conflict(fact, told, RESOLVED)
+            self._tell_conflict(fact, told, RESOLVED, now_ms)
 
-    def _tell_conflict(self, fact: Fact, told: StandingException, status: str) -> None:
+    def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
         engagement_id, topic, id_ = _conflict_key(fact)
-        record = exception_record(engagement_id, conflict_subject(topic, id_), told, status)
-        self.publications.append(Publication(EXCEPTIONS, engagement_id, record))
+        self._exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms)
         self._tally_parked(told, 1 if status == OPEN else -1)
 
     def _tally_minutes(self, published: Published, sign: int) -> None:
         if published.charge is not None:
-            self._tally.add(sign * published.charge.worked_minutes, "charged_minutes")
+            self._tally.add(sign * published.minutes, "charged_minutes")
             self._tally.add(sign, "charges")
         if published.exception is not None:
             self._tally_parked(published.exception, sign)
@@ -188,33 +204,11 @@ class Settling:
 
     def write(self) -> None:
         """Put every bucket worked on back into the state."""
-        for bucket in self._worked_on.values():
-            bucket.published = {s: p for s, p in bucket.published.items() if p.n or p.exception}
+        for bucket in {**self.buckets.grown, **self._worked_on}.values():
             self.buckets.write(bucket)
+        self.buckets.grown.clear()
         self._worked_on.clear()
 
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:
     return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)
-
-
-def charge_record(charge: Charge) -> dict[str, object]:
-    """A charge as the fields of `billing.ready`, without its ids and time."""
-    record = _CHARGE(charge)
-    record["components"] = [_COMPONENT(part) for part in charge.components]
-    record["lineage"] = _LINEAGE(charge.lineage) | {"masters": [_MASTER(ref) for ref in charge.lineage.masters]}
-    return record
-
-
-def _fields_of(kind: type) -> Callable[[object], dict[str, object]]:
-    """A function from a value of the dataclass `kind` to its fields by name: `asdict` without its copies."""
-    names = tuple(field.name for field in fields(kind))
-    values = attrgetter(*names)
-    return lambda value: dict(zip(names, values(value), strict=True))
-
-
-_CHARGE, _COMPONENT, _LINEAGE, _MASTER = (_fields_of(kind) for kind in (Charge, Component, Lineage, MasterRef))
-
-
-def _approved_minutes(fact: Fact | None) -> int:
-    return fact.minutes if isinstance(fact, TimeEntry) and fact.status == "approved" else 0

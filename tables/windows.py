@@ -27,6 +27,11 @@ class Tally:
         if n:
             self._outcomes[timestamp_ms // 60_000, outcome] += n
 
+    def count_each(self, outcome: str, timestamps_ms: Iterable[int]) -> None:
+        """One more of `outcome` for each append time."""
+        for minute, n in Counter([ms // 60_000 for ms in timestamps_ms]).items():
+            self._outcomes[minute, outcome] += n
+
     def add(self, n: int, name: str, *labels: str) -> None:
         """Change a running total by `n`."""
         if n:

@@ -18,7 +18,7 @@ from runtime.plane.batch import Record
 from runtime.reading import read_all
 from schemas.codec import decode_for
 from schemas.errors import InvalidRecord, Undecodable
-from tables.buckets import name_of
+from tables.bucket import name_of
 from topics.catalogue import MASTERS, SETTLE_INPUTS, check, identity
 
 READY, EXCEPTIONS = "billing.ready", "billing.exceptions"

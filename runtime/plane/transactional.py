@@ -10,8 +10,11 @@ nobody else can append, so the end that is read is the end. State, outputs and p
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -26,7 +29,22 @@ from runtime.plane.store import CHANGELOG, Store, position_key
 log = logging.getLogger("hourstream.plane")
 
 LIVE = b"~"  # rows with this prefix are the live figures: kept in memory too, for the metrics page
+_CHUNK = 5_000  # records handed to librdkafka at a time
+_QUEUE = 200_000  # records it may hold
 Decide = Callable[[Batch, State], Iterable[Output]]
+Rows = Mapping[bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Rows, all whose keys begin with `prefix`, that follow from other rows of the same state.
+
+    They are in the store and not in the changelog; on a restore `of` makes them again. `of` is given rows in the order
+    in which they were last written.
+    """
+
+    prefix: bytes
+    of: Callable[[Rows], Rows]
 
 
 def producer_config(broker: str) -> dict[str, object]:
@@ -40,8 +58,8 @@ def producer_config(broker: str) -> dict[str, object]:
         "linger.ms": 5,
         "batch.size": 1 << 20,
         "message.max.bytes": 8 << 20,
-        "queue.buffering.max.messages": 1_000_000,
-        "queue.buffering.max.kbytes": 256 << 10,
+        "queue.buffering.max.messages": _QUEUE,
+        "queue.buffering.max.kbytes": 1 << 20,  # never reached: `_QUEUE` is
     }
 
 
@@ -59,10 +77,12 @@ class TransactionalCommitter(Committer):
         state_dir: Path,
         decide: Decide,
         due: Callable[["TransactionalCommitter"], bool] = lambda _: False,
+        derived: Derived | None = None,
     ) -> None:
         self.agent, self.partition, self.sources = agent, partition, tuple(sources)
         self.positions: dict[str, int | None] = dict.fromkeys(self.sources)
         self._broker, self._changelog, self._decide, self._due = broker, changelog, decide, due
+        self._derived = derived
         self._path = state_dir / f"{changelog}-{partition}"
         self._live: dict[bytes, bytes] = {}
         self.restored_rows, self.restored = 0, False
@@ -120,14 +140,16 @@ class TransactionalCommitter(Committer):
                 last = None
                 for message in consumer.consume(10_000, 0.2):
                     if (error := message.error()) is None:
-                        rows[message.key()], last = message.value(), message.offset() + 1
+                        key = message.key()
+                        rows.pop(key, None)  # so that rows are in the order of their last writing
+                        rows[key], last = message.value(), message.offset() + 1
                     elif error.code() == KafkaError._PARTITION_EOF:
                         done = message.offset() >= end
                     else:
                         raise KafkaException(error)
                 if last is not None:
-                    self.store.write(rows, last)
                     self.restored_rows += len(rows)
+                    self.store.write({**rows, **self._derived.of(rows)} if self._derived else rows, last)
         finally:
             consumer.close()
 
@@ -138,46 +160,67 @@ class TransactionalCommitter(Committer):
             if end != self.positions[topic] and end >= 0:
                 state.changes[position_key(topic)] = b"%d" % end
         fault_point(f"{self.agent}:decided")
-        acks = self._transaction(outputs, state.changes)
+        reached = self._transaction(outputs, self._to_log(state.changes))
         fault_point(f"{self.agent}:committed")
-        self.store.write(state.changes, acks)
+        self.store.write(state.changes, reached)
         self._follow_live(state.changes)
         self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
         fault_point(f"{self.agent}:stored")
 
-    def _transaction(self, outputs: Iterable[Output], rows: Mapping[bytes, bytes | None]) -> int | None:
-        """-> the changelog offset after the last row, None when nothing changed (and nothing was written)."""
+    def _to_log(self, rows: Rows) -> Rows:
+        derived = self._derived
+        return rows if derived is None else {k: v for k, v in rows.items() if not k.startswith(derived.prefix)}
+
+    def _transaction(self, outputs: Iterable[Output], rows: Rows) -> int | None:
+        """-> the changelog offset after the last row, None when nothing changed (and nothing was written).
+
+        Only the last row is asked for its offset. A record that could not be written is not missed: librdkafka then
+        refuses to commit the transaction.
+        """
         reached: list[int] = []
-        failed: list[KafkaError] = []
 
         def acknowledged(error: KafkaError | None, message: object) -> None:
-            if error is not None:
-                failed.append(error)
-
-        def row_acknowledged(error: KafkaError | None, message: object) -> None:
-            acknowledged(error, message)
             if error is None:
                 reached.append(message.offset() + 1)  # type: ignore[attr-defined]
 
         self._producer.begin_transaction()
+        by_topic: dict[str, list[dict[str, Any]]] = {}
         for output in outputs:
-            where = {} if output.partition is None else {"partition": output.partition}
-            self._produce(output.topic, output.value, output.key, acknowledged, headers=list(output.headers), **where)
-        for key, value in rows.items():
-            self._produce(self._changelog, value, key, row_acknowledged, partition=self.partition)
-        unsent = self._producer.flush(60)
-        if unsent or failed:
-            raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
+            if output.headers:  # which librdkafka does not take in bulk
+                self._produce(output.topic, output.value, output.key, headers=list(output.headers), **_where(output))
+            else:
+                by_topic.setdefault(output.topic, []).append(
+                    {"value": output.value, "key": output.key, **_where(output)}
+                )
+        for topic, records in by_topic.items():
+            self._produce_all(topic, records)
+        *most, last = rows.items() or (None,)
+        self._produce_all(self._changelog, [{"key": k, "value": v} for k, v in most], self.partition)
+        if last is not None:
+            key, value = last
+            self._produce(self._changelog, value, key, partition=self.partition, on_delivery=acknowledged)
+        if self._producer.flush(60):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         fault_point(f"{self.agent}:flushed")
         self._producer.commit_transaction(60)
-        return max(reached) if reached else None
+        if last is not None and not reached:
+            raise KafkaException(KafkaError(KafkaError._FAIL, "the last row of a committed batch has no offset"))
+        return reached[0] if reached else None
 
-    def _produce(
-        self, topic: str, value: bytes | None, key: bytes | None, done: Callable[..., None], **more: object
-    ) -> None:
+    def _produce_all(self, topic: str, records: Sequence[dict[str, Any]], partition: int = -1) -> None:
+        rest = iter(records)
+        while chunk := list(islice(rest, _CHUNK)):
+            while len(self._producer) > _QUEUE - _CHUNK:
+                self._producer.poll(0.05)
+            if self._producer.produce_batch(topic, chunk, partition=partition) < len(chunk):
+                # Sending the rest later could put it behind what follows, so the batch is given up whole.
+                refused = next(record["_error"] for record in chunk if "_error" in record)
+                raise KafkaException(refused)
+
+    def _produce(self, topic: str, value: bytes | None, key: bytes | None, **more: object) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=done, **more)
+                self._producer.produce(topic, value, key, **more)
                 return
             except BufferError:  # librdkafka's queue is full: serve deliveries until there is room
                 self._producer.poll(0.1)
@@ -201,3 +244,7 @@ class TransactionalCommitter(Committer):
         self._closing = True
         if hasattr(self, "store"):
             self.store.close()
+
+
+def _where(output: Output) -> dict[str, int]:
+    return {} if output.partition is None else {"partition": output.partition}

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -66,8 +66,8 @@ def rows_of(committer: TransactionalCommitter) -> dict[bytes, bytes]:
 
 
 @pytest.fixture
-def app(forgetful: str) -> Iterator[App]:
-    yield App(forgetful)
+def app(forgetful: str) -> App:
+    return App(forgetful)
 
 
 def test_a_deleted_row_stays_deleted_when_state_is_restored_from_nothing(app: App, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from billing_contracts import card, entry, expense, fx, line, masters_of
 from billing.facts import gathered
 from billing.settle import settle
 from schemas.codec import encode
+from tables.charge_records import charge_record
 from tables.exceptions import advance, exception_record
-from tables.settling import charge_record
 
 
 def test_a_charge_of_a_billion_thousands_is_held_and_its_neighbour_is_charged() -> None:

@@ -14,6 +14,7 @@ from runtime.plane.batch import Batch, Output, Record
 from runtime.plane.state import MemoryRows, State
 from schemas.codec import decode_for, encode
 from schemas.json_form import from_json
+from tables.buckets import PLACES, places_in
 from tables.masters import TOPIC, MastersTable
 from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor
 from tables.windows import totals
@@ -41,7 +42,8 @@ class Stream:
         self.outputs: list[Output] = []
         self.masters_rows, self.settle_rows = MemoryRows(), MemoryRows()
         self.masters = MastersTable("unused")
-        self._known: set[tuple[str, str]] = set()
+        self._memory = settle_agent.Memory()
+        self._log: list[tuple[bytes, bytes | None]] = []  # settle's changelog
         self._offsets = itertools.count()
         self._current = 0
 
@@ -68,8 +70,9 @@ class Stream:
     def settle(self, records: list[Record]) -> None:
         """One batch of settle; an empty one only sweeps."""
         state = State(self.settle_rows)
-        outputs = settle_agent.decide(self.masters.snapshot, self._known, _batch(records), state, self.chunk)
+        outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
         self.settle_rows.commit(state)
+        self._log += [(key, row) for key, row in state.changes.items() if not PLACES.holds(key)]
         self._publish(outputs)
 
     def rest(self) -> None:
@@ -86,10 +89,21 @@ class Stream:
         return CURSOR.get(State(self.settle_rows)) or Cursor()
 
     def restart(self) -> None:
-        """What a crash leaves: the committed rows, and nothing that was only in memory."""
-        self._known = set()
-        self.settle_rows, rows = MemoryRows(), self.settle_rows
-        self.settle_rows.update(rows)
+        """What a crash leaves when local state is lost too: what is in the changelog, read in pieces."""
+        self._memory = settle_agent.Memory()
+        lost, self.settle_rows = self.settle_rows, MemoryRows()
+        for start in range(0, len(self._log), 7):
+            self._restore(self._log[start : start + 7])
+        assert self.settle_rows == lost
+
+    def _restore(self, logged: Sequence[tuple[bytes, bytes | None]]) -> None:
+        rows: dict[bytes, bytes | None] = {}
+        for key, row in logged:
+            rows.pop(key, None)
+            rows[key] = row
+        state = State(self.settle_rows)
+        state.changes = {**rows, **places_in(rows)}
+        self.settle_rows.commit(state)
 
     def said(self, topic: str) -> list[dict[str, Any]]:
         """Everything published on a topic, decoded, in order."""

@@ -75,10 +75,14 @@ def test_a_conflict_is_told_once_whoever_owns_the_engagement_by_then() -> None:
     assert stream.totals()["parked", "SAME_REVISION_DIFFERENT_CONTENT", ""] == 0
 
 
-def test_a_retry_asks_once_although_a_sweep_follows_in_the_same_batch() -> None:
+def test_a_retry_asks_once_more_after_a_sweep_of_the_same_batch() -> None:
     masters = [each for each in numbered(MASTERS) if each["topic"] != "master.tasks"]
     stream = after(masters, [HOUR])
     reopened = line(task("E1", 1, closed_on="2024-01-01"))
     stream.deliver([line(decision("E1", "d", "time:1", "retry")), reopened])
     stream.rest()
-    assert told(stream) == [("time:1", "UNKNOWN_TASK", "open", 1), ("time:1", "TASK_CLOSED", "open", 2)]
+    assert told(stream) == [
+        ("time:1", "UNKNOWN_TASK", "open", 1),
+        ("time:1", "TASK_CLOSED", "open", 2),
+        ("time:1", "TASK_CLOSED", "open", 3),
+    ]

@@ -1,0 +1,53 @@
+"""Runs of consecutive fields, encoded by themselves: for records of which most is the same again and again.
+
+Whoever makes many such records encodes the parts that repeat once and puts them between those that do not. `fields`
+lists a schema's fields in the order of their bytes, so that such a maker can hold its layout to it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from schemas.codec import shape
+from schemas.compiled import writer
+from schemas.shape import Record
+
+RunEncoder = Callable[[Mapping[str, Any]], bytes]
+
+
+def run(topic: str, *paths: str) -> RunEncoder:
+    """From a record (for paths like `lineage.masters` that inner record) with exactly these fields to their bytes.
+
+    The paths must follow each other in the schema; ValueError where they do not.
+    """
+    record = shape(topic)
+    *outer, _ = paths[0].split(".")
+    for name in outer:
+        (record,) = (
+            member.shape for member in record.fields if member.name == name and isinstance(member.shape, Record)
+        )
+    names = [path.split(".")[-1] for path in paths]
+    order = [member.name for member in record.fields]
+    first = order.index(names[0])
+    if order[first : first + len(names)] != names:
+        raise ValueError(f"{topic}: {', '.join(paths)} do not follow each other")
+    write = writer(Record(f"{record.name}Run", record.fields[first : first + len(names)]))
+
+    def encoded(values: Mapping[str, Any]) -> bytes:
+        out = bytearray()
+        write(out, values)
+        return bytes(out)
+
+    return encoded
+
+
+def fields(topic: str, *opened: str) -> list[str]:
+    """The paths of all fields in the order of their bytes; records named in `opened` are listed by their own fields."""
+    return list(_fields(shape(topic), opened, ""))
+
+
+def _fields(record: Record, opened: tuple[str, ...], prefix: str) -> Iterator[str]:
+    for member in record.fields:
+        if isinstance(member.shape, Record) and member.name in opened:
+            yield from _fields(member.shape, (), f"{prefix}{member.name}.")
+        else:
+            yield f"{prefix}{member.name}"

@@ -1,0 +1,140 @@
+"""The short way says, byte for byte, what the general way says (tables.plain_settling over tables.settling)."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.plane.batch import Record
+from schemas.runs import fields, run
+from tables.plain_settling import PlainSettling
+from tables.plain_time import TimeRow
+from tests.unit.tables.contents import MASTERS as SENSIBLE
+from tests.unit.tables.contents import entry, line, numbered, rate_card
+from tests.unit.tables.histories import Arrival, arrivals, histories
+from tests.unit.tables.stream import Line, Stream
+
+PLAIN = {
+    "billing_method": "time_and_materials",
+    "cap": None,
+    "retainer": None,
+    "multipliers": {},
+}  # beside the scope of the rounding, which is nested
+
+
+@contextmanager
+def counted() -> Iterator[Counter[bool]]:
+    """How many entries took the short way, and how many asked for it and did not."""
+    ways, take = Counter[bool](), PlainSettling.take
+
+    def counting(self: PlainSettling, row: TimeRow, record: Record) -> bool:
+        taken = take(self, row, record)
+        ways[taken] += 1
+        return taken
+
+    with patch.object(PlainSettling, "take", counting):
+        yield ways
+
+
+@contextmanager
+def general_only() -> Iterator[None]:
+    """Everything goes the general way."""
+    with patch.object(PlainSettling, "take", lambda *_: False):
+        yield
+
+
+def made_plain(lines: Sequence[Line]) -> list[Line]:
+    """The same history, of contracts whose time is plain."""
+    return [_plain(each) if each["topic"] == "master.engagements" else each for each in lines]
+
+
+def _plain(each: Line) -> Line:
+    value = each["value"]
+    return {**each, "value": {**value, **PLAIN, "rounding": {**value["rounding"], "scope": "entry"}}}
+
+
+def played(arrival: Arrival) -> Stream:
+    """The stream after an arrival, at rest."""
+    stream = Stream(arrival.chunk)
+    for number, batch in enumerate(arrival.batches):
+        if number in arrival.restarts:
+            stream.restart()
+        stream.deliver(batch)
+    stream.rest()
+    return stream
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data())
+def test_both_ways_publish_the_same_bytes(data: st.DataObject) -> None:
+    arrival = data.draw(arrivals(made_plain(data.draw(histories()))))
+    short = played(arrival)
+    with general_only():
+        general = played(arrival)
+    assert short.outputs == general.outputs
+    assert short.totals() == general.totals()
+    assert dict(short.settle_rows) == dict(general.settle_rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400), st.sampled_from(["C1", "C2"]), st.integers(0, 700), st.booleans()),
+        min_size=20, max_size=60,
+    ),
+    st.lists(st.integers(0, 400), min_size=2, max_size=2, unique=True),
+)  # fmt: skip
+def test_terms_change_on_the_day_they_say(entries: list[tuple[int, str, int, bool]], edges: list[int]) -> None:
+    """Many entries around a card's edges, all in one batch: each has the rate of its own day, or waits for one."""
+    first, last = (FIRST + timedelta(days) for days in sorted(edges))
+    topic, card = rate_card("100", valid_from=first.isoformat())
+    card["lines"][0]["valid_to"] = last.isoformat()
+    masters = numbered([*(each for each in SENSIBLE if each[0] != topic), (topic, card)])
+    lines = [
+        line(entry("E1", str(n), minutes, (FIRST + timedelta(days)).isoformat(), consultant_id=who, billable=billable))
+        for n, (days, who, minutes, billable) in enumerate(entries)
+    ]
+    stream = Stream()
+    stream.deliver(masters)
+    stream.deliver(lines)
+    stream.rest()
+    assert stream.books.ledger() == list(stream.books.expected())
+
+
+FIRST = date(2024, 1, 2)
+
+
+def hourly() -> Stream:
+    """A stream that knows sensible masters, with one rate an hour for everybody."""
+    stream = Stream()
+    stream.deliver(numbered([*(each for each in SENSIBLE if each[0] != "master.rate-cards"), rate_card("100")]))
+    return stream
+
+
+def test_plain_entries_do_take_the_short_way() -> None:
+    """Else the tests above would compare the general way with itself."""
+    stream = hourly()
+    with counted() as ways:
+        stream.deliver([line(entry("E1", str(n), 30, (FIRST + timedelta(n % 9)).isoformat())) for n in range(40)])
+    assert ways == {True: 40}
+
+
+def test_an_overfull_day_goes_the_general_way() -> None:
+    stream = hourly()
+    with counted() as ways:
+        stream.deliver([line(entry("E1", str(n), 500, "2024-01-30")) for n in range(3)])
+    assert ways == {True: 2, False: 1}
+    assert {one["code"] for one in stream.books.ledger()} == {"DAY_OVER_24H"}
+
+
+def test_runs_are_fields_that_follow_each_other() -> None:
+    assert fields("billing.ready", "lineage")[-4:] == [
+        "lineage.masters", "lineage.rules_version", "decided_at", "derivation",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="do not follow each other"):
+        run("billing.ready", "rate", "multiplier")
