@@ -1,0 +1,35 @@
+"""What the harness tells a contender, by environment, and what a contender tells the harness, by its log."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "BENCH_WORKER_"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a contender reads, writes and keeps its state. Topic names and `app` are new in every run."""
+
+    broker: str
+    app: str
+    input: str
+    output: str
+    changelog: str
+    state: Path
+    masters: Path
+
+    @classmethod
+    def load(cls) -> "Surroundings":
+        """From the environment; KeyError where the harness did not start this process."""
+        given = {name: os.environ[PREFIX + name.upper()] for name in cls.__annotations__}
+        return cls(**{**given, "state": Path(given["state"]), "masters": Path(given["masters"])})  # type: ignore[arg-type]
+
+    def environment(self) -> dict[str, str]:
+        """The variables `load` reads."""
+        return {PREFIX + name.upper(): str(value) for name, value in vars(self).items()}
+
+
+def tell_restored(rows: int, seconds: float) -> None:
+    """The line from which the harness takes the speed of a restore."""
+    print(f"restored {rows} rows in {seconds:.3f} s", flush=True)

@@ -1,0 +1,56 @@
+"""The results as they come in: printed, kept in `latest.json` after every run, and reported at the end."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.harness.figures import Run, ratios, summary
+from benchmarks.harness.knobs import Knobs
+from benchmarks.harness.machine import description
+
+
+class Results:
+    """All runs so far."""
+
+    def __init__(self, folder: Path, knobs: Knobs) -> None:
+        self._folder, self._knobs = folder, knobs
+        self._machine = description()
+        self._began = datetime.now(UTC).isoformat(timespec="seconds")
+        self._runs: list[Run] = []
+
+    def add(self, run: Run) -> None:
+        """One more run: a line for who watches, and the file written anew."""
+        self._runs.append(run)
+        print(
+            f"round {run.round}  {run.contender:18} {run.a_second:9,.0f} records/s  {run.a_cpu_second:9,.0f} per CPU-s"
+            f"  {run.peak_bytes / (1 << 20):6,.0f} MiB   {run.checked}",
+            flush=True,
+        )
+        self._write()
+
+    def _summaries(self) -> dict[str, dict[str, float | None]]:
+        names = dict.fromkeys(run.contender for run in self._runs)
+        return {name: summary([run for run in self._runs if run.contender == name]) for name in names}
+
+    def as_json(self) -> dict[str, object]:
+        """The content of latest.json."""
+        summaries = self._summaries()
+        return {
+            "began": self._began,
+            "machine": self._machine,
+            "knobs": asdict(self._knobs),
+            "ratios": ratios(summaries),
+            "medians": summaries,
+            "runs": [run.as_json() for run in self._runs],
+        }
+
+    def _write(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.as_json(), indent=1) + "\n"
+        (self._folder / "latest.json").write_text(text, encoding="utf-8")
+
+    def report(self) -> None:
+        """The table and the plot."""
+        print(json.dumps(self.as_json()["medians"], indent=1))
+        print(json.dumps(self.as_json()["ratios"], indent=1))
