@@ -46,26 +46,26 @@ class Jar:
         return f"{self.group}:{self.artifact}:{self.version} {self.sha256}"
 
 
-def locked() -> list[Jar]:
-    """The jars of `kafka.lock`, in its order."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
+def locked(lock: Path = LOCK) -> list[Jar]:
+    """The jars of a lock, in its order."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
     return [Jar.parse(line) for line in lines if line and not line.startswith("#")]
 
 
-def classpath(cache: Path, progress: Callable[[str], None]) -> list[Path]:
-    """Paths of Kafka's jars, downloaded into `cache` where they are not yet.
+def classpath(cache: Path, progress: Callable[[str], None], lock: Path = LOCK) -> list[Path]:
+    """Paths of a lock's jars (Kafka's own, unless told otherwise), downloaded into `cache` where they are not yet.
 
     A file beside the jars, named by the lock's digest, tells that they were checked; with it nothing of the network,
     nor jgo, is touched. Raises `StackError` where a jar cannot be had or is not the one of the lock.
     """
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    resolved = cache / f"kafka-{digest}.classpath"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    resolved = cache / f"{lock.stem}-{digest}.classpath"
     if resolved.exists():
         jars = [cache / line for line in resolved.read_text(encoding="utf-8").splitlines()]
         if all(jar.exists() for jar in jars):
             return jars
-    wanted = locked()
-    progress(f"Downloading Kafka ({len(wanted)} jars, 44 MB, this once) ...")
+    wanted = locked(lock)
+    progress(f"Downloading {lock.stem.capitalize()} ({len(wanted)} jars, this once) ...")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         context = _maven(cache / "maven")
@@ -98,7 +98,7 @@ def _fetch(context: MavenContext, jar: Jar) -> Path:
         path = _download(context, jar.group, jar.artifact, jar.version)
     if _sha256(path) != jar.sha256:
         path.unlink()
-        raise StackError(f"{path.name} from Maven is not the file of runtime/embedded/kafka.lock; it was removed")
+        raise StackError(f"{path.name} from Maven is not the file of its lock; it was removed")
     return path
 
 
