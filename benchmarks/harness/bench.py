@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.contenders.registry import CHECKOUT, ENRICHMENT, Contender
@@ -10,20 +11,23 @@ from benchmarks.enrichment.contract import decode_billed
 from benchmarks.enrichment.generate import Backlog, Generator, write_masters
 from benchmarks.harness.figures import Run
 from benchmarks.harness.knobs import Knobs
-from benchmarks.harness.measuring import Job, Loads, Measuring
+from benchmarks.harness.measuring import Loads, measure
 from benchmarks.harness.results import Results
+from benchmarks.harness.session import Job
 from benchmarks.harness.topics import PARTITIONS, topics
 from benchmarks.harness.verify import Output
+from benchmarks.settle import run as settling
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 
+SCALE = "settle_at_scale"
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # so that no PostgreSQL is started
 
 
 def main() -> None:
     """Run what the knobs say."""
     knobs = Knobs.load()
-    wanted = knobs.wanted((*(each.name for each in ENRICHMENT),))
+    wanted = knobs.wanted((*(each.name for each in ENRICHMENT), settling.NAME, SCALE))
     results = Results(CHECKOUT / "benchmarks" / "results", knobs)
     home = CHECKOUT / ".hourstream"
     home.mkdir(exist_ok=True)
@@ -36,18 +40,24 @@ def main() -> None:
                 for contender in ENRICHMENT:
                     if contender.name in wanted:
                         results.add(enrich(contender, stack.broker, folder, knobs, number))
+            if settling.NAME in wanted:
+                results.add(settling.settle(folder, knobs, number, teller(settling.NAME, number, knobs)))
+        if SCALE in wanted and knobs.subjects:
+            results.add_scale(settling.at_scale(folder, knobs, teller(SCALE, 1, knobs)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     results.report()
 
 
+def teller(name: str, number: int, knobs: Knobs) -> Callable[[str], None]:
+    """Progress, a line a phase."""
+    return lambda what: print(f"round {number} of {knobs.rounds}  {name:18} {what}", flush=True)
+
+
 def enrich(contender: Contender, broker: str, folder: Path, knobs: Knobs, number: int) -> Run:
     """One contender, once; latency and restore in the first round only."""
     run = f"{contender.name.replace('_', '-')}-{number}"
-
-    def tell(what: str) -> None:
-        print(f"round {number} of {knobs.rounds}  {contender.name:18} {what}", flush=True)
-
+    tell = teller(contender.name, number, knobs)
     tell("making the load")
     generator = Generator(knobs.seed)
     share = contender.share
@@ -80,7 +90,7 @@ def enrich(contender: Contender, broker: str, folder: Path, knobs: Knobs, number
             restores=bool(knobs.restore) and contender.keeps_state and contender.tells_restore,
         )
         try:
-            return Measuring(job, tell).run(loads, number)
+            return measure(job, loads, number, tell)
         finally:
             shutil.rmtree(state, ignore_errors=True)
 

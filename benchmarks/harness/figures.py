@@ -23,8 +23,8 @@ class Run:
     outputs: int
     seconds: float
     cpu_seconds: float
-    peak_bytes: int
-    checked: str
+    peak_bytes: int = 0
+    checked: str = ""
     latency_rate: int | None = None
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None

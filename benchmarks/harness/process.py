@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -16,6 +17,14 @@ _RESTORED = re.compile(r"restored (\d+) rows in ([\d.]+) s")
 
 class ContenderFailed(RuntimeError):
     """A contender ended by itself, or did not do its work in time; the message ends with its log."""
+
+
+class Restored(NamedTuple):
+    """Partitions that are restored, their rows, and the seconds of the slowest."""
+
+    partitions: int
+    rows: int
+    seconds: float
 
 
 class Worker:
@@ -58,12 +67,13 @@ class Worker:
     def _processes(self) -> list[psutil.Process]:
         return [self._tree, *self._tree.children(recursive=True)]
 
-    def restored(self) -> tuple[int, float]:
-        """(rows, seconds) of its restore so far, from its log: partitions restore beside each other."""
+    def restored(self) -> "Restored":
+        """How far its restore is, from its log: partitions restore beside each other."""
         with self.log.open("rb") as file:
             file.seek(self._from)
             found = _RESTORED.findall(file.read().decode(errors="replace"))
-        return sum(int(rows) for rows, _ in found), max((float(seconds) for _, seconds in found), default=0.0)
+        longest = max((float(seconds) for _, seconds in found), default=0.0)
+        return Restored(len(found), sum(int(rows) for rows, _ in found), longest)
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL to what is left of its session when it takes too long."""

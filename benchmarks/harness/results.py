@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.harness.figures import Run, ratios, summary
 from benchmarks.harness.knobs import Knobs
 from benchmarks.harness.machine import description
+from benchmarks.settle.run import Scale
 
 
 class Results:
@@ -18,6 +19,7 @@ class Results:
         self._machine = description()
         self._began = datetime.now(UTC).isoformat(timespec="seconds")
         self._runs: list[Run] = []
+        self._scale: Scale | None = None
 
     def add(self, run: Run) -> None:
         """One more run: a line for who watches, and the file written anew."""
@@ -27,6 +29,11 @@ class Results:
             f"  {run.peak_bytes / (1 << 20):6,.0f} MiB   {run.checked}",
             flush=True,
         )
+        self._write()
+
+    def add_scale(self, scale: Scale) -> None:
+        """Settle at the size of a firm."""
+        self._scale = scale
         self._write()
 
     def _summaries(self) -> dict[str, dict[str, float | None]]:
@@ -42,6 +49,7 @@ class Results:
             "knobs": asdict(self._knobs),
             "ratios": ratios(summaries),
             "medians": summaries,
+            "settle_at_scale": None if self._scale is None else self._scale.as_json(),
             "runs": [run.as_json() for run in self._runs],
         }
 

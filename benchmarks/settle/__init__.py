@@ -1,0 +1,1 @@
+"""The settle agent itself, with its masters, on entries of the same generator."""
