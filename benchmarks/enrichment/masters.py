@@ -75,9 +75,7 @@ class Masters:
 
 def _rate(line: list[str]) -> Rate:
     start, end, units = (int(text) for text in line[3:])
-    return Rate(
-        date.fromordinal(_EPOCH + start), date.fromordinal(_EPOCH + end), units, Decimal(units).scaleb(-4)
-    )
+    return Rate(date.fromordinal(_EPOCH + start), date.fromordinal(_EPOCH + end), units, Decimal(units).scaleb(-4))
 
 
 def _dated(rates: dict[str, list[Rate]]) -> dict[str, Dated]:

@@ -15,7 +15,7 @@ class _Sender:
     """A producer that raises for whatever was not acknowledged."""
 
     def __init__(self, config: dict[str, object], appended: Callable[[Message], None] = lambda _: None) -> None:
-        self.producer = Producer(config)
+        self.producer = Producer({**config, "log_level": 3})
         self._failed: list[KafkaError] = []
         self._appended = appended
 

@@ -1,13 +1,16 @@
 """The results as they come in: printed, kept in `latest.json` after every run, and reported at the end."""
 
 import json
+import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.contenders.registry import BENCH_PYTHON, CHECKOUT
 from benchmarks.harness.figures import Run, ratios, summary
 from benchmarks.harness.knobs import Knobs
 from benchmarks.harness.machine import description
+from benchmarks.harness.report import markdown, table
 from benchmarks.settle.run import Scale
 
 
@@ -59,6 +62,11 @@ class Results:
         (self._folder / "latest.json").write_text(text, encoding="utf-8")
 
     def report(self) -> None:
-        """The table and the plot."""
-        print(json.dumps(self.as_json()["medians"], indent=1))
-        print(json.dumps(self.as_json()["ratios"], indent=1))
+        """The table for who watches; report.md and its plot."""
+        results = self.as_json()
+        print("\n".join(["", *table(results), ""]))
+        print("\n".join(f"{name} {value:.2f}" for name, value in ratios(self._summaries()).items()), flush=True)
+        (self._folder / "report.md").write_text(markdown(results), encoding="utf-8")
+        if BENCH_PYTHON.exists():
+            plot = [str(BENCH_PYTHON), "-m", "benchmarks.harness.plot", str(self._folder)]
+            subprocess.run(plot, cwd=CHECKOUT, check=True, timeout=120)

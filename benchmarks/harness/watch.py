@@ -1,5 +1,6 @@
 """What comes out, as a downstream reader of committed records sees it."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Watcher:
         marks = [*self.seen, (len(self.values), 0.0)]
         return [
             (self.values[index], at)
-            for (first, at), (following, _) in zip(marks, marks[1:], strict=False)
+            for (first, at), (following, _) in itertools.pairwise(marks)
             for index in range(max(first, start), following)
         ]
 

@@ -117,10 +117,7 @@ def _running(home: Path, knobs: Knobs, tell: Tell) -> Iterator[Job]:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         tell("publishing the masters")
-        publisher = Publisher(stack.broker)
-        for topic, key, value in masters(knobs.seed):
-            publisher.publish(topic, key, value)
-        publisher.finish()
+        _publish_masters(stack.broker, knobs.seed)
         with Workers(settings, ("masters",), settings.environment()) as workers:
             wait_until_quiet(workers, stack.broker)
         page = str(home / "run" / "worker-settle.json")
@@ -141,6 +138,13 @@ def _running(home: Path, knobs: Knobs, tell: Tell) -> Iterator[Job]:
             restores=bool(knobs.restore),
         )
     shutil.rmtree(home, ignore_errors=True)
+
+
+def _publish_masters(broker: str, seed: int) -> None:
+    publisher = Publisher(broker)
+    for topic, key, value in masters(seed):
+        publisher.publish(topic, key, value)
+    publisher.finish()
 
 
 def _read(value: bytes) -> Output:
