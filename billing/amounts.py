@@ -60,8 +60,9 @@ def half_days(minutes: int, hours_per_day: Decimal) -> Fraction:
 
 
 def _prorated(item: Priceable, engagement: Engagement) -> Fraction:
-    per_minute = _per_minute(item.line.amount, item.line.unit, engagement.hours_per_day, engagement.discount_percent)
-    return per_minute * _weight(item)
+    line = item.line
+    a_minute = rate_per_minute(line.amount, line.unit, engagement.hours_per_day, engagement.discount_percent)
+    return a_minute * _weight(item)
 
 
 def _weight(item: Priceable) -> Fraction:
@@ -69,7 +70,8 @@ def _weight(item: Priceable) -> Fraction:
 
 
 @lru_cache(maxsize=4096)
-def _per_minute(rate: Decimal, unit: str, hours_per_day: Decimal, discount_percent: Decimal) -> Fraction:
+def rate_per_minute(rate: Decimal, unit: str, hours_per_day: Decimal, discount_percent: Decimal) -> Fraction:
+    """A rate an hour or day as an exact price of a minute, after discount."""
     minutes = 60 * exact(hours_per_day) if unit == "day" else Fraction(60)
     return exact(rate) / minutes * _undiscounted(discount_percent)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from billing.adjustments import AgreedMinutes
 from billing.case import NON_BILLABLE
-from billing.master_data import Engagement
+from billing.master_data import Engagement, Rounding
 from billing.money import plain
 from billing.multipliers import Segment
 from billing.rates import Rate, specificity
@@ -64,25 +64,34 @@ def _rate(rate: Rate) -> str:
 
 
 def _minutes(work: Work, billable: int, agreed: AgreedMinutes | None) -> str:
-    rounding = work.contract.engagement.rounding
     worked = work.entry.minutes
     words = f"{worked} min"
     if agreed is not None:
         worked = agreed.minutes
         words += f", agreed as {worked} by adjustment {agreed.adjustment_id}"
+    return words + rounding_in_words(worked, billable, work.contract.engagement.rounding)
+
+
+def rounding_in_words(worked: int, billable: int, rounding: Rounding) -> str:
+    """How minutes to bill became billable ones, said behind them; nothing where they are the same."""
     if billable == worked:
-        return words
-    rounded = f"{words} {_DIRECTIONS[rounding.mode]} {billable} by {rounding.increment_minutes}"
-    return rounded if rounding.scope == "entry" else f"{rounded} (its part of the day's rounding)"
+        return ""
+    words = f" {_DIRECTIONS[rounding.mode]} {billable} by {rounding.increment_minutes}"
+    return words if rounding.scope == "entry" else f"{words} (its part of the day's rounding)"
 
 
 def _price(rate: Rate, parts: Sequence[Segment], engagement: Engagement, full: Decimal) -> str:
     priced = [_part(part) for part in parts if part.minutes and not part.covered]
     covered = sum(part.minutes for part in parts if part.covered)
     words = [f"{covered} min covered by the retainer"] if covered else []
-    discount = f" less {plain(engagement.discount_percent)} %" if engagement.discount_percent else ""
+    discount = discount_in_words(engagement.discount_percent)
     by = _day_rule(engagement) if rate.line.unit == "day" else ""
     return ", ".join([*words, f"{' + '.join(priced) or '0 min'}{by}{discount} = {full} {engagement.currency}"])
+
+
+def discount_in_words(percent: Decimal) -> str:
+    """A discount, said behind what it is on; nothing where there is none."""
+    return f" less {plain(percent)} %" if percent else ""
 
 
 def _part(part: Segment) -> str:

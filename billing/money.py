@@ -34,9 +34,13 @@ def rounded(amount: Fraction, currency: str) -> Decimal:
     """An exact amount in the currency's minor unit, half away from zero; 0 USD is `0.00`."""
     digits = minor_units(currency)
     numerator, denominator = amount.numerator, amount.denominator
-    # Half away from zero: add half a unit to the magnitude and cut.
-    magnitude = (2 * abs(numerator) * 10**digits + denominator) // (2 * denominator)
+    magnitude = half_up(abs(numerator) * 10**digits, denominator)
     return Decimal(-magnitude if numerator < 0 else magnitude).scaleb(-digits, _WIDE)
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """A quotient that is not negative as a whole number, half going up: half a unit is added, and the rest cut."""
+    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def rounded_money(amount: Decimal, currency: str) -> Decimal:

@@ -1,8 +1,8 @@
 """Plain time: entries whose charge follows from their own minutes and from terms that hold over a span of days.
 
-Most time is plain: time and materials by the hour, rounded entry by entry, without multipliers and without a cap.
-Nothing here says what such an entry costs; that is asked of `settle`, once for the terms and once for the minutes.
-Here is only when the answer may be used again: for which entries, and between which days.
+Most time is plain: time and materials by the hour, rounded entry by entry, without multipliers and without a cap. The
+terms of such an entry are asked of the checks that every entry passes, once for a span of days; here is for which
+entries and between which days the answer may be used again, and what minutes cost under it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,38 +10,47 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from billing.amounts import rate_per_minute
 from billing.case import case_of
-from billing.charges import Charge, MasterRef
-from billing.derivation import around_minutes
-from billing.facts import Facts, TimeEntry
+from billing.charges import MasterRef
+from billing.derivation import around_minutes, discount_in_words, rounding_in_words
+from billing.facts import TimeEntry
 from billing.lineage import lineage_of
 from billing.lookups import Lookups
-from billing.master_data import Engagement, RateLine
+from billing.master_data import Engagement, RateLine, Rounding
 from billing.masters import Masters
+from billing.money import half_up, minor_units
 from billing.rates import cards_searched, selectors
-from billing.settle import settle
+from billing.rounding import rounded_minutes
 from billing.time_charges import masters_used
 from billing.time_checks import check_time
 from billing.work import PricedWork
 
 _NO_DAY_IS_OVERFULL: frozenset[tuple[str, date]] = frozenset()
 
-PriceTerms = tuple[int, str, Decimal, Decimal, str]
-"""(increment, rounding mode, rate an hour, discount percent, currency): with the minutes, all that a price needs."""
+MinuteTerms = tuple[Rounding, Decimal]
+"""(rounding, discount percent): with the worked minutes, all that the minutes of a charge and their words need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What entries of one engagement, task, consultant and own labor category share over a span of days."""
+    """What entries of one engagement, task, consultant and own labor category share over a span of days.
+
+    A minute costs `numerator / denominator` minor units of the currency, of which there are 10 ** `digits` in one.
+    `opening` and `closing` are the derivation before its minutes and after its amount.
+    """
 
     labor_category: str | None
     line: RateLine
     tax_category: str
     tax_rate: Decimal
     masters: tuple[MasterRef, ...]
-    opening: str  # of the derivation, before what depends on the minutes
-    closing: str  # and after it
-    price: PriceTerms
+    minutes: MinuteTerms
+    numerator: int
+    denominator: int
+    digits: int
+    opening: str
+    closing: str
     lookups: frozenset[str]
 
 
@@ -65,6 +74,10 @@ def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
     if not isinstance(work, PricedWork) or work.rate.line.unit != "hour":
         return None
     engagement, line = work.contract.engagement, work.rate.line
+    digits = minor_units(engagement.currency)
+    a_minute = rate_per_minute(line.amount, line.unit, engagement.hours_per_day, engagement.discount_percent)
+    if a_minute < 0:
+        return None
     opening, closing = around_minutes(work)
     return Terms(
         labor_category=work.labor_category,
@@ -72,23 +85,27 @@ def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
         tax_category=work.tax.category,
         tax_rate=work.tax.rate,
         masters=lineage_of(entry, work.contract, masters_used(work)).masters,
+        minutes=(engagement.rounding, engagement.discount_percent),
+        numerator=a_minute.numerator * 10**digits,
+        denominator=a_minute.denominator,
+        digits=digits,
         opening=opening,
-        closing=closing,
-        price=(
-            engagement.rounding.increment_minutes,
-            engagement.rounding.mode,
-            line.amount,
-            engagement.discount_percent,
-            engagement.currency,
-        ),
+        closing=f" {engagement.currency}{closing}",
         lookups=frozenset(case.lookups.names),
     )
 
 
-def plain_charge(entry: TimeEntry, masters: Masters) -> Charge | None:
-    """What `settle` charges an entry that has `plain_terms`; None where no record can carry the amount."""
-    (settlement,) = settle(entry.engagement_id, Facts(time=(entry,)), masters).subjects.values()
-    return settlement.charge
+def billed_minutes(worked: int, terms: MinuteTerms) -> tuple[int, str]:
+    """Worked minutes to billable ones, and the words of the derivation up to the amount."""
+    rounding, discount = terms
+    billable = rounded_minutes(worked, rounding.increment_minutes, rounding.mode)
+    words = f"{worked} min{rounding_in_words(worked, billable, rounding)}"
+    return billable, f"{words}; {billable} min{discount_in_words(discount)} = "
+
+
+def price(billable: int, numerator: int, denominator: int) -> int:
+    """What billable minutes cost, in minor units: exact, and rounded once (DOMAIN.md §2 rule 8)."""
+    return half_up(billable * numerator, denominator)
 
 
 def days_of_change(entry: TimeEntry, masters: Masters) -> list[date]:

@@ -9,22 +9,22 @@ from typing import Any
 
 from schemas.codec import shape
 from schemas.compiled import writer
-from schemas.shape import Record
+from schemas.shape import Many, Record
 
 RunEncoder = Callable[[Mapping[str, Any]], bytes]
 
 
 def run(topic: str, *paths: str) -> RunEncoder:
-    """From a record (for paths like `lineage.masters` that inner record) with exactly these fields to their bytes.
+    """From a record with exactly these fields to their bytes; for paths like `lineage.masters` from that inner record.
+
+    An inner record may also be the item of a list: `components.rate`.
 
     The paths must follow each other in the schema; ValueError where they do not.
     """
     record = shape(topic)
     *outer, _ = paths[0].split(".")
     for name in outer:
-        (record,) = (
-            member.shape for member in record.fields if member.name == name and isinstance(member.shape, Record)
-        )
+        record = _inside(record, name)
     names = [path.split(".")[-1] for path in paths]
     order = [member.name for member in record.fields]
     first = order.index(names[0])
@@ -38,6 +38,14 @@ def run(topic: str, *paths: str) -> RunEncoder:
         return bytes(out)
 
     return encoded
+
+
+def _inside(record: Record, name: str) -> Record:
+    (found,) = (member.shape for member in record.fields if member.name == name)
+    inner = found.items if isinstance(found, Many) else found
+    if not isinstance(inner, Record):
+        raise ValueError(f"{name} holds no record")
+    return inner
 
 
 def fields(topic: str, *opened: str) -> list[str]:

@@ -1,8 +1,7 @@
 """Plain time settled at the speed of the stream: the same bytes that `Settling` publishes, put together from parts.
 
-Of a plain entry's charge most bytes follow from its terms and from its minutes (billing.plain_time). Both are asked of
-the rules once and kept as the bytes that they become; an entry then costs its own ids and a joining of parts. Whatever
-is not plain, not the first revision of its entry, or on an overfull day is left to `Settling`.
+Most bytes of a plain entry's charge follow from its terms (billing.plain_time). Those are asked of the rules once and
+kept as the bytes that they become; an entry then costs its own ids, its price and a joining of parts.
 """
 
 from bisect import bisect_right
@@ -10,21 +9,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from billing.charges import RULES_VERSION, Charge
+from billing.charges import RULES_VERSION
 from billing.checks import MINUTES_OF_A_DAY
 from billing.days import month_of
 from billing.facts import Origin, TimeEntry
 from billing.ids import charge_id
 from billing.masters import Masters
 from billing.multipliers import ONCE
-from billing.plain_time import PriceTerms, Terms, days_of_change, plain_charge, plain_terms
+from billing.plain_time import MinuteTerms, Terms, billed_minutes, days_of_change, plain_terms, price
 from runtime.plane.batch import Record
 from schemas.codec import header
 from schemas.runs import run
 from schemas.wire import long, span
-from tables.charge_records import READY, charge_record, master_record
+from tables.charge_records import READY, master_record
 
-_MOST_TERMS, _MOST_PRICES, _MOST_DAYS = 10_000, 50_000, 10_000
+_MOST_TERMS, _MOST_MINUTES, _MOST_DAYS = 10_000, 20_000, 10_000
+_MOST_UNITS = 10**18  # of a decimal(18,6)
 
 TermsKey = tuple[str, str, str, str | None]
 """(engagement, task, consultant, the entry's own labor category)"""
@@ -32,14 +32,12 @@ TermsKey = tuple[str, str, str, str | None]
 _HEADER = header(READY)
 _WHOSE = run(READY, "kind", "engagement_id", "client_id", "legal_entity", "consultant_id", "task_id", "labor_category")
 _DAY = run(READY, "work_date", "period")
-_MINUTES = run(READY, "worked_minutes", "billable_minutes")
 _RATE = run(READY, "rate", "rate_unit", "multiplier", "currency")
-_AMOUNT = run(READY, "amount", "reason")
 _TAX = run(READY, "tax_category", "tax_rate")
-_COMPONENTS = run(READY, "components")
+_PART = run(READY, "components.rate", "components.multiplier")
 _CONTRACT = run(READY, "po_number", "region")
 _MASTERS = run(READY, "lineage.masters", "lineage.rules_version")
-_NULL, _PRESENT = b"\x00", b"\x02"
+_NULL, _PRESENT, _ONE_ITEM, _END = b"\x00", b"\x02", b"\x02", b"\x00"
 
 
 class TimeRow(NamedTuple):
@@ -72,21 +70,24 @@ class _TermBytes:
     whose: bytes
     rate: bytes
     tax: bytes
+    part: bytes
     contract: bytes
     masters: bytes
     opening: bytes
     closing: bytes
-    price: PriceTerms
+    minutes: MinuteTerms
+    numerator: int
+    denominator: int
+    digits: int
     lookups: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _PriceBytes:
-    """The bytes of charges that follow from the minutes and the price terms; `words` are the derivation's."""
+class _MinuteBytes(NamedTuple):
+    """What follows from the worked minutes and how they are rounded; `words` are the derivation's."""
 
-    minutes: bytes
-    amount: bytes
-    components: bytes
+    billable: int
+    both: bytes
+    component: bytes
     words: bytes
 
 
@@ -97,7 +98,7 @@ class PlainTime:
         self._masters: Masters | None = None
         self._days: dict[TermsKey, list[date]] = {}
         self._terms: dict[tuple[TermsKey, int], _TermBytes | None] = {}
-        self._prices: dict[tuple[PriceTerms, int], _PriceBytes] = {}
+        self._minutes: dict[tuple[MinuteTerms, int], _MinuteBytes] = {}
         self._dates: dict[date, bytes] = {}
 
     def look_at(self, masters: Masters) -> None:
@@ -115,9 +116,12 @@ class PlainTime:
         terms = self._terms_of(key, row)
         if terms is None:
             return None
-        price = self._prices.get((terms.price, row.minutes)) or self._learn_price(terms, row)
-        if price is None:
+        minutes = self._minutes.get((terms.minutes, row.minutes)) or self._learn_minutes(terms.minutes, row.minutes)
+        cents = price(minutes.billable, terms.numerator, terms.denominator)
+        units = cents * 10 ** (6 - terms.digits)
+        if units >= _MOST_UNITS:
             return None
+        amount = span(units.to_bytes((units.bit_length() + 8) // 8, "big"))
         own_id = charge_id(row.engagement_id, subject, 1, "charge").encode()
         approved_by = row.approved_by
         value = b"".join((
@@ -125,12 +129,13 @@ class PlainTime:
             span(own_id), _NULL,
             span(subject.encode()),
             terms.whose, self._dates.get(row.work_date) or self._learn_date(row.work_date),
-            price.minutes, terms.rate, price.amount, terms.tax, price.components, terms.contract,
-            _NULL if approved_by is None else _PRESENT + span(approved_by.encode()),
+            minutes.both, terms.rate, amount, _NULL, terms.tax,
+            _ONE_ITEM, minutes.component, terms.part, amount, _NULL, _END,
+            terms.contract, _NULL if approved_by is None else _PRESENT + span(approved_by.encode()),
             span(at.topic.encode()), long(at.partition), long(at.offset), span(row.source.encode()),
             long(row.revision), terms.masters,
             long(at.timestamp_ms),
-            span(b"".join((terms.opening, price.words, terms.closing))),
+            span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),
         ))  # fmt: skip
         return value, terms.lookups
 
@@ -147,13 +152,12 @@ class PlainTime:
             self._terms[at] = None if terms is None else _term_bytes(terms, row, self._known_masters())
         return self._terms[at]
 
-    def _learn_price(self, terms: _TermBytes, row: TimeRow) -> _PriceBytes | None:
-        charge = plain_charge(row.entry(), self._known_masters())
-        if charge is None:
-            return None
-        if len(self._prices) >= _MOST_PRICES:
-            self._prices.clear()
-        learnt = self._prices[terms.price, row.minutes] = _price_bytes(charge, terms)
+    def _learn_minutes(self, terms: MinuteTerms, worked: int) -> _MinuteBytes:
+        if len(self._minutes) >= _MOST_MINUTES:
+            self._minutes.clear()
+        billable, words = billed_minutes(worked, terms)
+        learnt = _MinuteBytes(billable, long(worked) + long(billable), long(billable), words.encode())
+        self._minutes[terms, worked] = learnt
         return learnt
 
     def _learn_date(self, day: date) -> bytes:
@@ -181,6 +185,7 @@ def _term_bytes(terms: Terms, row: TimeRow, masters: Masters) -> _TermBytes:
             "currency": engagement.currency,
         }),
         tax=_TAX({"tax_category": terms.tax_category, "tax_rate": terms.tax_rate}),
+        part=_PART({"rate": terms.line.amount, "multiplier": ONCE}),
         contract=_CONTRACT({
             "po_number": engagement.po_number, "region": masters.clients[engagement.client_id].region,
         }),
@@ -189,16 +194,14 @@ def _term_bytes(terms: Terms, row: TimeRow, masters: Masters) -> _TermBytes:
         }),
         opening=terms.opening.encode(),
         closing=terms.closing.encode(),
-        price=terms.price,
+        minutes=terms.minutes,
+        numerator=terms.numerator,
+        denominator=terms.denominator,
+        digits=terms.digits,
         lookups=terms.lookups,
     )  # fmt: skip
 
 
-def _price_bytes(charge: Charge, terms: _TermBytes) -> _PriceBytes:
-    record = charge_record(charge)
-    return _PriceBytes(
-        minutes=_MINUTES({name: record[name] for name in ("worked_minutes", "billable_minutes")}),
-        amount=_AMOUNT({name: record[name] for name in ("amount", "reason")}),
-        components=_COMPONENTS({"components": record["components"]}),
-        words=charge.derivation.encode().removeprefix(terms.opening).removesuffix(terms.closing),
-    )
+def _in_words(cents: int, digits: int) -> bytes:
+    """An amount in minor units as `str` of its Decimal."""
+    return b"%d.%0*d" % (cents // 10**digits, digits, cents % 10**digits) if digits else b"%d" % cents

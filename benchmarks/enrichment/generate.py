@@ -15,7 +15,7 @@ from benchmarks.enrichment.contract import encode_entry
 
 PROJECTS, OWN_RATES = 2_000, 1_500  # projects, and how many of them have rates of their own
 OWN_PERIODS, CATEGORIES, CATEGORY_PERIODS = 10, 250, 20  # 1,500 x 10 + 250 x 20 = 20,000 rates
-CONSULTANTS = 250
+CONSULTANTS, TEAM = 250, 5  # and how many of them work on a project; each has one labor category
 FIRST_DAY, DAYS = date(2020, 1, 1), 1_800
 REPEATED = 0.05
 _EPOCH = date(1970, 1, 1)
@@ -145,12 +145,11 @@ class Generator:
         project = draw.randrange(PROJECTS)
         k = self._per_project[project]
         self._per_project[project] = k + 1
-        # A consultant has one entry a project and day: 250 and 1,800 come round together after 9,000.
-        day = FIRST_DAY + timedelta(days=k % DAYS)
+        # Each of a project's team has one entry a day, and days go by for all projects alike.
+        day = FIRST_DAY + timedelta(days=k // TEAM % DAYS)
+        consultant = (project * 7 + k % TEAM) % CONSULTANTS
         note = f"Work on item {draw.randrange(100_000)}, reviewed with the team" if draw.random() < 0.7 else None
-        return Entry(
-            f"t-{number:09d}", project, k % CONSULTANTS, day, draw.randrange(5, 481), draw.randrange(CATEGORIES), note
-        )
+        return Entry(f"t-{number:09d}", project, consultant, day, draw.randrange(5, 481), consultant % CATEGORIES, note)
 
     def _cents(self, entry: Entry) -> int:
         own = self._rates.get(("project", project_id(entry.project)))

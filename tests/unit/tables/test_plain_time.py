@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from unittest.mock import patch
 
@@ -11,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.plane.batch import Record
+from schemas.codec import decode_for
 from schemas.runs import fields, run
 from tables.plain_settling import PlainSettling
 from tables.plain_time import TimeRow
 from tests.unit.tables.contents import MASTERS as SENSIBLE
-from tests.unit.tables.contents import entry, line, numbered, rate_card
+from tests.unit.tables.contents import engagement, entry, line, numbered, rate_card
 from tests.unit.tables.histories import Arrival, arrivals, histories
-from tests.unit.tables.stream import Line, Stream
+from tests.unit.tables.stream import Line, Stream, places_kept
 
 PLAIN = {
     "billing_method": "time_and_materials",
@@ -69,16 +71,23 @@ def played(arrival: Arrival) -> Stream:
     return stream
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def same_bytes(one: Stream, other: Stream) -> None:
+    """Both published the same; a difference is shown decoded."""
+    for a, b in zip(one.outputs, other.outputs, strict=True):
+        assert a == b, (decode_for(a.topic, a.value or b""), decode_for(b.topic, b.value or b""))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_both_ways_publish_the_same_bytes(data: st.DataObject) -> None:
-    arrival = data.draw(arrivals(made_plain(data.draw(histories()))))
+    # Whole sweeps: with one under way, the general way settles a day's other entries before the sweep comes to them.
+    arrival = replace(data.draw(arrivals(made_plain(data.draw(histories())))), chunk=20_000)
     short = played(arrival)
     with general_only():
         general = played(arrival)
-    assert short.outputs == general.outputs
+    same_bytes(short, general)
     assert short.totals() == general.totals()
-    assert dict(short.settle_rows) == dict(general.settle_rows)
+    assert places_kept(short.settle_rows) == places_kept(general.settle_rows)
 
 
 @settings(max_examples=100, deadline=None)
@@ -88,22 +97,38 @@ def test_both_ways_publish_the_same_bytes(data: st.DataObject) -> None:
         min_size=20, max_size=60,
     ),
     st.lists(st.integers(0, 400), min_size=2, max_size=2, unique=True),
+    st.sampled_from(["EUR", "JPY", "KWD"]),
+    st.sampled_from(["100", "58.374271", "0", "0.000001", "899999999999.999999"]),
+    st.sampled_from(["0", "7.5", "100"]),
+    st.sampled_from([(1, "up"), (15, "up"), (6, "nearest"), (30, "down")]),
 )  # fmt: skip
-def test_terms_change_on_the_day_they_say(entries: list[tuple[int, str, int, bool]], edges: list[int]) -> None:
-    """Many entries around a card's edges, all in one batch: each has the rate of its own day, or waits for one."""
+def test_terms_change_on_the_day_they_say(
+    entries: list[tuple[int, str, int, bool]],
+    edges: list[int],
+    currency: str,
+    rate: str,
+    discount: str,
+    rounding: tuple[int, str],
+) -> None:
+    """Many entries around a card's edges, one by one: each has the rate of its own day, or waits for one."""
+    increment, mode = rounding
+    contract = engagement(
+        "E1", currency=currency, discount_percent=discount,
+        rounding={"increment_minutes": increment, "mode": mode, "scope": "entry"},
+    )  # fmt: skip
     first, last = (FIRST + timedelta(days) for days in sorted(edges))
-    topic, card = rate_card("100", valid_from=first.isoformat())
-    card["lines"][0]["valid_to"] = last.isoformat()
-    masters = numbered([*(each for each in SENSIBLE if each[0] != topic), (topic, card)])
+    topic, card = rate_card(rate, valid_from=first.isoformat())
+    card["lines"][0]["valid_to"], card["currency"] = last.isoformat(), currency
+    masters = numbered([*(each for each in SENSIBLE if each[0] != topic), (topic, card), contract])
     lines = [
         line(entry("E1", str(n), minutes, (FIRST + timedelta(days)).isoformat(), consultant_id=who, billable=billable))
         for n, (days, who, minutes, billable) in enumerate(entries)
     ]
-    stream = Stream()
-    stream.deliver(masters)
-    stream.deliver(lines)
-    stream.rest()
-    assert stream.books.ledger() == list(stream.books.expected())
+    arrival = Arrival((tuple(masters), *((each,) for each in lines)), frozenset(), 20_000)
+    short = played(arrival)
+    assert short.books.ledger() == list(short.books.expected())
+    with general_only():
+        same_bytes(short, played(arrival))
 
 
 FIRST = date(2024, 1, 2)
