@@ -23,18 +23,21 @@ SOURCES = (SOURCE, f"{NAME}.in2") if HOLE == "unequal" else (SOURCE,)
 TOTAL = b"total"
 
 
-def decide(batch: Batch, state: State) -> Iterator[Output]:
-    for record in batch.records:
-        value = record.value or b""
-        if HOLE == "raises" and value == b"2" and FIRST_LIFE:
-            raise RuntimeError("a defect that the next attempt does not meet")
-        if (HOLE == "in_flight" and value == b"0" and FIRST_LIFE) or HOLE == "poll":
-            time.sleep(30)
-        total = int(state.get(TOTAL) or 0) + 1
-        state.put(TOTAL, b"%d" % total)
-        (HOME / f"total-{value.decode()}").write_text(str(total))
-        key = b"to the other partition" if HOLE == "eos_partition" else None
-        yield Output(OUTPUT, key, value + os.urandom(2000 if HOLE == "refused" and value == b"2" else 0))
+def decide(batch: Batch, state: State) -> list[Output]:
+    return [output for record in batch.records for output in one(record.value or b"", state)]
+
+
+def one(value: bytes, state: State) -> Iterator[Output]:
+    if HOLE == "raises" and value == b"2" and FIRST_LIFE:
+        raise RuntimeError("a defect that the next attempt does not meet")
+    if (HOLE in ("in_flight", "slow") and value == b"0" and FIRST_LIFE) or HOLE == "poll":
+        (HOME / "slow").touch()
+        time.sleep(12 if HOLE == "slow" else 30)
+    total = int(state.get(TOTAL) or 0) + 1
+    state.put(TOTAL, b"%d" % total)
+    (HOME / f"total-{value.decode()}").write_text(str(total))
+    key = b"to the other partition" if HOLE == "eos_partition" else None
+    yield Output(OUTPUT, key, value + os.urandom(2000 if HOLE == "refused" and value == b"2" else 0))
 
 
 def committer(partition: int) -> TransactionalCommitter:
@@ -57,6 +60,8 @@ def flush() -> None:
 def work() -> None:
     settings = Settings.load(broker=BROKER, home=HOME, session_seconds=2.0, batch_seconds=0.05)
     process = BatchProcess(NAME, SOURCES, committer, settings)
+    if "HOLE_INSTANCE" in os.environ:
+        process.app.conf.consumer_group_instance_id = os.environ["HOLE_INSTANCE"]
     if HOLE == "poll":
         process.app.conf.broker_max_poll_interval = 2.0
     if HOLE == "table":

@@ -32,6 +32,7 @@ class Subject:
         self.group = self.name if kind == "stock" else f"hourstream-{self.name}"
         self.port = free_port()
         self.admin = AdminClient({"bootstrap.servers": broker})
+        self.replication = 1
         self.lives = 0
         self.endings: list[int] = []
         self._process: subprocess.Popen[str] | None = None
@@ -55,9 +56,11 @@ class Subject:
     def topics(self, counts: dict[str, int] | None = None, partitions: int = 1, **config: str) -> None:
         """Make source, output (with `config`) and changelog topics; `counts`: more topics and their partitions."""
         wanted = [
-            NewTopic(self.source, partitions, 1),
-            NewTopic(self.output, partitions, 1, config={k.replace("_", "."): v for k, v in config.items()}),
-            NewTopic(self.changelog, partitions, 1, config={"cleanup.policy": "compact"}),
+            NewTopic(self.source, partitions, self.replication),
+            NewTopic(
+                self.output, partitions, self.replication, config={k.replace("_", "."): v for k, v in config.items()}
+            ),
+            NewTopic(self.changelog, partitions, self.replication, config={"cleanup.policy": "compact"}),
             *(NewTopic(topic, count, 1) for topic, count in (counts or {}).items()),
         ]
         for made in self.admin.create_topics(wanted).values():

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 from confluent_kafka import TopicPartition
@@ -15,22 +16,20 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from runtime.embedded.kafka import Kafka
 from runtime.embedded.stack import Stack
 from runtime.plane.partitions import EXIT_CRASHED
-from tests.faults.faust_holes.conftest import Make, held_by
-from tests.faults.faust_holes.subjects import END, firsts
+from tests.faults.faust_holes.conftest import held_by, scenario
+from tests.faults.faust_holes.subjects import END, Subject, firsts
 
 
-@held_by("an event is acknowledged in `finally`, so one whose agent raised is never seen again")
-def test_a_record_whose_agent_raises_is_not_lost(subject: Make, kind: str) -> None:
-    app = subject(kind, "raises")
+@scenario("raises", "an event is acknowledged in `finally`, so one whose agent raised is never seen again")
+def test_a_record_whose_agent_raises_is_not_lost(app: Subject) -> None:
     app.topics()
     app.publish(b"0", b"1", b"2", b"3")
     app.start()
     assert sorted(app.finish()) == [b"0", b"1", b"2", b"3", END]
 
 
-@held_by("a send that the broker refuses is a line in the log, and the offset is committed")
-def test_a_record_whose_output_is_refused_is_not_lost(subject: Make, kind: str) -> None:
-    app = subject(kind, "refused")
+@scenario("refused", "a send that the broker refuses is a line in the log, and the offset is committed")
+def test_a_record_whose_output_is_refused_is_not_lost(app: Subject) -> None:
     app.topics(max_message_bytes="1000")
     app.publish(b"0", b"1", b"2")
     app.start()
@@ -41,9 +40,8 @@ def test_a_record_whose_output_is_refused_is_not_lost(subject: Make, kind: str) 
     assert firsts(app.finish()) == {b"0", b"1", b"2", END}
 
 
-@held_by("`await topic.send()` returns when the record is in the client's buffer, not when the broker has it")
-def test_what_is_said_to_be_published_is_at_the_broker(subject: Make, kind: str) -> None:
-    app = subject(kind, "told")
+@scenario("told", "`await topic.send()` returns when the record is in the client's buffer, not when the broker has it")
+def test_what_is_said_to_be_published_is_at_the_broker(app: Subject) -> None:
     app.topics()
     app.publish(b"0")
     app.start(**app.strike("committed"))
@@ -52,14 +50,15 @@ def test_what_is_said_to_be_published_is_at_the_broker(subject: Make, kind: str)
 
 
 @held_by("`producer.flush()` gives up after 0.1 s without progress, and says nothing")
-def test_flush_returns_when_everything_is_at_the_broker(subject: Make, kind: str, stack: Stack) -> None:
-    app = subject(kind, "flush")
+def test_flush_returns_when_everything_is_at_the_broker(stack: Stack, tmp_path: Path, kind: str) -> None:
+    app = Subject(kind, "flush", stack.broker, tmp_path)
     app.topics()
     app.start().said("ready")
     with silent(stack.kafka):
         app.say("go")
         time.sleep(1.0)
     app.process.wait(30)
+    app.kill()
     assert len(app.outputs()) == 20
 
 
@@ -76,9 +75,11 @@ def silent(kafka: Kafka) -> Iterator[None]:
         os.kill(broker, SIGCONT)
 
 
-@held_by("a commit may pass an event in flight: of the acked offsets only a gap of two or more before them is seen")
-def test_a_commit_does_not_pass_a_record_in_flight(subject: Make, kind: str) -> None:
-    app = subject(kind, "in_flight")
+@scenario(
+    "in_flight",
+    "a commit may pass an event in flight: of the acked offsets only a gap of two or more before them is seen",
+)
+def test_a_commit_does_not_pass_a_record_in_flight(app: Subject) -> None:
     app.topics()
     app.publish(b"0", b"1", b"2")
     app.start()
@@ -88,9 +89,10 @@ def test_a_commit_does_not_pass_a_record_in_flight(subject: Make, kind: str) -> 
     assert sorted(app.finish()) == [b"0", b"1", b"2", END]
 
 
-@held_by("exactly_once writes a table's row to RocksDB at once, long before the transaction that it belongs to")
-def test_no_record_counts_twice_in_a_table(subject: Make, kind: str) -> None:
-    app = subject(kind, "eos_store")
+@scenario(
+    "eos_store", "exactly_once writes a table's row to RocksDB at once, long before the transaction that it belongs to"
+)
+def test_no_record_counts_twice_in_a_table(app: Subject) -> None:
     app.topics()
     app.publish(b"0", b"1", b"2")
     app.start(**app.strike("flushed"))
@@ -103,9 +105,10 @@ def test_no_record_counts_twice_in_a_table(subject: Make, kind: str) -> None:
     assert total.read_text() == "4"
 
 
-@held_by("exactly_once sends an output outside every transaction, unless the app reads the output's topic too")
-def test_no_record_gives_two_outputs(subject: Make, kind: str) -> None:
-    app = subject(kind, "eos_outputs")
+@scenario(
+    "eos_outputs", "exactly_once sends an output outside every transaction, unless the app reads the output's topic too"
+)
+def test_no_record_gives_two_outputs(app: Subject) -> None:
     app.topics()
     app.publish(b"0", b"1", b"2")
     app.start(**app.strike("flushed"))
@@ -115,9 +118,11 @@ def test_no_record_gives_two_outputs(subject: Make, kind: str) -> None:
     assert sorted(app.finish()) == [b"0", b"1", b"2", END]
 
 
-@held_by("exactly_once puts an output into the transaction of the partition it goes to, its offset into another one")
-def test_an_output_is_committed_with_the_offset_it_came_of(subject: Make, kind: str) -> None:
-    app = subject(kind, "eos_partition")
+@scenario(
+    "eos_partition",
+    "exactly_once puts an output into the transaction of the partition it goes to, its offset into another one",
+)
+def test_an_output_is_committed_with_the_offset_it_came_of(app: Subject) -> None:
     app.topics(partitions=2)
     app.publish(b"0", b"1", b"2")
     app.start()
@@ -125,9 +130,10 @@ def test_an_output_is_committed_with_the_offset_it_came_of(subject: Make, kind: 
     assert sorted(app.outputs()) == [b"0", b"1", b"2"]
 
 
-@held_by("exactly_once fences a transactional id, and what a replaced worker still sends is in no transaction")
-def test_a_replaced_worker_can_publish_nothing(subject: Make, kind: str) -> None:
-    app = subject(kind, "eos_fence")
+@scenario(
+    "eos_fence", "exactly_once fences a transactional id, and what a replaced worker still sends is in no transaction"
+)
+def test_a_replaced_worker_can_publish_nothing(app: Subject) -> None:
     app.topics()
     app.publish(b"0", b"1", b"2")
     app.start(**app.strike("flushed", SIGSTOP))
@@ -143,9 +149,8 @@ def test_a_replaced_worker_can_publish_nothing(subject: Make, kind: str) -> None
     assert sorted(app.outputs()) == [b"0", b"1", b"2", END]
 
 
-@held_by("a position that retention deleted is replaced by the next one there is, without a word")
-def test_records_deleted_unread_do_not_pass_in_silence(subject: Make, kind: str) -> None:
-    app = subject(kind, "retention")
+@scenario("retention", "a position that retention deleted is replaced by the next one there is, without a word")
+def test_records_deleted_unread_do_not_pass_in_silence(app: Subject) -> None:
     app.topics()
     app.publish(b"0")
     app.start()
@@ -159,9 +164,10 @@ def test_records_deleted_unread_do_not_pass_in_silence(subject: Make, kind: str)
     assert EXIT_CRASHED in app.endings
 
 
-@held_by("topics of different partition counts are read side by side, each key's records by different workers")
-def test_topics_of_unequal_partition_counts_are_refused(subject: Make, kind: str) -> None:
-    app = subject(kind, "unequal")
+@scenario(
+    "unequal", "topics of different partition counts are read side by side, each key's records by different workers"
+)
+def test_topics_of_unequal_partition_counts_are_refused(app: Subject) -> None:
     app.topics({f"{app.name}.in2": 2})
     app.publish(b"0")
     app.start()
@@ -170,9 +176,8 @@ def test_topics_of_unequal_partition_counts_are_refused(subject: Make, kind: str
     assert not app.outputs()
 
 
-@held_by("while its agent is busy nobody asks aiokafka for records, and it leaves the group in silence")
-def test_a_busy_worker_stays_in_its_group(subject: Make, kind: str) -> None:
-    app = subject(kind, "poll")
+@scenario("poll", "while its agent is busy nobody asks aiokafka for records, and it leaves the group in silence")
+def test_a_busy_worker_stays_in_its_group(app: Subject) -> None:
     app.topics()
     app.publish(*(b"%d" % n for n in range(10)))
     app.start()
@@ -182,9 +187,8 @@ def test_a_busy_worker_stays_in_its_group(subject: Make, kind: str) -> None:
     assert app.members() == 1
 
 
-@held_by("the web server shows every table's rows to whoever asks, unless told otherwise")
-def test_state_is_not_served(subject: Make, kind: str) -> None:
-    app = subject(kind, "table")
+@scenario("table", "the web server shows every table's rows to whoever asks, unless told otherwise")
+def test_state_is_not_served(app: Subject) -> None:
     app.topics()
     app.publish(b"0")
     app.start()

@@ -19,17 +19,20 @@ from runtime.plane.follower import Follower
 from runtime.plane.state import MemoryRows, State
 from runtime.plane.store import Store
 from tables.windows import Tally, windows
-from tests.faults.faust_holes.conftest import Make, held_by
+from tests.faults.faust_holes.conftest import held_by, scenario
+from tests.faults.faust_holes.subjects import Subject
 
 OLD = 1_420_070_400  # 2015-01-01, epoch seconds: history, read again today
 MINUTE = 60
 PARTITIONS = 4
 
 
-@held_by("recovery waits for the record at the last offset; where a transaction wrote it, that is a marker: for ever")
-def test_a_table_is_recovered_from_a_changelog_written_in_transactions(subject: Make, kind: str) -> None:
+@scenario(
+    "recovery",
+    "recovery waits for the record at the last offset; where a transaction wrote it, that is a marker: for ever",
+)
+def test_a_table_is_recovered_from_a_changelog_written_in_transactions(app: Subject) -> None:
     """GlobalTable's own docstring warns of an endless recovery with several instances; one is enough for this one."""
-    app = subject(kind, "recovery")
     app.topics({f"{app.name}-totals-changelog": 1})
     for changelog in (app.changelog, f"{app.name}-totals-changelog"):
         producer = Producer({"bootstrap.servers": app.broker, "transactional.id": changelog})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.embedded.kafka import Kafka
+from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from tests.faults.faust_holes.subjects import Subject
 
@@ -30,12 +31,12 @@ def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def worker(forgetful: str, tmp_path: Path) -> Iterator[Make]:
+def worker(stack: Stack, tmp_path: Path) -> Iterator[Make]:
     """Makes apps on the plane by name; they end with the test."""
     made: list[Subject] = []
 
     def make(name: str) -> Subject:
-        made.append(Subject("hourstream", name, forgetful, tmp_path))
+        made.append(Subject("hourstream", name, stack.broker, tmp_path))
         return made[-1]
 
     yield make

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.plane.batch import Batch, Output
 from runtime.plane.changelog import ChangelogReplaced
+from runtime.plane.reader import reader_config
 from runtime.plane.state import State
 from runtime.plane.transactional import TransactionalCommitter
 from tests.faults.faust_holes.subjects import PATIENCE, read
@@ -106,10 +107,6 @@ def test_a_store_that_missed_a_deletion_is_restored_from_the_beginning(forgetful
 
 def keys_of(app: App) -> set[bytes]:
     """Every key that the changelog still tells of, deletions included."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    from runtime.plane.reader import reader_config
-
     consumer, keys = Consumer(reader_config(app.broker, "limits-read")), set()
     consumer.assign([TopicPartition(app.changelog, 0, 0)])
     while message := consumer.poll(20):
