@@ -43,6 +43,7 @@ class Subject:
         """Another worker of the same app, on a machine of its own."""
         other = copy.copy(self)
         other.home, other.lives, other.endings, other.port = self.home / "rival", 1, [], free_port()
+        other._process, other._environment = None, dict(self._environment)
         other.home.mkdir()
         return other
 
