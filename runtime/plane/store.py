@@ -2,7 +2,7 @@
 
 The store is a cache of the changelog: losing it costs a restore, never a fact. Two rows say how far it is:
 `REACHED` (next changelog offset, in the store only) and a position row per source topic (in the changelog too). Two
-more, in the store only, say what it is a cache of: `CHANGELOG` (the topic's id) and `WRITTEN` (when, epoch ms).
+more, in the store only, say of what it is a cache: `CHANGELOG` (the topic's id) and `WRITTEN` (as of when, epoch ms).
 """
 
 import shutil

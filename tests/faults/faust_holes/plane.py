@@ -35,7 +35,8 @@ def one(value: bytes, state: State) -> Iterator[Output]:
         time.sleep(12 if HOLE == "slow" else 30)
     total = int(state.get(TOTAL) or 0) + 1
     state.put(TOTAL, b"%d" % total)
-    (HOME / f"total-{value.decode()}").write_text(str(total))
+    if HOLE == "eos_store":
+        (HOME / f"total-{value.decode()}").write_text(str(total))
     key = b"to the other partition" if HOLE == "eos_partition" else None
     yield Output(OUTPUT, key, value + os.urandom(2000 if HOLE == "refused" and value == b"2" else 0))
 

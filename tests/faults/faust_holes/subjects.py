@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import SIGKILL, Signals
 
 import psutil
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.embedded.ports import free_port
@@ -162,9 +162,12 @@ class Subject:
         return max(at.offset, 0)
 
     def members(self) -> int:
-        """How many consumers its group has."""
-        group = self.admin.describe_consumer_groups([self.group])[self.group].result(10)
-        return len(group.members)
+        """How many consumers its group has; 0 while a fresh broker has no coordinator for it yet."""
+        asked = self.admin.describe_consumer_groups([self.group], request_timeout=3)[self.group]
+        try:
+            return len(asked.result(30).members)
+        except KafkaException:
+            return 0
 
     def page(self, path: str) -> int | None:
         """Status of its web page, None while nobody answers."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.plane.batch import Batch, Output
@@ -109,10 +109,10 @@ def keys_of(app: App) -> set[bytes]:
     """Every key that the changelog still tells of, deletions included."""
     consumer, keys = Consumer(reader_config(app.broker, "limits-read")), set()
     consumer.assign([TopicPartition(app.changelog, 0, 0)])
-    while message := consumer.poll(20):
-        if message.error() is not None:
-            break
+    while (message := consumer.poll(20)) is not None and message.error() is None:  # a deletion is false to Python
         keys.add(message.key())
+    assert message is not None
+    assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
     consumer.close()
     return keys
 

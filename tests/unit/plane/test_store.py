@@ -1,11 +1,13 @@
 """Rows of a partition on disk: RocksDB with the face of rows in memory, and how far changelog and sources are."""
 
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runtime.plane.changelog import Changelog
 from runtime.plane.state import MemoryRows, State
 from runtime.plane.store import REACHED, Store, position_key
 
@@ -56,3 +58,26 @@ def test_a_store_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         Store(tmp_path / "state")
     held.close()
     Store(tmp_path / "state").close()
+
+
+def test_a_store_tells_when_it_was_written_and_can_begin_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    assert store.written_ms() is None
+    began = int(time.time() * 1000)
+    store.write({b"row": b"1"}, reached=1)
+    written = store.written_ms()
+    assert written is not None
+    assert began <= written <= time.time() * 1000
+    store.empty()
+    assert (store.get(b"row"), store.reached(), store.written_ms()) == (None, 0, None)
+    store.write({b"row": b"2"}, reached=1)
+    store.close()
+    again = Store(tmp_path / "state")
+    assert again.get(b"row") == b"2"
+    again.close()
+
+
+def test_deletions_are_known_for_half_as_long_as_the_broker_keeps_them() -> None:
+    changelog = Changelog(b"id", keeps_deletions_ms=1000)
+    assert changelog.has_all_since(0, now_ms=500)
+    assert not changelog.has_all_since(0, now_ms=501)
