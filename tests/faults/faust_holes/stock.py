@@ -66,6 +66,7 @@ async def told(stream: Stream) -> None:
 async def in_flight(stream: Stream) -> None:
     async for value in stream:
         if value == b"0" and FIRST_LIFE:
+            (HOME / "slow").touch()
             await asyncio.sleep(60)
         await output.send(value=value)
 

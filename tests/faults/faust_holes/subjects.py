@@ -18,7 +18,7 @@ from runtime.embedded.ports import free_port
 from runtime.plane.reader import reader_config
 from runtime.settings import CHECKOUT
 
-PATIENCE = 40.0
+PATIENCE = 60.0
 END = b"end"  # published last: once its output is there, all others must be
 
 

@@ -42,7 +42,7 @@ def test_a_table_is_recovered_from_a_changelog_written_in_transactions(app: Subj
         producer.commit_transaction(30)
     app.publish(b"0")
     app.start()
-    app.until(lambda: bool(app.outputs()), seconds=13)
+    app.until(lambda: bool(app.outputs()), seconds=16)
     assert app.outputs() == [b"0"]
 
 
