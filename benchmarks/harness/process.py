@@ -90,7 +90,7 @@ class Worker:
         return ContenderFailed(f"{why}; the end of {self.log.name}:\n{self._last_words()}")
 
     def _last_words(self) -> str:
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
 
 
 def _peak(process: psutil.Process) -> int:

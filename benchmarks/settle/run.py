@@ -29,6 +29,7 @@ from topics.create import create_topics
 NAME, GUARANTEE = "settle", "exactly once"
 _INPUT, _OUTPUT = "time.entries", "billing.ready"
 _SMALL, _PROBE = 10_000, 20_000  # subjects before the first look at the cost, and records of each look
+_SHARE = 0.25  # of the enrichment job's load
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 Tell = Callable[[str], None]
 
@@ -61,8 +62,8 @@ def settle(folder: Path, knobs: Knobs, number: int, tell: Tell) -> Run:
     tell("making the load")
     generator = Generator(knobs.seed, encoded)
     loads = Loads(
-        generator.backlog(knobs.warmup // 4),
-        generator.backlog(knobs.records // 4),
+        generator.backlog(int(knobs.warmup * _SHARE)),
+        generator.backlog(int(knobs.records * _SHARE)),
         generator.backlog(knobs.latency_rate * knobs.latency_seconds, repeated=0) if number == 1 else Backlog(),
         knobs.latency_rate,
     )
