@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import NamedTuple
 
 import psutil
 
+from runtime.embedded import launch
+
+_LAUNCHER = Path(launch.__file__)
 _STOP_SECONDS = 30.0
 _RESTORED = re.compile(r"restored (\d+) rows in ([\d.]+) s")
 
@@ -34,9 +38,11 @@ class Worker:
         self.log = log
         self._from = log.stat().st_size if log.exists() else 0
         self.started = time.monotonic()
+        # Started by the embedded servers' launcher: however this process ends, the kernel ends the contender with it.
+        guarded = [sys.executable, "-I", str(_LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-1", "-1", "0"]
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                list(command), env={**os.environ, **environment}, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink,
+                [*guarded, *command], env={**os.environ, **environment}, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink,
                 stderr=sink, start_new_session=True,
             )  # fmt: skip
         self._tree = psutil.Process(self._process.pid)

@@ -58,15 +58,15 @@ class Results:
 
     def _write(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.as_json(), indent=1) + "\n"
-        (self._folder / "latest.json").write_text(text, encoding="utf-8")
+        results = self.as_json()
+        (self._folder / "latest.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        (self._folder / "report.md").write_text(markdown(results), encoding="utf-8")
 
     def report(self) -> None:
-        """The table for who watches; report.md and its plot."""
+        """The table for who watches, and the plot."""
         results = self.as_json()
         print("\n".join(["", *table(results), ""]))
         print("\n".join(f"{name} {value:.2f}" for name, value in ratios(self._summaries()).items()), flush=True)
-        (self._folder / "report.md").write_text(markdown(results), encoding="utf-8")
         if BENCH_PYTHON.exists():
             plot = [str(BENCH_PYTHON), "-m", "benchmarks.harness.plot", str(self._folder)]
             subprocess.run(plot, cwd=CHECKOUT, check=True, timeout=120)
