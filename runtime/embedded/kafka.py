@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -25,8 +26,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=CONTROLLER://{host}:{controller},{listeners}
+advertised.listeners={advertised}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{protocols}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -68,6 +70,17 @@ logger.kafka.level=info
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A further loopback port of the broker, whose clients are told to come to the port `advertised`.
+
+    For what stands between a client and the broker, such as a proxy: clients follow the address they are told.
+    """
+
+    port: int
+    advertised: int
+
+
 class Kafka:
     """The embedded broker. Data, settings and logs are under `folder`; once started it keeps its port."""
 
@@ -78,9 +91,11 @@ class Kafka:
         progress: Callable[[str], None],
         port: int | None,
         more: Mapping[str, str] | None = None,
+        fronts: Sequence[Front] = (),
     ) -> None:
         self._folder = folder
         self._more = dict(more or {})  # properties beside the usual ones, or in their place
+        self._fronts = fronts
         self._settings = settings
         self._progress = progress
         self._preferred = port
@@ -167,11 +182,19 @@ class Kafka:
         )
 
     def _write_properties(self, name: str, data: str, port: int) -> Path:
-        controller = free_port(avoid=frozenset({port}))
+        controller = free_port(avoid=frozenset({port, *(front.port for front in self._fronts)}))
+        named = {"PLAINTEXT": Front(port, port)} | {f"FRONT{n}": front for n, front in enumerate(self._fronts)}
+        properties = _PROPERTIES.format(
+            host=LOOPBACK,
+            controller=controller,
+            data=data,
+            listeners=",".join(f"{name}://{LOOPBACK}:{front.port}" for name, front in named.items()),
+            advertised=",".join(f"{name}://{LOOPBACK}:{front.advertised}" for name, front in named.items()),
+            protocols=",".join(f"{name}:PLAINTEXT" for name in named),
+        )
         path = self._folder / name
-        usual = _PROPERTIES.format(host=LOOPBACK, port=port, controller=controller, data=data)
         more = "".join(f"{key}={value}\n" for key, value in self._more.items())  # of a key given twice the last counts
-        path.write_text(usual + more, encoding="utf-8")
+        path.write_text(properties + more, encoding="utf-8")
         return path
 
     def _jvm(self) -> Iterator[str]:

@@ -79,9 +79,10 @@ class Faults:
         part.rename(self.folder / point)
 
     def wait(self, point: str) -> int:
-        """The process that was struck at `point`, once it was."""
+        """The process that was struck at `point`, once it was; its proof goes, so that the point can be armed again."""
         await_that(lambda: any(self.folder.glob(f"{point}.*")), f"nothing passed {point}")
         (struck,) = self.folder.glob(f"{point}.*")
+        struck.unlink()
         return int(struck.suffix[1:])
 
 

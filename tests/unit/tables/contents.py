@@ -196,12 +196,21 @@ def line(content: Content, revision: int = 1, minute: int = 0) -> Line:
     return {"topic": topic, "key": ":".join(str(said[name]) for name in TOPICS[topic].key), "value": said}
 
 
+class Revisions:
+    """Numbers contents: each is the next revision of its identity."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, ...]] = Counter()
+
+    def next(self, content: Content) -> Line:
+        """The content as a line of a facts file."""
+        topic, value = content
+        identity = (topic, str(value.get("engagement_id")), *(str(value[name]) for name in TOPICS[topic].id))
+        self._seen[identity] += 1
+        return line(content, self._seen[identity])
+
+
 def numbered(contents: Sequence[Content]) -> list[Line]:
     """Lines of which each is the next revision of its identity."""
-    seen: Counter[tuple[str, ...]] = Counter()
-    lines = []
-    for topic, value in contents:
-        identity = (topic, str(value.get("engagement_id")), *(str(value[name]) for name in TOPICS[topic].id))
-        seen[identity] += 1
-        lines.append(line((topic, value), seen[identity]))
-    return lines
+    revisions = Revisions()
+    return [revisions.next(content) for content in contents]

@@ -1,0 +1,114 @@
+"""A TCP proxy between some clients and one port of the broker, which a test tells to cut, to slow or to stall.
+
+All connections share one event loop in a thread of its own; what a test asks for holds for those that are open now and,
+of latency and stall, for those to come.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from runtime.embedded.ports import LOOPBACK, free_port
+
+T = TypeVar("T")
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST at once, whatever is still to be sent
+_CHUNK = 1 << 16
+
+
+class Proxy:
+    """Listens at `port` and hands everything on to `target`. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self.port, self.target = free_port(), free_port()
+        self.latency = 0.0  # seconds that each piece is held up
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{self.port}", daemon=True)
+        self._open: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._cutting = 0  # connections that are to break in the middle of their next piece
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def __enter__(self) -> "Proxy":
+        self._thread.start()
+        self._server = self._ask(asyncio.start_server(self._connected, LOOPBACK, self.port))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ask(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def cut(self) -> int:
+        """Reset every open connection, each other one only in the middle of what it carries next; returns how many."""
+        return self._ask(self._cut())
+
+    def stall(self) -> None:
+        """Carry nothing, and keep every connection open, until `flow`."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def flow(self) -> None:
+        """End a stall and a latency."""
+        self.latency = 0.0
+        self._loop.call_soon_threadsafe(self._flowing.set)
+
+    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _cut(self) -> int:
+        writers = list(self._open)
+        self._cutting = len(writers) // 4
+        for writer in writers[::2]:
+            _reset(writer)
+        return len(writers)
+
+    async def _end(self) -> None:
+        self._server.close()
+        for pump in self._pumps:
+            pump.cancel()
+        for writer in list(self._open):
+            _reset(writer)
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            onward = await asyncio.open_connection(LOOPBACK, self.target)
+        except OSError:  # the broker is down
+            _reset(writer)
+            return
+        for source, sink, back in ((reader, onward[1], writer), (onward[0], writer, onward[1])):
+            self._open.add(sink)
+            pump = asyncio.ensure_future(self._pump(source, sink, back))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, back: asyncio.StreamWriter) -> None:
+        try:
+            while piece := await source.read(_CHUNK):
+                await self._flowing.wait()
+                if self.latency:
+                    await asyncio.sleep(self.latency)
+                if self._cutting > 0:
+                    self._cutting -= 1
+                    sink.write(piece[: len(piece) // 2])
+                    await sink.drain()
+                    break
+                sink.write(piece)
+                await sink.drain()
+        except OSError:  # one side is gone: so is the connection
+            pass
+        finally:
+            for writer in (sink, back):
+                _reset(writer)
+                self._open.discard(writer)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    if connection is not None and not writer.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    writer.transport.abort()
