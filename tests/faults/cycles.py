@@ -58,17 +58,12 @@ def soak(home: Path, cycles: int, seed: int, session_seconds: float) -> Soaked:
         order = _order(kinds, random)
         pauses = [(kind, _cycle(at, number, kind, random)) for number, kind in enumerate(islice(order, cycles), 1)]
         load.finish()
-        T = time.monotonic()
-        print("T finish")
         at.come_to_rest()
-        print("T rest", time.monotonic() - T)
         live = at.totals()
         homes = [home / name for name in ("masters", "first", "second", "third") if (home / name).exists()]
         for workers in (at.masters, *(member.workers for member in at.members)):
             workers.stop()
-        print("T stop", time.monotonic() - T)
         findings = verdict(at.broker, load.acknowledged, live, homes)
-    print("T verdict", time.monotonic() - T)
     return Soaked(pauses, len(load.acknowledged), findings)
 
 

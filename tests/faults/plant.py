@@ -107,7 +107,7 @@ class Plant:
             time.sleep(0.1)
 
     def shared(self) -> bool:
-        """Whether each partition is held by one member, and by two members at least. (Faust leaves a third one spare.)"""
+        """Whether each partition is held by one member, and not all by the same. (Faust keeps a third one spare.)"""
         held = [member.held() for member in self.members]
         numbers = sorted(number for each in held for number in each)
         return sum(map(bool, held)) > 1 and numbers == list(range(self.settings.partitions))
@@ -202,8 +202,10 @@ def small_disk(folder: Path) -> Iterator[str | None]:
     kept = folder.with_name("kept")
     try:
         yield None
-        shutil.copytree(folder, kept)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
-    folder.rmdir()
-    kept.rename(folder)
+        try:
+            shutil.copytree(folder, kept)
+        finally:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
+        folder.rmdir()
+        kept.rename(folder)

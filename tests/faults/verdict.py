@@ -8,9 +8,11 @@ being due as doubled.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from agents.figures import conservation_residue
+from agents.inbox import DEAD_LETTERS
 from billing.charges import Parked
 from billing.facts import gathered
 from billing.ids import charge_id
@@ -18,7 +20,8 @@ from billing.ledger import ledger_line
 from billing.masters import master
 from billing.settle import settle
 from runtime.cli.audit import statements
-from runtime.cli.books import NOT_IN_LEDGER, Books, Line, approved_minutes
+from runtime.cli.books import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, approved_minutes
+from runtime.cli.quiet import Ends
 from runtime.plane.batch import Record
 from runtime.plane.state import MemoryRows, State
 from runtime.plane.store import REACHED, Store, position_key
@@ -30,7 +33,9 @@ from tables.windows import KEPT_MINUTES, WINDOW, totals
 from tests.faults.load import Acknowledged
 from topics.catalogue import MASTERS, SETTLE_INPUTS, current_key
 
+Said = dict[str, list[Record]]  # by topic, in the order of each partition
 Totals = dict[tuple[str, ...], int]
+PUBLISHED = (READY, EXCEPTIONS, CURRENT, DEAD_LETTERS)
 STAGES = {"settle": SETTLE_INPUTS, "masters": MASTERS}
 
 
@@ -53,28 +58,31 @@ class Findings:
 
 def verdict(broker: str, acknowledged: Acknowledged, live: Totals, homes: Iterable[Path]) -> Findings:
     """Hold everything at rest to the acknowledged inputs; `live` are settle's totals, `homes` those of its workers."""
-    findings = Findings()
-    books = Books.read(broker)
-    _inputs(findings, broker, acknowledged)
+    findings, books = Findings(), Books()
+    said: Said = defaultdict(list)
+    for record in read_all(broker, [*MASTERS, *SETTLE_INPUTS, *PUBLISHED]):
+        said[record.topic].append(record)
+        if record.topic not in (CURRENT, DEAD_LETTERS):
+            books._take(record)
+    _inputs(findings, said, acknowledged)
     _charges(findings, books)
-    _exceptions(findings, broker)
+    _exceptions(findings, said)
     _books(findings, books)
-    _masters(findings, broker, books)
+    _masters(findings, said, books)
     stores = sorted(path for home in homes for path in (home / "state").glob("*/hourstream.*.changelog-*"))
     rows = {stage: _changelog(findings, broker, stage, stores) for stage in STAGES}
     _totals(findings, books, live, rows["settle"])
     for stage, topics in STAGES.items():
-        _counted(findings, broker, stage, topics, rows[stage])
+        _counted(findings, stage, [record for topic in topics for record in said[topic]], rows[stage])
+        _positions(findings, stage, topics, topic_ends(broker, topics), rows[stage])
     return findings
 
 
-def _inputs(findings: Findings, broker: str, acknowledged: Acknowledged) -> None:
-    """Everything acknowledged is where it was acknowledged, and nothing else is there."""
-    records = read_all(broker, [*MASTERS, *SETTLE_INPUTS])
-    found = {(r.topic, r.partition, r.offset): (r.key, r.value) for r in records}
-    findings.same("input", found, acknowledged)
-    letters = Counter(record.key for record in read_all(broker, ["dead.letters"]))
-    findings.same("dead letter", letters, {})
+def _inputs(findings: Findings, said: Said, acknowledged: Acknowledged) -> None:
+    """Everything acknowledged is where it was acknowledged, and nothing else is there; all of it can be read."""
+    records = [record for topic in (*MASTERS, *SETTLE_INPUTS) for record in said[topic]]
+    findings.same("input", {(r.topic, r.partition, r.offset): (r.key, r.value) for r in records}, acknowledged)
+    findings.same("dead letter", Counter(record.key for record in said[DEAD_LETTERS]), {})
 
 
 def _charges(findings: Findings, books: Books) -> None:
@@ -90,10 +98,10 @@ def _charges(findings: Findings, books: Books) -> None:
             standing = record["charge_id"] if standing is None else None
 
 
-def _exceptions(findings: Findings, broker: str) -> None:
+def _exceptions(findings: Findings, said: Said) -> None:
     """Of an exception, each told change is one attempt more; after `resolved` they are counted anew."""
     told: dict[object, int] = defaultdict(int)
-    for record in read_all(broker, ["billing.exceptions"]):
+    for record in said[EXCEPTIONS]:
         value = decode_for(record.topic, record.value or b"")
         one, resolved = value["exception_id"], value["status"] == RESOLVED
         due = told[one] if resolved else told[one] + 1
@@ -130,9 +138,9 @@ def _parked(engagement_id: str, subject: str, parked: Parked) -> Line:
     return {name: value for name, value in record.items() if name not in _OF_ITS_HISTORY}
 
 
-def _masters(findings: Findings, broker: str, books: Books) -> None:
+def _masters(findings: Findings, said: Said, books: Books) -> None:
     """The last of each identity on masters.current is its winner."""
-    current = {record.key: record.value for record in read_all(broker, [CURRENT])}
+    current = {record.key: record.value for record in said[CURRENT]}
     found = {}
     for key, value in current.items():
         topic, _, _ = (key or b"").decode().partition(":")
@@ -143,18 +151,19 @@ def _masters(findings: Findings, broker: str, books: Books) -> None:
 def _changelog(findings: Findings, broker: str, stage: str, stores: Iterable[Path]) -> dict[int, MemoryRows]:
     """Each partition's changelog folded; every store is that fold as far as the store itself has come."""
     topic = f"hourstream.{stage}.changelog"
-    folded = {}
-    for _, partition in partitions_of(broker, [topic]):
-        due = [_stored(path) for path in stores if path.name == f"{topic}-{partition}"]
-        due.sort(key=lambda one: one[0], reverse=True)
-        rows = MemoryRows()
-        for record in read_partitions(broker, [(topic, partition)]):
-            while due and due[-1][0] <= record.offset:
-                _same_rows(findings, *due.pop()[1:], rows)
-            _fold(rows, record)
-        for _, path, held in due:
-            _same_rows(findings, path, held, rows)
-        folded[partition] = rows
+    partitions = partitions_of(broker, [topic])
+    folded = {number: MemoryRows() for _, number in partitions}
+    due = {number: [_stored(path) for path in stores if path.name == f"{topic}-{number}"] for number in folded}
+    for each in due.values():
+        each.sort(key=itemgetter(0), reverse=True)
+    for record in read_partitions(broker, partitions):
+        rows, waiting = folded[record.partition], due[record.partition]
+        while waiting and waiting[-1][0] <= record.offset:
+            _same_rows(findings, *waiting.pop()[1:], rows)
+        _fold(rows, record)
+    for number, waiting in due.items():
+        for _, path, held in waiting:
+            _same_rows(findings, path, held, folded[number])
     return folded
 
 
@@ -194,21 +203,25 @@ def _totals(findings: Findings, books: Books, live: Totals, changelog: Mapping[i
     findings.same("conservation", {"residue": conservation_residue(dict(live))}, {"residue": 0})
 
 
-def _counted(
-    findings: Findings, broker: str, stage: str, topics: tuple[str, ...], changelog: Mapping[int, MemoryRows]
-) -> None:
-    """Each input is counted in its minute once, and each partition's position is the end of its topics."""
+def _counted(findings: Findings, stage: str, records: Iterable[Record], changelog: Mapping[int, MemoryRows]) -> None:
+    """Each input, repeats included, is counted in its minute once."""
     due: dict[int, Counter[int]] = defaultdict(Counter)
-    for record in read_all(broker, topics):
+    for record in records:
         due[record.partition][record.timestamp_ms // 60_000] += 1
-    ends = topic_ends(broker, topics)
     for partition, rows in changelog.items():
         newest = max(due[partition], default=0)
         kept = {minute: n for minute, n in due[partition].items() if minute > newest - KEPT_MINUTES}
         received = {minute: n for minute, n in _received(rows) if minute > newest - KEPT_MINUTES}
         findings.same(f"minute of {stage}[{partition}]", received, kept)
+
+
+def _positions(
+    findings: Findings, stage: str, topics: Iterable[str], ends: Ends, changelog: Mapping[int, MemoryRows]
+) -> None:
+    """Each partition has come to the end of all its topics."""
+    for partition, rows in changelog.items():
         reached = {topic: int(rows.get(position_key(topic), b"0")) for topic in topics}
-        findings.same(f"position of {stage}[{partition}]", reached, {t: ends[t, partition] for t in topics})
+        findings.same(f"position of {stage}[{partition}]", reached, {topic: ends[topic, partition] for topic in topics})
 
 
 def _received(rows: MemoryRows) -> Iterator[tuple[int, int]]:
