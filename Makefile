@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak bench lint types lock clean
+.PHONY: help setup demo test soak soak-histories soak-facts soak-faults bench lint types lock clean
 
 help:  ## What there is to run
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
 
 setup: $(VENV)/.ready  ## Make .venv with everything pinned, and .venv/bin/hourstream
 
@@ -26,9 +26,21 @@ demo: setup  ## Ten months of a real time tracker through the whole stream
 test: setup  ## Every test, with real Kafka and PostgreSQL
 	$(BIN)/python -m pytest
 
-soak: setup  ## 50,000 random histories, and 50,000 facts through the whole stream in two orders (hours; HISTORIES=, FACTS=)
-	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' tests/soak \
+# One after the other, also under -j: each of them fills the machine.
+soak: setup  ## The three soaks below, one after the other (hours)
+	$(MAKE) soak-histories
+	$(MAKE) soak-facts
+	@$(MAKE) --no-print-directory soak-faults
+
+soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
+	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' \
 		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says
+
+soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
+	$(BIN)/python -m pytest -m '' tests/soak
+
+soak-faults: setup  ## 200 faults over a continuous load, and what became of every input (CYCLES=)
+	$(BIN)/python -m tests.soak.faults
 
 bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
 	$(BIN)/python -m benchmarks

@@ -174,7 +174,7 @@ def plant(home: Path, session_seconds: float) -> Iterator[Plant]:
     with ExitStack() as ends:
         proxies = (ends.enter_context(Proxy()), ends.enter_context(Proxy()))
         fronts = [Front(proxy.target, proxy.port) for proxy in proxies]
-        kafka = Kafka(home / "kafka", given, print, None, fronts)
+        kafka = Kafka(home / "kafka", given, print, None, fronts=fronts)
         ends.callback(kafka.stop)
         kafka.start()
         create_topics(AdminClient({"bootstrap.servers": kafka.broker}), every_topic(given.partitions), 1)
