@@ -97,14 +97,14 @@ class Plant:
             finally:
                 self.members.remove(member)
 
-    def await_that(self, happened: Callable[[], bool], otherwise: str) -> None:
-        """Wait until something is so. Raises `Stuck`."""
+    def await_that(self, happened: Callable[[], bool], otherwise: str, every: float = 0.1) -> None:
+        """Wait until something is so, looking `every` so many seconds. Raises `Stuck`."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
             if time.monotonic() > deadline:
                 tails = [f"--- {m.home.name}\n" + "\n".join(m.log().splitlines()[-25:]) for m in self.members]
                 raise Stuck("\n".join([f"{otherwise} within {PATIENCE:g} s; logs end:", *tails]))
-            time.sleep(0.1)
+            time.sleep(every)
 
     def shared(self) -> bool:
         """Whether each partition is held by one member, and not all by the same. (Faust keeps a third one spare.)"""

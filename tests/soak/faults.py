@@ -6,6 +6,7 @@ FAULTS_SEED repeats the faults and the load of another run. Of a run that found 
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,9 @@ def main() -> int:
     cycles = int(os.environ.get("CYCLES", "200"))
     seed = int(os.environ.get("FAULTS_SEED", secrets.randbelow(2**32)))
     home = Path(tempfile.mkdtemp(prefix="hourstream-soak-"))
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # so that workers and disks are cleared away
     print(f"CYCLES={cycles} FAULTS_SEED={seed} in {home}", flush=True)
     soaked = soak(home, cycles, seed, SESSION_SECONDS)
     if soaked.clean:
