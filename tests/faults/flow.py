@@ -70,7 +70,7 @@ class Faults:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def arm(self, point: str, signal: Signals = Signals.SIGKILL) -> None:
         """The next passing of `point` is struck, once."""
