@@ -24,9 +24,10 @@ from runtime.cli.books import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, app
 from runtime.cli.quiet import Ends
 from runtime.plane.batch import Record
 from runtime.plane.state import MemoryRows, State
-from runtime.plane.store import REACHED, Store, position_key
+from runtime.plane.store import CHANGELOG, REACHED, WRITTEN, Store, position_key
 from runtime.reading import partitions_of, read_all, read_partitions, topic_ends
 from schemas.codec import decode_for
+from tables.buckets import BUCKETS, PLACES, places_in
 from tables.exceptions import RESOLVED, StandingException, exception_record
 from tables.masters import TOPIC as CURRENT
 from tables.windows import KEPT_MINUTES, WINDOW, totals
@@ -168,23 +169,36 @@ def _changelog(findings: Findings, broker: str, stage: str, stores: Iterable[Pat
 
 
 def _fold(rows: MemoryRows, record: Record) -> None:
-    if record.value is None:
-        rows.pop(record.key or b"", None)
-    else:
+    """Take a row in; rows stay in the order of their last writing."""
+    rows.pop(record.key or b"", None)
+    if record.value is not None:
         rows[record.key or b""] = record.value
 
 
 def _stored(path: Path) -> tuple[int, Path, MemoryRows]:
     store = Store(path)
     try:
-        rows = MemoryRows((key, value) for key, value in store.scan(b"") if key != REACHED)
+        rows = MemoryRows((key, value) for key, value in store.scan(b"") if key not in _OF_THE_STORE)
         return store.reached(), path, rows
     finally:
         store.close()
 
 
+_OF_THE_STORE = (REACHED, CHANGELOG, WRITTEN)
+
+
 def _same_rows(findings: Findings, path: Path, held: MemoryRows, rows: MemoryRows) -> None:
-    findings.same(f"row of {path.parts[-4]} {path.name}", held, rows)
+    findings.same(f"row of {path.parts[-4]} {path.name}", _pointing(held), _pointing({**rows, **places_in(rows)}))
+
+
+def _pointing(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The rows without places of buckets that are gone: a store keeps them, a restored one has none, and they say the
+    same as none (what waited for a subject no longer speaks of it)."""
+
+    def stands(key: bytes, row: bytes) -> bool:
+        return not PLACES.holds(key) or BUCKETS.key(PLACES.parts(key)[0], PLACES.unpack(row)) in rows
+
+    return {key: row for key, row in rows.items() if stands(key, row)}
 
 
 def _totals(findings: Findings, books: Books, live: Totals, changelog: Mapping[int, MemoryRows]) -> None:
