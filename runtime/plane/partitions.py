@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException
@@ -45,9 +45,7 @@ class Partition:
 def crash(error: BaseException, committer: Committer | None = None) -> None:
     """End the process: the only answer to a failure. A commit of unknown outcome needs nothing more, because the
     changelog knows it and the next owner reads that."""
-    fenced = isinstance(error, Fenced) or (
-        isinstance(error, KafkaException) and error.args and error.args[0].code() in _FENCED
-    )
+    fenced = any(_says_fenced(each) for each in _causes(error))
     where = f"partition {committer.partition}" if committer else "worker"
     if fenced:
         log.warning("%s: taken over by another worker, leaving: %s", where, error)
@@ -62,6 +60,19 @@ def crash(error: BaseException, committer: Committer | None = None) -> None:
         logging.shutdown()
         sys.stderr.flush()
         os._exit(EXIT_FENCED if fenced else EXIT_CRASHED)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it was raised from: the client may tell of the fence in a callback, inside another call."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _says_fenced(error: BaseException) -> bool:
+    if isinstance(error, KafkaException):
+        return bool(error.args) and error.args[0].code() in _FENCED
+    return isinstance(error, Fenced)
 
 
 class Partitions:
@@ -139,6 +150,11 @@ class Partitions:
                 batch = Batch(partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records)
                 due.append((partition.number, batch))
         return due
+
+    @property
+    def gathering(self) -> bool:
+        """Whether any partition has records that are not handed over yet."""
+        return any(p.reader is not None and p.reader.buffer.records for p in self.held.values())
 
     def _is_due(self, partition: Partition, reader: PartitionReader, now: float) -> bool:
         count = len(reader.buffer.records)

@@ -87,13 +87,14 @@ class TransactionalCommitter(Committer):
         self._live: dict[bytes, bytes] = {}
         self.restored_rows, self.restored = 0, False
         self._closing = False
+        self._fatal: KafkaError | None = None
         self._producer: Producer
         self.store: Store
 
     def open(self) -> None:
         began = time.monotonic()
         identity = {"transactional.id": f"hourstream-{self.agent}-{self.partition}"}
-        self._producer = Producer({**producer_config(self._broker), **identity})
+        self._producer = Producer({**producer_config(self._broker), **identity, "error_cb": self._note_fatal})
         self._producer.init_transactions(60)
         fenced = time.monotonic()
         self.store = Store(self._path)
@@ -154,6 +155,14 @@ class TransactionalCommitter(Committer):
             consumer.close()
 
     def process(self, batch: Batch) -> None:
+        try:
+            self._process(batch)
+        except KafkaException as error:
+            if self._fatal is None:
+                raise
+            raise KafkaException(self._fatal) from error
+
+    def _process(self, batch: Batch) -> None:
         state = State(self.store)
         outputs = self._decide(batch, state)
         for topic, end in batch.ends.items():
@@ -230,6 +239,11 @@ class TransactionalCommitter(Committer):
         if changed:
             live = {**self._live, **changed}
             self._live = {key: value for key, value in live.items() if value is not None}
+
+    def _note_fatal(self, error: KafkaError) -> None:
+        """What made the producer unusable; later calls only say that it is."""
+        if error.fatal() and self._fatal is None:
+            self._fatal = error
 
     def abandon(self) -> None:
         self._producer.abort_transaction(3)
