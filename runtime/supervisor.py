@@ -76,7 +76,8 @@ class Workers:
                 if name not in due:
                     self._ended[name].append((time.monotonic(), code))
                     recent = [at for at, _ in self._ended[name] if time.monotonic() - at < _RECENT]
-                    due[name] = time.monotonic() + min(0.2 * 2 ** len(recent), 10.0)
+                    # The first time at once: its partitions wait for it.
+                    due[name] = time.monotonic() + min(0.2 * (2 ** (len(recent) - 1) - 1), 10.0)
                 elif time.monotonic() >= due[name]:
                     del due[name]
                     self.start(name)

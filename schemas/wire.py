@@ -64,7 +64,8 @@ def long(value: int) -> bytes:
 
 def span(data: bytes) -> bytes:
     """A string's or bytes' length and content."""
-    return long(len(data)) + data
+    length = len(data)
+    return (_SMALL[length] if length < 64 else long(length)) + data
 
 
 def read_block(data: bytes, at: int) -> tuple[int, int]:

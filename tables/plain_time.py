@@ -37,6 +37,7 @@ _TAX = run(READY, "tax_category", "tax_rate")
 _PART = run(READY, "components.rate", "components.multiplier")
 _CONTRACT = run(READY, "po_number", "region")
 _MASTERS = run(READY, "lineage.masters", "lineage.rules_version")
+_ID_LENGTH = long(36)
 _NULL, _PRESENT, _ONE_ITEM, _END = b"\x00", b"\x02", b"\x02", b"\x00"
 
 
@@ -100,6 +101,7 @@ class PlainTime:
         self._terms: dict[tuple[TermsKey, int], _TermBytes | None] = {}
         self._minutes: dict[tuple[MinuteTerms, int], _MinuteBytes] = {}
         self._dates: dict[date, bytes] = {}
+        self._place, self._place_bytes = ("", -1), b""
 
     def look_at(self, masters: Masters) -> None:
         """Settle from now on by these masters; what was learnt of others is forgotten."""
@@ -122,22 +124,27 @@ class PlainTime:
         if units >= _MOST_UNITS:
             return None
         amount = span(units.to_bytes((units.bit_length() + 8) // 8, "big"))
-        own_id = charge_id(row.engagement_id, subject, 1, "charge").encode()
+        own_id = charge_id(row.engagement_id, subject, 1, "charge")
         approved_by = row.approved_by
         value = b"".join((
-            _HEADER,
-            span(own_id), _NULL,
+            _HEADER, _ID_LENGTH, own_id.encode(), _NULL,
             span(subject.encode()),
             terms.whose, self._dates.get(row.work_date) or self._learn_date(row.work_date),
             minutes.both, terms.rate, amount, _NULL, terms.tax,
             _ONE_ITEM, minutes.component, terms.part, amount, _NULL, _END,
             terms.contract, _NULL if approved_by is None else _PRESENT + span(approved_by.encode()),
-            span(at.topic.encode()), long(at.partition), long(at.offset), span(row.source.encode()),
-            long(row.revision), terms.masters,
+            self._read_from(at), long(at.offset), span(row.source.encode()), long(row.revision), terms.masters,
             long(at.timestamp_ms),
             span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),
         ))  # fmt: skip
         return value, terms.lookups
+
+    def _read_from(self, at: Record) -> bytes:
+        """Topic and partition of the lineage: the same for all that one partition reads."""
+        place = at.topic, at.partition
+        if place != self._place:
+            self._place, self._place_bytes = place, span(at.topic.encode()) + long(at.partition)
+        return self._place_bytes
 
     def _terms_of(self, key: TermsKey, row: TimeRow) -> _TermBytes | None:
         days = self._days.get(key)

@@ -6,7 +6,7 @@ those again and no others (tables.sweep).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from billing.charges import Charge, Parked, Settlement, negated, same_billing
 from billing.facts import Decision, Fact, gathered, identity
@@ -27,8 +27,7 @@ from tables.windows import Tally
 NOTHING = Published()
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(NamedTuple):
     """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement.
 
     `outcome` is the name of its live figure: charged, reversed, or the exception's status; `decided_ms` is the append

@@ -109,6 +109,11 @@ class Partitions:
             self.held[number] = Partition(self._make(number))
             self._then(number, self._open, self.held[number])
 
+    async def close(self) -> None:
+        """Hold nothing any more; for the end of the process."""
+        self.assign(())
+        await asyncio.gather(*self._steps.values())
+
     def _then(self, number: int, step: Callable[[Partition], None], partition: Partition) -> None:
         """Steps of one partition number follow each other: a store is closed before it is opened anew."""
         before = self._steps.get(number)

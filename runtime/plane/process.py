@@ -9,6 +9,8 @@ async def settle(batches: Batches) -> None:
 """
 
 import gc
+import logging
+import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -103,6 +105,7 @@ class BatchProcess:
             broker=f"hourstream-batches://{broker}",
             datadir=str(datadir),
             web_enabled=False,
+            TableManager=transport.NoTables,
             topic_disable_leader=True,
             topic_allow_declare=False,
             consumer_auto_offset_reset="earliest",
@@ -116,12 +119,20 @@ class BatchProcess:
         self.topic = transport.BatchTopic(self.app, topics=list(self.sources), acks=False)
         self.app.on_partitions_assigned.connect(self._assigned)
         self.app.on_partitions_revoked.connect(self._revoked)
+        self.app.on_before_shutdown.connect(self._leave)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
         self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
 
     async def _revoked(self, app: faust.App, revoked: set[TP], **_: object) -> None:
         await self.partitions.revoke()
+
+    async def _leave(self, app: faust.App, **_: object) -> None:
+        """Told to stop: end what is under way, and go. Whatever Faust would still wait for holds nothing of ours."""
+        await self.partitions.revoke()
+        await self.partitions.close()
+        logging.shutdown()
+        os._exit(0)
 
     async def run(self, batch: Batch) -> None:
         """Commit one batch; see `Partitions.run`."""

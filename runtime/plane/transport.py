@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -86,6 +87,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def verify_all_partitions_active(self) -> None:
         """Faust's watchdog looks at aiokafka's fetcher, which is idle on purpose."""
+
+
+class NoTables(TableManager):  # type: ignore[misc]
+    """Faust's tables, of which this app has none, without the second that they are waited for."""
+
+    async def on_start(self) -> None:
+        """Start the recovery, which ends at once and lets the streams flow."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class Transport(driver.Transport):  # type: ignore[misc]
