@@ -19,8 +19,10 @@ _METHOD = """\
 - Restore: the worker stopped, its state deleted, started again; rows of its changelog a second, by its own account.
 - Every output is checked: each distinct id once (every record once for `bare_loop`), and the sum of the amounts equal
   to the generator's to the cent. A run that fails the check ends the benchmark.
-- Kafka Streams was tuned for this job: codec, caching, threads, commit interval and collector were tried, the best is
-  what runs (`benchmarks/contenders/kafka_streams/build.py`).
+- Kafka Streams' settings, and which of them were compared with others and which were not, are told in
+  `benchmarks/contenders/kafka_streams/build.py`.
+- CPU-seconds are not free of the machine either: what else runs on its cores costs caches. The load average above says
+  how far a difference may be read.
 """
 
 

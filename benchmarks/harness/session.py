@@ -5,9 +5,9 @@ reader of committed records. CPU time is the worker's alone.
 """
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -103,16 +103,11 @@ class Session:
 
     def trickle(self, backlog: Backlog, a_second: int) -> list[float]:
         """Publish it at an even pace -> milliseconds from each append to the moment its output could be read."""
-        appended: dict[str, int] = {}
         job, start = self._job, len(self._watcher.values)
-
-        def publish() -> None:
-            appended.update(publish_steadily(job.broker, job.input, backlog.records, a_second, _first_field))
-
-        thread = threading.Thread(target=publish, name="steady")
-        thread.start()
-        self._expect(backlog, _GLANCE)
-        thread.join()
+        with ThreadPoolExecutor(1, thread_name_prefix="steady") as pool:
+            publishing = pool.submit(publish_steadily, job.broker, job.input, backlog.records, a_second, _first_field)
+            self._expect(backlog, _GLANCE)
+            appended = publishing.result()
         return [at * 1000 - appended[job.read(value).id] for value, at in self._watcher.arrivals(start)]
 
     def peak_bytes(self) -> int:
