@@ -34,7 +34,8 @@ def markdown(results: Mapping[str, Any]) -> str:
         "",
         f"Begun {results['began']}. {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB,"
         f" Python {machine['python']}, {machine['java']}, Kafka and Kafka Streams {machine['kafka']}. Load average at"
-        f" the start: {machine['load_average_at_start']}.",
+        f" the start: {machine['load_average_at_start']}. Rounds: {results['knobs']['rounds']}, of"
+        f" {results['knobs']['records']:,} records after {results['knobs']['warmup']:,} to warm up.",
         "",
         "![Records a CPU-second](report.svg)",
         "",

@@ -78,7 +78,7 @@ def test_the_report_has_a_row_a_contender_and_a_line_a_ratio() -> None:
                 "cores": 2, "processor": "one", "memory_gib": 8, "python": "3.11", "java": "17", "kafka": "4.1",
                 "load_average_at_start": 0.1,
             },
-            "knobs": {"latency_rate": 2000},
+            "knobs": {"latency_rate": 2000, "rounds": 3, "records": 1000, "warmup": 500},
             "ratios": {"enrich_vs_bare_loop": 0.75},
             "medians": {"hourstream": summary(runs)},
             "settle_at_scale": None,
