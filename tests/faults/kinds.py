@@ -23,6 +23,12 @@ def _end(plant: Plant, member: Member, signal: int = SIGKILL) -> None:
     plant.await_that(lambda: len(member.workers.endings("settle")) > ended, f"process {pid} did not end")
 
 
+def _kill(member: Member) -> None:
+    """SIGKILL, unless its process has ended of itself meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(member.pid, SIGKILL)
+
+
 def _one(plant: Plant, random: Random) -> tuple[Member, Member]:
     one, other = random.sample(plant.members, 2)
     return one, other
@@ -34,7 +40,7 @@ def kill_one(plant: Plant, random: Random) -> None:
 
 def kill_both(plant: Plant, random: Random) -> None:
     for member in plant.members:
-        os.kill(member.pid, SIGKILL)
+        _kill(member)
 
 
 def kill_during_takeover(plant: Plant, random: Random) -> None:
@@ -109,7 +115,7 @@ def add_and_remove(plant: Plant, random: Random) -> None:
             plant.await_that(lambda: bool(third.held()), "the third worker got nothing to do")
         plant.recover()
         if random.random() < 0.5:
-            os.kill(third.pid, SIGKILL)
+            _kill(third)
 
 
 def restart_broker(plant: Plant, random: Random) -> None:
@@ -135,7 +141,7 @@ def fill_disk(plant: Plant, random: Random) -> None:
         while time.monotonic() < until and second.log().count(_NO_SPACE) == met:
             time.sleep(0.1)
         if second.log().count(_NO_SPACE) == met:  # what RocksDB had claimed ahead was enough so far
-            os.kill(second.pid, SIGKILL)
+            _kill(second)
             time.sleep(0.3)
             _fill(ballast)
         plant.await_that(lambda: second.log().count(_NO_SPACE) > met, "the full disk was not noticed")
