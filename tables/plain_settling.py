@@ -21,7 +21,6 @@ class PlainSettling:
 
     def __init__(self, state: StateRows, settling: Settling, plain: PlainTime) -> None:
         self._state, self._settling, self._plain = state, settling, plain
-        self._noted: set[tuple[str, frozenset[str]]] = set()
         self._charges = self._minutes = 0
 
     def take(self, row: TimeRow, record: Record) -> bool:
@@ -44,9 +43,9 @@ class PlainSettling:
         buckets.grown[engagement_id, bucket.name] = bucket
         self._state.put(place, PLACES.pack(bucket.name))
         self._settling.publications.append(Publication(READY, engagement_id, value, "charged", record.timestamp_ms))
-        if (engagement_id, lookups) not in self._noted:
+        if (engagement_id, lookups) not in self._plain.noted:
             self._settling.note_lookups(engagement_id, lookups)
-            self._noted.add((engagement_id, lookups))
+            self._plain.noted.add((engagement_id, lookups))
         self._charges += 1
         self._minutes += row.minutes
         return True

@@ -96,6 +96,7 @@ class PlainTime:
     """What one partition keeps of terms and prices, between batches; all of it can be asked again."""
 
     def __init__(self) -> None:
+        self.noted: set[tuple[str, frozenset[str]]] = set()  # (engagement, look-ups) that are in the index already
         self._masters: Masters | None = None
         self._days: dict[TermsKey, list[date]] = {}
         self._terms: dict[tuple[TermsKey, int], _TermBytes | None] = {}
@@ -109,6 +110,7 @@ class PlainTime:
             self._masters = masters
             self._days.clear()
             self._terms.clear()
+            self.noted.clear()
 
     def charge(self, subject: str, row: TimeRow, at: Record) -> tuple[bytes, frozenset[str]] | None:
         """(first charge, look-ups) of a new approved entry; None where its time is not plain."""

@@ -44,6 +44,8 @@ class Table(Generic[T]):
 
     def key(self, *parts: str) -> bytes:
         """The row's key in the state; with fewer parts, the prefix of a scan."""
+        if len(parts) == 2 and parts[0].isprintable() and parts[1].isprintable():  # what most keys are, and most often
+            return self._name + f"{parts[0]}\0{parts[1]}\0".encode()
         return self._name + b"".join([packed(part) for part in parts])
 
     def get(self, state: StateRows, *parts: str) -> T | None:

@@ -26,6 +26,8 @@ PER_SECOND, STEP = 100, 0.1
 FEATUREFUL = World([f"E{n:02}" for n in range(16)], [f"C{n}" for n in range(6)], [f"CL{n}" for n in range(4)], ids=12)
 WAVE, ABREAST = 3000, 12  # plain entries before new engagements take over, and how many of these there are
 Acknowledged = dict[tuple[str, int, int], tuple[bytes, bytes]]  # (topic, partition, offset): (key, value)
+Sent = tuple[str, bytes, bytes]  # topic, key, value
+SILENCE = 40.0  # seconds without an answer; seen once after a broker's restart, for as long as anybody waited
 
 
 class Load:
@@ -34,7 +36,9 @@ class Load:
     def __init__(self, broker: str, random: Random) -> None:
         self.acknowledged: Acknowledged = {}
         self._random, self._revisions = random, Revisions()
-        self._producer = Producer({**producer_config(broker), "reconnect.backoff.max.ms": 500, "log_level": 0})
+        self.unheard: set[Sent] = set()  # what a producer that went silent was told to send: nobody knows if it did
+        self._config = {**producer_config(broker), "reconnect.backoff.max.ms": 500, "log_level": 0}
+        self._producer, self._heard = Producer(self._config), time.monotonic()
         self._failed: list[object] = []
         self._sent: deque[Line] = deque(maxlen=2000)
         self._stop = threading.Event()
@@ -59,11 +63,24 @@ class Load:
                 for _ in range(round(PER_SECOND * STEP)):
                     self._publish(next(lines))
                 self._producer.poll(0)
+                if len(self._producer) and time.monotonic() - self._heard > SILENCE:
+                    self._start_over()
                 due = max(due + STEP, time.monotonic() - 1.0)
                 self._stop.wait(max(due - time.monotonic(), 0.0))
         except Exception as error:
             self._failed.append(error)
             raise
+
+    def _start_over(self) -> None:
+        """Give up a producer that hears nothing any more, and send again what it was not answered."""
+        print(f"the load's producer heard nothing for {SILENCE:g} s: it is replaced", flush=True)
+        given_up, self._producer = self._producer, Producer(self._config)
+        before = set(self.unheard)
+        given_up.purge()
+        given_up.poll(0)
+        self._heard = time.monotonic()
+        for topic, key, value in self.unheard - before:
+            self._producer.produce(topic, value, key, on_delivery=self._delivered)
 
     def _lines(self) -> Iterator[Line]:
         random = self._random
@@ -106,9 +123,13 @@ class Load:
         self._producer.produce(topic, value, key, on_delivery=self._delivered)
 
     def _delivered(self, error: KafkaError | None, message: object) -> None:
+        if error is not None and error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
+            self.unheard.add((message.topic(), message.key(), message.value()))  # type: ignore[attr-defined]
+            return
         if error is not None:
             self._failed.append(error)
             return
+        self._heard = time.monotonic()
         where = (message.topic(), message.partition(), message.offset())  # type: ignore[attr-defined]
         self.acknowledged[where] = (message.key(), message.value())  # type: ignore[attr-defined]
 

@@ -7,6 +7,7 @@ being due as doubled.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -31,7 +32,7 @@ from tables.buckets import BUCKETS, PLACES, places_in
 from tables.exceptions import RESOLVED, StandingException, exception_record
 from tables.masters import TOPIC as CURRENT
 from tables.windows import KEPT_MINUTES, WINDOW, totals
-from tests.faults.load import Acknowledged
+from tests.faults.load import Acknowledged, Sent
 from topics.catalogue import MASTERS, SETTLE_INPUTS, current_key
 
 Said = dict[str, list[Record]]  # by topic, in the order of each partition
@@ -57,15 +58,20 @@ class Findings:
             (self.doubled if over else self.lost).append(f"{what} {key}: is {is_}, should be {due}")
 
 
-def verdict(broker: str, acknowledged: Acknowledged, live: Totals, homes: Iterable[Path]) -> Findings:
-    """Hold everything at rest to the acknowledged inputs; `live` are settle's totals, `homes` those of its workers."""
+def verdict(
+    broker: str, acknowledged: Acknowledged, unheard: AbstractSet[Sent], live: Totals, homes: Iterable[Path]
+) -> Findings:
+    """Hold everything at rest to the acknowledged inputs; `live` are settle's totals, `homes` those of its workers.
+
+    Of `unheard`, which the load sent without an answer, nobody knows whether it is there.
+    """
     findings, books = Findings(), Books()
     said: Said = defaultdict(list)
     for record in read_all(broker, [*MASTERS, *SETTLE_INPUTS, *PUBLISHED]):
         said[record.topic].append(record)
         if record.topic not in (CURRENT, DEAD_LETTERS):
             books._take(record)
-    _inputs(findings, said, acknowledged)
+    _inputs(findings, said, acknowledged, unheard)
     _charges(findings, books)
     _exceptions(findings, said)
     _books(findings, books)
@@ -79,10 +85,12 @@ def verdict(broker: str, acknowledged: Acknowledged, live: Totals, homes: Iterab
     return findings
 
 
-def _inputs(findings: Findings, said: Said, acknowledged: Acknowledged) -> None:
+def _inputs(findings: Findings, said: Said, acknowledged: Acknowledged, unheard: AbstractSet[Sent]) -> None:
     """Everything acknowledged is where it was acknowledged, and nothing else is there; all of it can be read."""
     records = [record for topic in (*MASTERS, *SETTLE_INPUTS) for record in said[topic]]
-    findings.same("input", {(r.topic, r.partition, r.offset): (r.key, r.value) for r in records}, acknowledged)
+    found = {(r.topic, r.partition, r.offset): (r.key, r.value) for r in records}
+    due = {at: sent for at, sent in found.items() if at in acknowledged or (at[0], *sent) not in unheard}
+    findings.same("input", due, acknowledged)
     findings.same("dead letter", Counter(record.key for record in said[DEAD_LETTERS]), {})
 
 
