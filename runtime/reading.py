@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from runtime.admin import admin_client
 from runtime.plane.batch import Record
 from runtime.plane.reader import reader_config
 
@@ -20,7 +21,7 @@ _LEADERLESS = {
 
 def partitions_of(broker: str, topics: Sequence[str]) -> list[tuple[str, int]]:
     """(topic, partition) of all topics that exist."""
-    listed = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=30).topics
+    listed = admin_client(broker).list_topics(timeout=30).topics
     return [(topic, number) for topic in topics if topic in listed for number in sorted(listed[topic].partitions)]
 
 
@@ -30,7 +31,7 @@ def topic_ends(broker: str, topics: Sequence[str]) -> dict[tuple[str, int], int]
     The end of what is committed so far would not do to wait for: a commit is answered before its markers are written,
     so for a moment what was just committed seems not to be there.
     """
-    admin = AdminClient({"bootstrap.servers": broker})
+    admin = admin_client(broker)
     wanted = [TopicPartition(topic, number) for topic, number in partitions_of(broker, topics)]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:

@@ -23,7 +23,7 @@ from schemas.runs import run
 from schemas.wire import long, span
 from tables.charge_records import READY, master_record
 
-_MOST_TERMS, _MOST_MINUTES, _MOST_DAYS = 10_000, 20_000, 10_000
+_MOST_TERMS, _MOST_MINUTES, _MOST_DAYS = 20_000, 20_000, 10_000
 _MOST_UNITS = 10**18  # of a decimal(18,6)
 
 TermsKey = tuple[str, str, str, str | None]

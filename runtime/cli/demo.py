@@ -14,9 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import click
-from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
+from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
 from runtime.cli.context import console, errors
@@ -88,7 +88,7 @@ def demo(keep: bool, picture: Path | None) -> None:
     settings = settings.model_copy(update={"home": home})
     with Stack.start(settings, progress=_tell) as stack:
         _tell(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.0f} s")
-        admin = AdminClient({"bootstrap.servers": stack.broker})
+        admin = admin_client(stack.broker)
         create_topics(admin, every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)

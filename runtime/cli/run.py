@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from confluent_kafka.admin import AdminClient
 
+from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books, Line
 from runtime.cli.context import console, errors
@@ -51,7 +51,7 @@ def run(input_dir: Path, out_dir: Path, seconds: float) -> None:
 
 def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap})
+    admin = admin_client(settings.bootstrap)
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     names = ("masters", "intake", "settle", "erp", "billing")
     with open_pool(settings.database_url) as pool:

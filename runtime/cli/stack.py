@@ -3,8 +3,8 @@
 import time
 
 import click
-from confluent_kafka.admin import AdminClient
 
+from runtime.admin import admin_client
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
 from runtime.cli.worker import AGENTS
@@ -19,9 +19,7 @@ def up() -> None:
     """Start Kafka, PostgreSQL and every worker, and keep them running. Ctrl-C stops them."""
     settings = Settings.load()
     with Stack.start(settings, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
-        made = create_topics(
-            AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), settings.replication
-        )
+        made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         with Workers(settings, AGENTS, stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
             console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")

@@ -1,9 +1,9 @@
 """`hourstream topics`: the declared topics, and their creation."""
 
 import click
-from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
+from runtime.admin import admin_client
 from runtime.cli.context import attached, console, print_json
 from runtime.cli.creation import every_topic
 from runtime.settings import Settings
@@ -48,6 +48,6 @@ def create() -> None:
     """Create the missing topics; complain about those that exist with other settings."""
     settings = Settings.load()
     with attached(settings) as stack:
-        admin = AdminClient({"bootstrap.servers": stack.broker})
+        admin = admin_client(stack.broker)
         made = create_topics(admin, every_topic(settings.partitions), settings.replication)
         console.print(f"{len(made)} topics created: {', '.join(made)}" if made else "every topic is there already")

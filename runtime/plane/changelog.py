@@ -1,5 +1,6 @@
 """What the broker knows of a changelog topic, and a store must be held to before it goes on from where it stands.
 
+from runtime.admin import admin_client
 A store that was away for long may have missed deletions: compaction removes the record of a deletion some time after it
 was written (`delete.retention.ms`), and whoever reads on from before it keeps the row for ever. A topic that was made
 anew under the same name has other records at the same offsets.
@@ -8,7 +9,9 @@ anew under the same name has other records at the same offsets.
 from typing import NamedTuple
 
 from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import ConfigResource, ResourceType
+
+from runtime.admin import admin_client
 
 
 class ChangelogReplaced(RuntimeError):
@@ -28,7 +31,7 @@ class Changelog(NamedTuple):
 
 def describe_changelog(broker: str, topic: str) -> Changelog:
     """Ask the broker. Raises KafkaException where it does not know the topic or does not answer."""
-    admin = AdminClient({"bootstrap.servers": broker})
+    admin = admin_client(broker)
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=30)[topic].result(30)
     resource = ConfigResource(ResourceType.TOPIC, topic)
     settings = admin.describe_configs([resource], request_timeout=30)[resource].result(30)

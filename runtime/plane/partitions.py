@@ -22,6 +22,7 @@ from runtime.plane.reader import Buffer, PartitionReader, reader_config
 log = logging.getLogger("hourstream.plane")
 
 EXIT_FENCED, EXIT_CRASHED = 71, 70
+_AT_ONCE, _BACKLOG, _BACKLOG_PATIENCE = 5_000, 500, 5  # records of a look, how many tell of a backlog; times longer
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 
 
@@ -32,6 +33,7 @@ class Partition:
         self.number, self.committer = committer.partition, committer
         self.reader: PartitionReader | None = None
         self.since = 0.0  # when the oldest buffered record was read
+        self.more = False  # whether the last look brought so much that more is waiting
         self.epoch = 0  # raised by every rebalance: a batch read before it is dropped
         self.taken: Buffer | None = None  # the batch on its way to the agent
         self.busy: asyncio.Future[None] | None = None  # its commit
@@ -146,10 +148,12 @@ class Partitions:
                 continue
             room = self._largest - len(reader.buffer.records)
             try:
-                if room > 0 and reader.read(min(room, 5000)) == len(reader.buffer.records):
-                    partition.since = now
+                count = reader.read(min(room, _AT_ONCE)) if room > 0 else 0
             except Exception as error:
                 crash(error, partition.committer)
+            if count == len(reader.buffer.records):
+                partition.since = now
+            partition.more = count >= _BACKLOG
             if partition.taken is None and self._is_due(partition, reader, now):
                 buffer = partition.taken = reader.take()
                 batch = Batch(partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records)
@@ -164,7 +168,9 @@ class Partitions:
     def _is_due(self, partition: Partition, reader: PartitionReader, now: float) -> bool:
         count = len(reader.buffer.records)
         if count:
-            return count >= self._largest or now - partition.since >= self._seconds
+            # Behind a backlog nobody waits for the next record, and larger batches cost less.
+            patience = self._seconds * (_BACKLOG_PATIENCE if partition.more else 1)
+            return count >= self._largest or now - partition.since >= patience
         return partition.committer.has_due_work() or (partition.committer.follows_markers and reader.has_moved)
 
     async def run(self, batch: Batch) -> None:

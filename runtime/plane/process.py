@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Protocol
 
 import faust
-from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
+from runtime.admin import admin_client
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
@@ -40,7 +40,7 @@ class UnequalPartitions(RuntimeError):
 
 def co_partitioned(broker: str, topics: Sequence[str]) -> int:
     """The partition count that all `topics` share; raises `UnequalPartitions` where they do not."""
-    listed = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=30).topics
+    listed = admin_client(broker).list_topics(timeout=30).topics
     missing = [topic for topic in topics if topic not in listed]
     if missing:
         raise UnequalPartitions(f"no such topic: {', '.join(missing)}; run `hourstream topics create` first")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from runtime.admin import QUIET
 from runtime.plane.batch import Record
 
 
@@ -20,6 +21,7 @@ def reader_config(broker: str, group: str) -> dict[str, object]:
     """Consumer settings of every reader of the plane: committed records only, and no silent jump over a gap."""
     return {
         "bootstrap.servers": broker,
+        **QUIET,
         "group.id": group,  # required by the client, never joined: readers are assigned, not subscribed
         "enable.auto.commit": False,
         "enable.partition.eof": True,
