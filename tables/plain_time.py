@@ -154,6 +154,7 @@ class PlainTime:
             if len(self._days) >= _MOST_TERMS:
                 self._days.clear()
                 self._terms.clear()
+                self.noted.clear()
             days = self._days[key] = days_of_change(row.entry(), self._known_masters())
         at = key, bisect_right(days, row.work_date)
         if at not in self._terms:

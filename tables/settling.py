@@ -25,6 +25,7 @@ from tables.rows import StateRows
 from tables.windows import Tally
 
 NOTHING = Published()
+_MOST_KNOWN = 200_000  # look-ups remembered as noted, so that memory has an end
 
 
 class Publication(NamedTuple):
@@ -106,6 +107,8 @@ class Settling:
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
         """Have the engagement settled again when the answer to one of these look-ups changes."""
+        if len(self._known_lookups) > _MOST_KNOWN:
+            self._known_lookups.clear()
         for lookup in lookups:
             if (row := (lookup, engagement_id)) not in self._known_lookups:
                 LOOKED.put(self._state, True, *row)
