@@ -40,8 +40,8 @@ def command(guarantee: str) -> Sequence[str]:
 def _tuning(guarantee: str) -> dict[str, str]:
     """The settings of a run; `BENCH_STREAMS=name=value,...` tries others.
 
-    Avro's specific records, as its users write them; `codec=direct` is one by hand, which did about as well (compared on
-    a busy machine). At least once keeps Kafka Streams' own commit interval.
+    Avro's specific records, as its users write them; `codec=direct` is one by hand, which did about as well on a busy
+    machine. At least once keeps Kafka Streams' own commit interval.
     """
     commit = "30000" if guarantee == "at_least_once" else "100"
     chosen = {"guarantee": guarantee, "threads": "1", "commit": commit, "codec": "specific", "caching": "false"}
