@@ -50,6 +50,18 @@ class BucketRow(msgspec.Struct, array_like=True):
     published: list[tuple[str, Published]]
 
 
+class _Named(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of a `StoredFact`, which is all that is read of it."""
+
+    name: str
+
+
+class BucketNames(msgspec.Struct, array_like=True, frozen=True):
+    """A bucket's row, read for the names of its facts only."""
+
+    facts: list[_Named]
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A fact with the record that told it."""

@@ -8,9 +8,11 @@ an ordinary time entry is one row read and one row written.
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+import msgspec
+
 from billing.facts import Fact, Outcome, TimeEntry
 from billing.scope import names
-from tables.bucket import Bucket, BucketRow, Told, name_of
+from tables.bucket import Bucket, BucketNames, BucketRow, Told, name_of
 from tables.rows import StateRows, Table
 
 TIME = "day:"  # begins the name of every bucket of time
@@ -18,6 +20,7 @@ ABOUT = "about:"  # and of those in which something waits for its subject
 
 BUCKETS = Table(b"b", BucketRow)  # (engagement, bucket name) -> the bucket
 PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it; follows from BUCKETS
+_read_names = msgspec.msgpack.Decoder(BucketNames).decode
 LOOKED = Table(b"l", bool)  # (look-up, engagement): the engagement's settlements looked there
 
 
@@ -32,7 +35,7 @@ def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
             continue
         engagement_id, name = BUCKETS.parts(key)
         place = PLACES.pack(name)
-        for stored in BUCKETS.unpack(row).facts:
+        for stored in _read_names(row).facts:
             found[PLACES.key(engagement_id, stored.name)] = place
         if name.startswith(ABOUT):
             found[PLACES.key(engagement_id, name.removeprefix(ABOUT))] = place

@@ -28,8 +28,8 @@ def reader_config(broker: str, group: str) -> dict[str, object]:
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 20,
-        "fetch.message.max.bytes": 8 << 20,
-        "queued.max.messages.kbytes": 32768,
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.max.messages.kbytes": 8192,
     }
 
 

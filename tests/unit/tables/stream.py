@@ -69,11 +69,15 @@ class Stream:
 
     def settle(self, records: list[Record]) -> None:
         """One batch of settle; an empty one only sweeps."""
-        state = State(self.settle_rows)
-        outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+        state, outputs = self.decide(records)
         self.settle_rows.commit(state)
         self._log += [(key, row) for key, row in state.changes.items() if not PLACES.holds(key)]
         self._publish(outputs)
+
+    def decide(self, records: list[Record]) -> tuple[State, list[Output]]:
+        """What a batch of settle would commit; nothing of it is."""
+        state = State(self.settle_rows)
+        return state, settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
 
     def rest(self) -> None:
         """Empty batches until every sweep is done."""
