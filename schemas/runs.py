@@ -1,10 +1,9 @@
 """Runs of consecutive fields, encoded by themselves: for records of which most is the same again and again.
 
-Whoever makes many such records encodes the parts that repeat once and puts them between those that do not. `fields`
-lists a schema's fields in the order of their bytes, so that such a maker can hold its layout to it.
+Whoever makes many such records encodes the parts that repeat once and puts them between those that do not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.codec import shape
@@ -46,16 +45,3 @@ def _inside(record: Record, name: str) -> Record:
     if not isinstance(inner, Record):
         raise ValueError(f"{name} holds no record")
     return inner
-
-
-def fields(topic: str, *opened: str) -> list[str]:
-    """The paths of all fields in the order of their bytes; records named in `opened` are listed by their own fields."""
-    return list(_fields(shape(topic), opened, ""))
-
-
-def _fields(record: Record, opened: tuple[str, ...], prefix: str) -> Iterator[str]:
-    for member in record.fields:
-        if isinstance(member.shape, Record) and member.name in opened:
-            yield from _fields(member.shape, (), f"{prefix}{member.name}.")
-        else:
-            yield f"{prefix}{member.name}"

@@ -28,8 +28,3 @@ class Surroundings:
     def environment(self) -> dict[str, str]:
         """The variables `load` reads."""
         return {PREFIX + name.upper(): str(value) for name, value in vars(self).items()}
-
-
-def tell_restored(rows: int, seconds: float) -> None:
-    """The line from which the harness takes the speed of a restore."""
-    print(f"restored {rows} rows in {seconds:.3f} s", flush=True)
