@@ -30,6 +30,7 @@ from topics.catalogue import SETTLE_INPUTS, changelog_of
 NAME = "settle"
 TIME_ENTRIES = "time.entries"
 _decode_time = row_decoder(TIME_ENTRIES)
+_MOST_RECORDS = 2_500  # a charge and its rows are some kilobytes while their batch is on its way
 
 
 def process(settings: Settings) -> BatchProcess:
@@ -50,7 +51,7 @@ def process(settings: Settings) -> BatchProcess:
             derived=Derived(PLACES.key(), places_in),
         )
 
-    settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings)
+    settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings, batch_records=_MOST_RECORDS)
     settle.follows[CURRENT] = lambda: masters.snapshot().end
 
     @settle.app.agent(settle.topic)

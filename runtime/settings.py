@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     replication: Count = Field(1, description="replicas of every topic")
 
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
-    batch_seconds: Seconds = Field(0.06, description="longest time a batch gathers records before its transaction")
+    batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
 
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")

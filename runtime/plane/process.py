@@ -13,6 +13,8 @@ import gc
 import logging
 import os
 import sys
+import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -33,7 +35,9 @@ Batches = AsyncIterator[Batch]
 
 _HEARTBEAT_SECONDS = 0.5
 _COLLECT_AFTER = 50_000, 20, 50
-_M_ARENA_MAX = -8  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
+_LARGE = 256 << 10
+_TRIM_SECONDS = 1.0
 
 
 class UnequalPartitions(RuntimeError):
@@ -52,12 +56,23 @@ def co_partitioned(broker: str, topics: Sequence[str]) -> int:
     return counts[topics[0]]
 
 
-def _share_heaps() -> None:
-    """Let all threads allocate from two heaps, where the C library is GNU's: it would keep one or two a thread, each
-    grown by a batch and not given back."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 2)
+def _give_memory_back() -> None:
+    """Return what batches leave free to the system once a second, where the C library is GNU's.
+
+    It would keep a heap or two a thread, each grown by a batch, most of it free and in pieces.
+    """
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        return
+    library.mallopt(_M_ARENA_MAX, 2)
+    library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+    def trim() -> None:
+        while True:
+            time.sleep(_TRIM_SECONDS)
+            library.malloc_trim(0)
+
+    threading.Thread(target=trim, name="memory", daemon=True).start()
 
 
 def instance_id(state_dir: Path) -> str:
@@ -154,6 +169,6 @@ class BatchProcess:
         # default takes a fifth of the time.
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
-        _share_heaps()
+        _give_memory_back()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
         worker.execute_from_commandline()

@@ -18,8 +18,8 @@ WRITTEN = b"\0written"
 POSITION = b"\0position:"
 
 # One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
-_CACHE = Cache(64 << 20)
-_BUFFERS = WriteBufferManager(96 << 20, False)
+_CACHE = Cache(32 << 20)
+_BUFFERS = WriteBufferManager(48 << 20, False)
 
 
 def position_key(topic: str) -> bytes:
