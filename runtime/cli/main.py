@@ -17,6 +17,8 @@ COMMANDS = {
     "exceptions": "exceptions",
     "audit": "audit",
     "invoice": "invoice",
+    "backup": "backup",
+    "restore": "backup",
 }
 
 

@@ -29,7 +29,7 @@ def reader_config(broker: str, group: str) -> dict[str, object]:
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 20,
         "fetch.message.max.bytes": 4 << 20,
-        "queued.max.messages.kbytes": 8192,
+        "queued.max.messages.kbytes": 4096,
     }
 
 
