@@ -85,6 +85,10 @@ class Books:
         """The winning masters as the rules take them."""
         return Masters.empty().with_records((topic, id_, each) for (topic, id_), each in self.masters.items())
 
+    def clients(self) -> dict[str, str]:
+        """The client of each engagement."""
+        return {each.engagement_id: each.client_id for each in self.all_masters().engagements.values()}
+
     def expected(self) -> Iterable[Line]:
         """The ledger as the law has it: `settle` over the facts (DOMAIN §5.2)."""
         masters = self.all_masters()

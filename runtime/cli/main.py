@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "demo",
     "run": "run",
     "diff": "diff",
+    "shadow": "shadow",
     "trace": "trace",
     "exceptions": "exceptions",
     "audit": "audit",

@@ -12,6 +12,11 @@ from click.testing import Result
 from confluent_kafka.admin import AdminClient
 
 from agents import intake, masters
+from billing.charges import Settled
+from billing.facts import Facts
+from billing.masters import Masters
+from billing.settle import settle
+from runtime.cli import books
 from runtime.cli.publishing import Publisher
 from sources.tock.records import MASTERS as TOCK_MASTERS
 from tests.integration.stream.running import Running, running
@@ -214,6 +219,30 @@ def test_a_broken_mapping_and_unequal_partitions_are_told_with_what_to_do(
     assert "no such topic: odd.three; run `hourstream topics create` first" in told.output
 
 
+def test_other_rules_are_tried_in_the_shadow_of_those_that_publish(
+    stream: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.takes(line(entry("E1", "in-shadow", 60)))
+    told = stream.hourstream("shadow")
+    assert (told.exit_code, "no difference" in told.output) == (0, True), told.output
+    charges = stream.books().charges
+
+    def dearer(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
+        settled = settle(engagement_id, facts, masters)
+        of_it = settled.subjects.get("time:in-shadow")
+        if of_it is None or of_it.charge is None:
+            return settled
+        charge = replace(of_it.charge, amount=of_it.charge.amount + 7)
+        return replace(settled, subjects=settled.subjects | {of_it.subject: replace(of_it, charge=charge)})
+
+    monkeypatch.setattr(books, "settle", dearer)
+    told = stream.hourstream("shadow", "--json")
+    assert told.exit_code == 1
+    (change,) = json.loads(told.stdout)["changes"]
+    assert (change["engagement_id"], change["subjects"], change["difference"]) == ("E1", 1, "7")
+    assert stream.books().charges == charges
+
+
 def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> None:
     stream.rest()
     found = answered(stream.hourstream("audit", "--json"))
@@ -221,7 +250,7 @@ def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> Non
     assert [one["holds"] for one in found["statements"]] == [True] * 5
     shown = stream.hourstream("audit")
     assert (shown.exit_code, "FALSE" in shown.output) == (0, False)
-    books = stream.books()
-    assert books.ledger() == list(books.expected())
+    read_again = stream.books()
+    assert read_again.ledger() == list(read_again.expected())
     assert all(ending == -9 for ending in stream.workers.endings("settle"))
     assert [stream.workers.endings(name) for name in ("masters", "intake", "erp", "billing")] == [[]] * 4
