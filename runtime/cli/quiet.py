@@ -14,7 +14,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "masters": MASTERS,
     "settle": (*SETTLE_INPUTS, "masters.current"),
     "erp": ("billing.ready",),
-    "billing": ("billing.ready",),
+    "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
 }
 Ends = dict[tuple[str, int], int]

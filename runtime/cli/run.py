@@ -71,7 +71,7 @@ def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float
 
 def unsent(pool: Pool) -> int:
     """Announcements of the sinks that are not with the broker yet."""
-    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status"))
+    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status", "billing.exceptions"))
 
 
 def isolated(settings: Settings) -> "_Isolated":

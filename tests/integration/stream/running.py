@@ -86,6 +86,11 @@ class Running:
         found = [one for one in self.books().ledger() if (one["engagement_id"], one["subject"]) == ("E1", subject)]
         return str(found[0]["state"])
 
+    def charge_states(self, engagement_id: str = "E1") -> dict[str, str]:
+        """{charge id: the state told last} of an engagement."""
+        records = (decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["charge.states"]))
+        return {r["charge_id"]: r["state"] for r in records if r["engagement_id"] == engagement_id}
+
     def letters(self) -> list[dict[str, Any]]:
         """Every dead letter so far."""
         return [decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["dead.letters"])]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -183,6 +184,72 @@ def test_a_subject_is_traced_from_its_source_to_its_invoice(stream: Running, tmp
     assert {one["invoice_id"] for one in listed} == set(run["issued"])
 
 
+def test_charges_follow_their_invoice_to_its_payment(stream: Running) -> None:
+    listed = answered(stream.hourstream("invoice", "list", "--json"))
+    (mine,) = [one for one in listed if one["engagement_id"] == "code-5"]
+    invoice_id, payable = mine["invoice_id"], Decimal(mine["payable"])
+    assert "is on source.billing.statuses" in stream.hourstream("invoice", "status", invoice_id, "sent").output
+    part = ("invoice", "pay", invoice_id, "1.00", "--reference", "bank-1")
+    for _ in range(2):  # the same payment
+        told = stream.hourstream(*part)
+        assert told.exit_code == 0, told.output
+    stream.rest()
+    assert set(stream.charge_states("code-5").values()) == {"part_paid"}
+    stream.hourstream("invoice", "pay", invoice_id, str(payable - 1), "--reference", "bank-2", "--currency", "USD")
+    stream.rest()
+    assert set(stream.charge_states("code-5").values()) == {"paid"}
+
+    traced = answered(stream.hourstream("trace", "time:48:2015-04-06", "--json"))
+    assert [step["stage"] for step in traced["steps"]].count("payment") == 2  # the one said twice is one
+    (charge,) = traced["charges"]
+    assert (charge["state"], charge["invoice_id"], set(charge["seconds"])) == (
+        "paid",
+        invoice_id,
+        {"posted", "invoiced", "paid"},
+    )
+    shown = stream.hourstream("trace", "time:48:2015-04-06").output
+    assert "(bank-2)" in shown
+    assert "paid after" in shown
+    paid = answered(stream.hourstream("invoice", "list", "--json"))
+    assert [Decimal(one["paid"]) for one in paid if one["invoice_id"] == invoice_id] == [payable]
+    refused = stream.hourstream("invoice", "void", invoice_id, "--reason", "x")
+    assert (refused.exit_code, "has been paid" in refused.output) == (1, True)
+
+
+def test_a_voided_invoice_frees_its_charges_for_the_next_run(stream: Running, tmp_path: Path) -> None:
+    listed = answered(stream.hourstream("invoice", "list", "--json"))
+    (mine,) = [one for one in listed if one["engagement_id"] == "E1"]
+    before = stream.charge_states()
+    on_it = {charge for charge, state in before.items() if state == "invoiced"}
+    assert len(on_it) == mine["charges"] > 0
+    told = stream.hourstream("invoice", "void", mine["invoice_id"], "--reason", "wrong address")
+    assert f"{len(on_it)} charges are free again" in told.output
+    stream.rest()
+    assert stream.charge_states() == before | dict.fromkeys(on_it, "voided")
+    cut_off = ("--cut-off", "2024-12-31", "--issue-date", "2025-01-02")
+    run = answered(stream.hourstream("invoice", "run", *cut_off, "--out", str(tmp_path), "--json"))
+    assert len(run["issued"]) == 1
+    stream.rest()
+    assert stream.charge_states() == before
+
+
+def test_what_billing_says_of_an_unknown_invoice_waits_for_a_link(stream: Running) -> None:
+    said = {"system": "books", "invoice": "X-9", "event_id": "p9", "charge_ids": [], "at": "2025-02-01T00:00:00.000Z"}
+    paid = {"payment": {"amount": "1", "currency": "EUR", "reference": "b9"}, "revision": 1}
+    stream.takes({"topic": "source.billing.statuses", "key": "books:X-9", "value": said | paid})
+    listed = answered(stream.hourstream("exceptions", "list", "--code", "UNKNOWN_INVOICE", "--json"))
+    assert [(one["subject"], one["missing"]["id"]) for one in listed] == [("source:books:statuses:p9", "books:X-9")]
+    invoices = answered(stream.hourstream("invoice", "list", "--json"))
+    name = next(one["invoice_id"] for one in invoices if one["engagement_id"] == "E1" and one["status"] == "issued")
+    assert stream.hourstream("invoice", "link", "books", "X-9", name).exit_code == 0
+    stream.rest()
+    assert answered(stream.hourstream("exceptions", "list", "--code", "UNKNOWN_INVOICE", "--json")) == []
+    assert "part_paid" in stream.charge_states().values()
+    stream.send("source.billing.statuses", b"books:X-9", b"\xde\xad", HEADERS)
+    stream.rest()
+    assert ("source.billing.statuses", "billing") in {(a["topic"], a["stage"]) for a in stream.letters()}
+
+
 def test_topics_are_listed_and_created_once(stream: Running) -> None:
     listed = answered(stream.hourstream("topics", "list", "--json"))
     partitions = {topic["name"]: topic["partitions"] for topic in listed}
@@ -224,4 +291,4 @@ def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> Non
     books = stream.books()
     assert books.ledger() == list(books.expected())
     assert all(ending == -9 for ending in stream.workers.endings("settle"))
-    assert [stream.workers.endings(name) for name in ("masters", "intake", "erp", "billing")] == [[]] * 4
+    assert [stream.workers.endings(name) for name in ("masters", "intake", "erp", "billing", "lifecycle")] == [[]] * 5
