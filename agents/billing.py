@@ -3,7 +3,11 @@
 This process alone writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
 """
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import cast
+
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from agents.inbox import read
 from agents.sink import Announcer, OutboxFeeder, SinkCommitter
@@ -21,10 +25,12 @@ from sinks.contract import CHARGES_TOPIC
 from sinks.database import open_pool
 from sinks.migrations import migrate
 from sinks.outbox import Outbox
+from sinks.standing import residues
 from sinks.windows import SinkFigures
 from tables.exceptions import instant
 
 NAME = "billing"
+_RESIDUES_MS = 30_000
 
 
 class BillingCommitter(SinkCommitter):
@@ -67,6 +73,25 @@ class BillingCommitter(SinkCommitter):
             raise committer.Fenced(str(error)) from error
 
 
+class BillingFigures(SinkFigures):
+    """The figures of the projection, and whether the database's books tie."""
+
+    _asked, _residues = 0, dict[tuple[str, str], Decimal]()
+
+    def metrics(self, now_ms: int) -> Iterator[Metric]:
+        """Charges less what the journal and invoices have of them; asked of the database every half minute at most."""
+        if now_ms - self._asked >= _RESIDUES_MS:
+            self._asked, self._residues = now_ms, residues(self._pool)
+        found = GaugeMetricFamily(
+            "hourstream_reconciliation_residue",
+            "Amount of charges that no journal posting or invoice line has, nor a state explains. Not 0: a defect.",
+            labels=("kind", "currency"),
+        )
+        for labels, amount in sorted(self._residues.items()):
+            found.add_metric(labels, float(amount))
+        yield found
+
+
 def process(settings: Settings) -> BatchProcess:
     """The projection and the desk as consumers of their topics."""
     desk_words = load_words(settings.billing_statuses or DEFAULT)
@@ -81,7 +106,7 @@ def process(settings: Settings) -> BatchProcess:
         lambda partition: BillingCommitter(partition, projection, desk, announcer),
         settings,
     )
-    billing.figures = SinkFigures(pool, projection.name)
+    billing.figures = BillingFigures(pool, projection.name)
 
     @billing.app.agent(billing.topic)
     async def project_charges(batches: Batches) -> None:

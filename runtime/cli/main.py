@@ -16,6 +16,7 @@ COMMANDS = {
     "trace": "trace",
     "exceptions": "exceptions",
     "audit": "audit",
+    "reconcile": "reconcile",
     "invoice": "invoice",
 }
 

@@ -99,10 +99,15 @@ class Running:
         """The command line on this stream."""
         return CliRunner().invoke(main, arguments, env=self.settings.environment())
 
+    def metrics(self, name: str) -> str:
+        """A worker's metrics page."""
+        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
+            text: str = page.read().decode()
+        return text
+
     def figures(self, name: str, minutes: int = 60) -> dict[str, float]:
         """{outcome: records in the last minutes} of a worker's metrics page."""
-        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
-            families = text_string_to_metric_families(page.read().decode())
+        families = text_string_to_metric_families(self.metrics(name))
         return {
             sample.labels["outcome"]: sample.value
             for family in families

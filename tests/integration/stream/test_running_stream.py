@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from agents import intake, masters
 from runtime.cli.publishing import Publisher
+from sinks.standing import residues
 from sources.tock.records import MASTERS as TOCK_MASTERS
 from tests.integration.stream.running import Running, running
 from tests.unit.agents.tock_records import GRADE, LINE, USER, WEEK, as_line
@@ -279,6 +280,56 @@ def test_a_broken_mapping_and_unequal_partitions_are_told_with_what_to_do(
     monkeypatch.setattr(masters, "MASTERS", ("odd.one", "odd.three"))
     told = stream.hourstream("worker", "masters")
     assert "no such topic: odd.three; run `hourstream topics create` first" in told.output
+
+
+def test_what_arrived_is_held_to_what_sources_say_they_sent(stream: Running) -> None:
+    stream.takes(as_line("lines", {**LINE[1], "id": 49, "project": 9_999}))  # its project never comes
+    stream.rest()
+    found = {tuple(one["part"]): one for one in answered(stream.hourstream("reconcile", "--json"))["sources"]}
+    january, april = found["test", "time.entries", "2024-01"], found["tock", "lines", "2015-04"]
+    assert (january["verdict"], april["verdict"], april["arrived"]["count"]) == ("unproven", "unproven", 1)
+    control = [
+        ("test", "time.entries", "2024-01", january["arrived"]["count"], january["arrived"]["minutes"]),
+        ("tock", "lines", "2015-04", 2, april["arrived"]["minutes"] + 480),
+    ]
+    for source, entity, month, count, minutes in control:
+        said = {"source": source, "entity": entity, "period": month, "count": count, "minutes": minutes}
+        value = said | {"as_of": "2025-02-01T00:00:00.000Z"}
+        stream.takes({"topic": "source.control", "key": f"{source}:{entity}:{month}", "value": value})
+    found = {tuple(one["part"]): one for one in answered(stream.hourstream("reconcile", "--json"))["sources"]}
+    assert found["test", "time.entries", "2024-01"]["verdict"] == "complete"
+    gaps = found["tock", "lines", "2015-04"]
+    assert (gaps["verdict"], gaps["missing_records"], gaps["missing_minutes"]) == ("gaps", 1, 480)
+    assert gaps["waiting"] == {"records": 1, "exceptions": 0, "dead": 1}  # and what an earlier test sent
+    shown = stream.hourstream("reconcile").output
+    assert "complete" in shown
+    assert "gaps" in shown
+
+
+def test_hours_charges_invoices_and_journal_tie_and_an_error_is_named(stream: Running) -> None:
+    found = answered(stream.hourstream("reconcile", "--json"))
+    assert found["ties"]
+    assert all(not account["off"] for account in found["accounts"])
+    assert "parked UNKNOWN_TASK" in {why for account in found["accounts"] for why in account["minutes"]}
+    assert {("journal", "EUR"): 0, ("invoices", "EUR"): 0}.items() <= residues(stream.pool).items()
+    of_test = {"client_id": "CL", "currency": "EUR"}.items()
+    wrong = next(charge for charge, state in stream.charge_states().items() if state == "part_paid")
+    change = "UPDATE hourstream.journal_postings SET amount = amount + %s WHERE charge_id = %s"
+    with stream.pool.connection() as connection:
+        connection.execute(change, (Decimal("0.01"), wrong))
+    told = stream.hourstream("reconcile", "--json")
+    assert told.exit_code == 1
+    off = [account for account in json.loads(told.stdout)["accounts"] if account["off"]]
+    (account,) = off
+    assert of_test <= account.items()
+    assert [name.split(" ")[1] for name in account["off"]] == [wrong]
+    assert account["residue"]["journal"] == {"journal": "-0.01"}
+    assert f"charge {wrong}" in stream.hourstream("reconcile", "--each").output
+    assert residues(stream.pool)["journal", "EUR"] == Decimal("-0.01")
+    with stream.pool.connection() as connection:
+        connection.execute(change, (Decimal("-0.01"), wrong))
+    assert stream.hourstream("reconcile", "--each", "--client", "CL").exit_code == 0
+    assert 'hourstream_reconciliation_residue{currency="EUR",kind="journal"} 0.0' in stream.metrics("billing")
 
 
 def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> None:
