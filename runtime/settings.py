@@ -59,12 +59,16 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
 
+    billing_statuses: Path | None = Field(
+        None, description="file of what billing systems' status words mean; unset: ours"
+    )
+
     kafka_heap_mb: Annotated[int, Field(ge=256)] = Field(768, description="largest heap of the embedded broker")
     postgres_buffers_mb: Annotated[int, Field(ge=1)] = Field(64, description="shared buffers of the embedded server")
     start_seconds: Seconds = Field(180.0, description="how long an embedded server may take to answer")
     stop_seconds: Seconds = Field(20.0, description="how long an embedded server may take to stop by itself")
 
-    @field_validator("broker", "postgres_url", "schema_registry_url", "cache", mode="before")
+    @field_validator("broker", "postgres_url", "schema_registry_url", "cache", "billing_statuses", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -88,7 +92,7 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache")
+    @field_validator("home", "cache", "billing_statuses")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

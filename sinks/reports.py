@@ -31,11 +31,18 @@ class JournalBalance:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSummary:
-    """A document in a list; amounts signed, below zero for a credit note."""
+    """A document in a list; amounts signed, below zero for a credit note.
+
+    `standing` is what became of it, and since when; `paid` the sum of its payments (of a document of several rows, in
+    each of them).
+    """
 
     invoice_id: str
     kind: str
     status: str
+    standing: str
+    standing_at: datetime | None
+    paid: Decimal
     legal_entity: str
     client_id: str
     engagement_id: str
@@ -77,6 +84,24 @@ class ChargeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidOfInvoice:
+    """What a billing system said of an invoice that a charge is or was on, and where that was read."""
+
+    document: str
+    system: str
+    status: str | None
+    payment: Decimal | None
+    payment_currency: str | None
+    payment_reference: str | None
+    at: datetime
+    topic: str
+    partition: int
+    record_offset: int
+    appended_at: datetime
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClientTotals:
     """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency."""
 
@@ -100,8 +125,8 @@ FROM totals GROUP BY currency ORDER BY currency
 """
 
 _INVOICES = """
-SELECT invoice_id, kind, status, legal_entity, client_id, engagement_id, currency, issue_date, due_date, net, tax,
-       payable,
+SELECT invoice_id, kind, status, standing, standing_at, paid, legal_entity, client_id, engagement_id, currency,
+       issue_date, due_date, net, tax, payable,
        (SELECT count(*) FROM hourstream.invoice_lines l WHERE l.invoice_id = i.invoice_id) AS lines,
        (SELECT count(*) FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id) AS charges
 FROM hourstream.invoices i WHERE kind <> 'nothing' ORDER BY legal_entity, year, sequence
@@ -117,6 +142,15 @@ LEFT JOIN LATERAL (
     SELECT i.* FROM hourstream.invoice_charges b JOIN hourstream.invoices i USING (invoice_id)
     WHERE b.charge_id = c.charge_id ORDER BY b.live DESC, i.run DESC LIMIT 1
 ) i ON true
+"""
+
+_SAID = """
+SELECT document, system, status, payment, payment_currency, payment_reference, at, topic, partition, record_offset,
+       appended_at, problem
+FROM hourstream.billing_events WHERE document IN (
+    SELECT i.document FROM hourstream.charges c JOIN hourstream.invoice_charges b USING (charge_id)
+    JOIN hourstream.invoices i USING (invoice_id) WHERE c.engagement_id = %s AND c.subject = %s)
+ORDER BY appended_at, topic, partition, record_offset
 """
 
 _CLIENTS = """
@@ -158,6 +192,11 @@ def steps_of_subject(pool: Pool, engagement_id: str, subject: str) -> list[Charg
 def step_of_charge(pool: Pool, charge_id: str) -> ChargeStep | None:
     """One charge with its posting and invoice, None where the projection does not know it."""
     return next(iter(_read(pool, ChargeStep, _STEPS + "WHERE c.charge_id = %s", (charge_id,))), None)
+
+
+def said_of_invoices(pool: Pool, engagement_id: str, subject: str) -> list[SaidOfInvoice]:
+    """What billing systems said of the invoices of a subject's charges, in order of arrival."""
+    return _read(pool, SaidOfInvoice, _SAID, (engagement_id, subject))
 
 
 def client_totals(pool: Pool) -> list[ClientTotals]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "trace",
     "exceptions": "exceptions",
     "audit": "audit",
+    "reconcile": "reconcile",
     "invoice": "invoice",
     "backup": "backup",
     "restore": "backup",

@@ -6,14 +6,16 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
 
+_NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
 INPUTS: dict[str, tuple[str, ...]] = {
-    "intake": (*(name for name in TOPICS if name.startswith("source.")), "master.code-map"),
+    "intake": (*(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED), "master.code-map"),
     "masters": MASTERS,
     "settle": (*SETTLE_INPUTS, "masters.current"),
     "erp": ("billing.ready",),
-    "billing": ("billing.ready",),
+    "billing": ("billing.ready", "source.billing.statuses"),
+    "lifecycle": LIFECYCLE_INPUTS,
 }
 Ends = dict[tuple[str, int], int]
 

@@ -20,6 +20,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
+from runtime.cli.worker import AGENTS
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -53,10 +54,9 @@ def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)
     create_topics(admin, every_topic(settings.partitions), settings.replication)
-    names = ("masters", "intake", "settle", "erp", "billing")
     with open_pool(settings.database_url) as pool:
         migrate(pool)
-        with Workers(settings, names, settings.environment()) as workers:
+        with Workers(settings, AGENTS, settings.environment()) as workers:
             publisher = Publisher(settings.bootstrap)
             for file in files:
                 publisher.publish_file(file)
@@ -71,7 +71,7 @@ def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float
 
 def unsent(pool: Pool) -> int:
     """Announcements of the sinks that are not with the broker yet."""
-    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status"))
+    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status", "billing.exceptions"))
 
 
 def isolated(settings: Settings) -> "_Isolated":

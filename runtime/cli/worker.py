@@ -12,7 +12,7 @@ from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
 
-AGENTS = ("masters", "intake", "settle", "erp", "billing")
+AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
 
 
 @click.command()

@@ -86,6 +86,11 @@ class Running:
         found = [one for one in self.books().ledger() if (one["engagement_id"], one["subject"]) == ("E1", subject)]
         return str(found[0]["state"])
 
+    def charge_states(self, engagement_id: str = "E1") -> dict[str, str]:
+        """{charge id: the state told last} of an engagement."""
+        records = (decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["charge.states"]))
+        return {r["charge_id"]: r["state"] for r in records if r["engagement_id"] == engagement_id}
+
     def letters(self) -> list[dict[str, Any]]:
         """Every dead letter so far."""
         return [decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["dead.letters"])]
@@ -94,10 +99,15 @@ class Running:
         """The command line on this stream."""
         return CliRunner().invoke(main, arguments, env=self.settings.environment())
 
+    def metrics(self, name: str) -> str:
+        """A worker's metrics page."""
+        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
+            text: str = page.read().decode()
+        return text
+
     def figures(self, name: str, minutes: int = 60) -> dict[str, float]:
         """{outcome: records in the last minutes} of a worker's metrics page."""
-        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
-            families = text_string_to_metric_families(page.read().decode())
+        families = text_string_to_metric_families(self.metrics(name))
         return {
             sample.labels["outcome"]: sample.value
             for family in families
