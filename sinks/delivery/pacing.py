@@ -1,12 +1,32 @@
 """How fast and how often a target is asked: token bucket, backoff, circuit breaker. Pure: time and chance come in.
 
+tenacity and pybreaker were looked at: both read the clock themselves and wrap one call that sleeps in its thread; here
+what waits is a row of a table, and a target's `Retry-After` holds all of its calls.
+
 Times are seconds of any clock that only goes forward; chances are numbers in [0, 1).
 """
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal
 
 BreakerState = Literal["closed", "half_open", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a target is treated. Times in seconds."""
+
+    per_second: float | None = None  # calls; None: as many as it answers
+    burst: int = 1  # calls at once after a rest
+    concurrency: int = 4  # calls at a time
+    first_pause: float = 0.5  # the bound of the first backoff
+    longest_pause: float = 60.0
+    budget: float = 600.0  # how long charges are offered in vain before that is an exception
+    breaker_failures: int = 5  # calls without an answer, in a row, that open the breaker
+    breaker_pause: float = 5.0
+    longest_breaker_pause: float = 60.0
+    longest_retry_after: float = 3600.0  # what a target asks beyond that is not obeyed
 
 
 class TokenBucket:
@@ -94,3 +114,61 @@ class Breaker:
         self._until = now + pause * (0.5 + chance / 2)
         self._openings += 1
         return True
+
+
+class Gate:
+    """When the next call to a target may begin: its rate, its breaker, and what it asked for itself.
+
+    Its methods may be called from several threads.
+    """
+
+    def __init__(self, policy: Policy, now: float, paused_for: float = 0.0) -> None:
+        self._bucket = None if policy.per_second is None else TokenBucket(policy.per_second, policy.burst, now)
+        self._breaker = Breaker(policy.breaker_failures, policy.breaker_pause, policy.longest_breaker_pause)
+        self._longest_retry_after = policy.longest_retry_after
+        self._paused_until = now + paused_for
+        self._lock = Lock()
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a call may begin; None while the answer to a probe is awaited."""
+        with self._lock:
+            breaker = self._breaker.wait(now)
+            if breaker is None:
+                return None
+            return max(breaker, self._paused_until - now, self._bucket.wait(now) if self._bucket else 0.0, 0.0)
+
+    def probing(self, now: float) -> bool:
+        """Whether the next call is a probe."""
+        with self._lock:
+            return self._breaker.state(now) != "closed"
+
+    def begin(self, now: float) -> bool:
+        """A call begins; whether it is a probe. Raises ValueError where `wait` is not over."""
+        with self._lock:
+            if self._bucket is not None:
+                self._bucket.take(now)
+            return self._breaker.begin(now)
+
+    def succeeded(self, now: float) -> bool:
+        """A call was answered; whether that closed the breaker."""
+        with self._lock:
+            shut = self._breaker.state(now) != "closed"
+            self._breaker.succeeded()
+            return shut
+
+    def failed(self, now: float, probe: bool, chance: float, retry_after: float | None) -> "Shut":
+        """A call got no answer; what that means for the next ones."""
+        with self._lock:
+            if retry_after is not None:
+                self._paused_until = max(self._paused_until, now + min(retry_after, self._longest_retry_after))
+            opened = self._breaker.failed(now, probe, chance)
+            return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now) if opened else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """For how many seconds no call may begin: because the target asked for it (0: it did not), and because the breaker
+    has opened now (None: it has not)."""
+
+    asked: float
+    open_for: float | None

@@ -32,6 +32,13 @@ class TargetUnavailable(SinkError):
         self.retry_after = retry_after
 
 
+class GroupRefused(SinkError):
+    """The call was refused as a whole, for charges it does not name: each is offered alone from now on, at once.
+
+    Only for calls of several charges; nothing of this one was taken.
+    """
+
+
 class Target(Protocol):
     """A system outside that takes charges. Methods may be called from several threads."""
 
@@ -47,7 +54,10 @@ class Target(Protocol):
         """Charges of equal groups may share a call; within one they are in the order they are offered in."""
 
     def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
-        """One answer for each charge, in the order of the charges, all of one group. Raises TargetUnavailable."""
+        """One answer for each charge, in the order of the charges, all of one group.
+
+        Raises TargetUnavailable, GroupRefused.
+        """
 
     def health(self) -> Health:
         """Whether the target answers now; never raises."""
