@@ -66,7 +66,7 @@ def test_after_its_budget_a_charge_is_an_exception_that_heals_by_itself(pool: Po
         sink.write(batch(0, [charge("a")]))
         await_that(lambda: bool(told(pool, charge("a"))), lambda: "no exception")
         assert told(pool, charge("a")) == [("ERP_UNREACHABLE", "open", 1)]
-        assert only(pool).breaker != "closed"
+        await_that(lambda: only(pool).breaker != "closed", lambda: "the breaker is closed")
         (waiting,) = deliveries(pool, Selection(code="ERP_UNREACHABLE"))
         assert (waiting.state, waiting.reason) == ("waiting", "connection refused")
         hook.left = 0
