@@ -33,10 +33,7 @@ class TargetUnavailable(SinkError):
 
 
 class GroupRefused(SinkError):
-    """The call was refused as a whole, for charges it does not name: each is offered alone from now on, at once.
-
-    Only for calls of several charges; nothing of this one was taken.
-    """
+    """A call of several charges was refused as a whole, without saying for which: each is offered alone, at once."""
 
 
 class Target(Protocol):
