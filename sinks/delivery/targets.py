@@ -156,6 +156,8 @@ def _made(file: Path, name: str, kind: str, options: object) -> Target:
         raise TargetsError(_explained(file, where, error)) from None
     except (NoSecret, OSError) as error:
         raise TargetsError(f"{file}: {'.'.join(where)}: {error}") from None
+    except MappingError as error:
+        raise TargetsError(str(error)) from None
 
 
 def _explained(file: Path, where: tuple[str, ...], error: ValidationError) -> str:

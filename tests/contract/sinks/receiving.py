@@ -17,7 +17,6 @@ import httpx2 as httpx
 from runtime.embedded.ports import LOOPBACK, free_port
 from sinks.billing.http import options
 from sinks.billing.http.target import HttpTarget
-from sinks.contract import ChargeRecord
 from tests.contract.sinks.sink_contract import Ledger
 
 SAMPLE = Path(options.__file__).with_name("ledgerline.yaml")
@@ -97,11 +96,9 @@ class Receiver:
         assert len(ledger) == len(made), "a charge was made twice"
         return ledger
 
-    def target(
-        self, name: str = "ledgerline", *, mapping: Path = SAMPLE, oauth: bool = True, **given: object
-    ) -> HttpTarget:
-        """A target at this receiver, as a targets file would make it; `given` replaces options."""
-        return options.target(name, self.options(mapping=mapping, oauth=oauth) | given, self.folder)
+    def target(self, **given: object) -> HttpTarget:
+        """A target that sends batches, as a targets file would make it; `given` replaces options."""
+        return options.target("ledgerline", self.options() | given, self.folder)
 
     def options(self, *, mapping: Path = SAMPLE, oauth: bool = True, url: str | None = None) -> dict[str, object]:
         """The options of a target at this receiver, or at a proxy before it; secrets are files in its folder."""
@@ -143,8 +140,3 @@ def receiving(folder: Path) -> Iterator[Receiver]:
         yield receiver
     finally:
         receiver.stop()
-
-
-def as_sent(charge: ChargeRecord) -> tuple[Decimal, int]:
-    """What the receiver should hold of a charge."""
-    return charge["amount"], charge["worked_minutes"]
