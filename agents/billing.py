@@ -14,7 +14,7 @@ NAME = "billing"
 
 def process(settings: Settings) -> BatchProcess:
     """The projection as a consumer of `billing.ready`."""
-    billing = sink_process(NAME, settings, STATUS_TOPIC, Projection)
+    billing = sink_process(NAME, settings, (STATUS_TOPIC,), Projection)
 
     @billing.app.agent(billing.topic)
     async def project_charges(batches: Batches) -> None:

@@ -128,6 +128,11 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 
 
 def _decide(decision: str, engagement: str, subject: str, reason: str, by: str) -> None:
+    if subject.startswith("posting:"):
+        charge_id = subject.removeprefix("posting:")
+        raise click.ClickException(
+            f"what a system refused is offered again by `hourstream deliveries replay {charge_id}`"
+        )
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         record = {

@@ -15,6 +15,7 @@ COMMANDS = {
     "diff": "diff",
     "trace": "trace",
     "exceptions": "exceptions",
+    "deliveries": "deliveries",
     "audit": "audit",
     "invoice": "invoice",
 }

@@ -89,7 +89,7 @@ def standing(pool: Pool, target: str | None = None) -> list[Standing]:
         return [Standing(*row) for row in cursor.execute(_STANDING, {"target": target}).fetchall()]
 
 
-def deliveries(pool: Pool, selection: Selection, limit: int | None = None) -> list[Delivery]:
+def listed(pool: Pool, selection: Selection, limit: int | None = None) -> list[Delivery]:
     """What is selected, by target in the order of its queue. Raises Unreachable."""
     with transaction(pool) as cursor:
         return [Delivery(*row) for row in cursor.execute(_LIST, asdict(selection) | {"limit": limit}).fetchall()]
@@ -109,13 +109,19 @@ class DeliveryFigures(SinkFigures):
     """The live figures of a target's worker."""
 
     def totals(self) -> dict[tuple[str, ...], int]:
-        """{("delivery", what, target): value}, of a target that has a queue. Raises Unreachable.
+        """{("delivery", what, target): value}. `total_...` run, all others are of now. Raises Unreachable.
 
-        `waiting` and `oldest_seconds` are of now, `breaker` 0 when closed, 1 half-open, 2 open, the others running.
+        The breaker is 0 when closed, 1 half-open, 2 open.
         """
         figures: dict[tuple[str, ...], int] = {}
         for each in standing(self._pool, self._sink):
-            now = {"waiting": each.waiting, "oldest_seconds": int(each.oldest)}
-            now |= {"breaker": BREAKER_STATES.index(each.breaker), "paused_seconds": int(each.paused_for)}
-            figures |= {("delivery", what, each.target): value for what, value in (now | each.counts).items()}
+            found = {
+                "waiting": each.waiting,
+                "oldest_seconds": int(each.oldest),
+                "refused": each.refused,
+                "unreachable": each.unreachable,
+                "breaker": BREAKER_STATES.index(each.breaker),
+                "paused_seconds": int(each.paused_for),
+            } | {f"total_{name}": total for name, total in each.counts.items()}
+            figures |= {("delivery", what, each.target): value for what, value in found.items()}
         return figures

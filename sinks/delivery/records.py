@@ -92,7 +92,7 @@ class Records:
             had = self._with_exceptions(cursor, ids)
             self._write(cursor, [_row(answer) for answer in answers], at)
             tell(cursor, {*had, *refused}, at, again=refused)
-            self._count(cursor, {**counts, "calls_answered": 1, "calls_retried": int(retried)})
+            self._count(cursor, {**counts, "answered": 1, "retried": int(retried)})
             self._count_live(cursor, at, counts)
             fault_point(f"{self._target}:recording")
 
@@ -139,7 +139,7 @@ class Records:
                 (shut.asked, shut.open_for, self._target),
             )
             opened = int(shut.open_for is not None)
-            self._count(cursor, {"calls_unanswered": 1, "calls_retried": int(retried), "breaker_openings": opened})
+            self._count(cursor, {"unanswered": 1, "retried": int(retried), "opened": opened})
 
     def divided(self, ids: Sequence[str]) -> None:
         """A call that was refused as a whole: each of its charges is offered alone."""
@@ -150,7 +150,7 @@ class Records:
                 " WHERE target = %s AND charge_id = ANY(%s) AND state = 'waiting'",
                 (self._target, list(ids)),
             )
-            self._count(cursor, {"calls_answered": 1})
+            self._count(cursor, {"answered": 1})
 
     def closed(self) -> None:
         """The breaker has closed."""

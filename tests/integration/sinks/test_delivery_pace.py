@@ -29,7 +29,7 @@ def test_an_unanswered_call_is_repeated_with_the_same_charges(pool: Pool) -> Non
         sink.write(batch(0, [charge("a"), charge("b")]))
         await_delivered(pool, "memory")
     assert [ids for _, ids in target.calls] == [[id_of(charge("a")), id_of(charge("b"))]] * 3
-    assert only(pool).counts == {"posted": 2, "calls_answered": 1, "calls_unanswered": 2, "calls_retried": 2}
+    assert only(pool).counts == {"posted": 2, "answered": 1, "unanswered": 2, "retried": 2}
     assert announced(pool, "billing.exceptions") == []
 
 
@@ -52,7 +52,7 @@ def test_while_a_target_is_away_one_probe_at_a_time_asks_for_it(pool: Pool) -> N
     )
     with delivering(pool, target, policy) as sink:
         sink.write(batch(0, [charge(str(n), engagement_id=f"E-{n}") for n in range(60)]))
-        await_that(lambda: only(pool).counts.get("breaker_openings", 0) >= 4, lambda: f"not open: {standing(pool)}")
+        await_that(lambda: only(pool).counts.get("opened", 0) >= 4, lambda: f"not open: {standing(pool)}")
         calls = len(target.calls)
         assert calls <= 3 + policy.concurrency + 4 + 1  # until it opened, those on their way then, the probes
         assert all(len(ids) == 1 for _, ids in target.calls[calls - 3 :])
@@ -111,7 +111,7 @@ def test_a_call_refused_as_a_whole_is_offered_one_by_one(pool: Pool) -> None:
     assert len(target.posted) == 5
     assert [len(ids) for _, ids in target.calls].count(1) == 6
     assert only(pool).counts["refused"] == 1
-    assert "calls_unanswered" not in only(pool).counts
+    assert "unanswered" not in only(pool).counts
 
 
 def test_engagements_do_not_wait_for_each_other_and_each_keeps_its_order(pool: Pool) -> None:
