@@ -49,7 +49,7 @@ def list_(limit: int, as_json: bool, **selected: str | None) -> None:
         systems = [] if each else standing(pool)
         found = listed(pool, Selection(**selected), limit) if each else []
     if as_json:
-        print_json([asdict(one) for one in (*systems, *found)])
+        print_json([asdict(one) for one in found] if each else [asdict(one) for one in systems])
     else:
         console.print(_of(found) if each else _of_systems(systems))
 

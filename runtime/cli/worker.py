@@ -3,6 +3,8 @@
 import importlib
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,14 +25,15 @@ def workers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def _process(name: str, settings: Settings) -> BatchProcess:
+    make: Callable[[Settings], BatchProcess]
     if name in AGENTS:
-        process: BatchProcess = importlib.import_module(f"agents.{name}").process(settings)
-        return process
+        make = importlib.import_module(f"agents.{name}").process
+        return make(settings)
     targets = {DELIVERY + target: each for target, each in declared(settings.targets).items()}
     if name not in targets:
         raise click.UsageError(f"there is no worker {name}; there are {', '.join((*AGENTS, *targets))}")
-    process = importlib.import_module("agents.delivery").process(settings, targets[name])
-    return process
+    make = partial(importlib.import_module("agents.delivery").process, declared=targets[name])
+    return make(settings)
 
 
 @click.command()
