@@ -10,7 +10,7 @@ NAME = "erp"
 
 def process(settings: Settings) -> BatchProcess:
     """The journal as a consumer of `billing.ready`."""
-    erp = sink_process(NAME, settings, POSTINGS_TOPIC, Journal)
+    erp = sink_process(NAME, settings, (POSTINGS_TOPIC,), Journal)
 
     @erp.app.agent(erp.topic)
     async def post_charges(batches: Batches) -> None:

@@ -18,7 +18,7 @@ from runtime.plane.batch import Batch, Output
 from runtime.plane.committer import Committer, Fenced
 from runtime.plane.faults import fault_point
 from runtime.plane.partitions import crash
-from runtime.plane.process import BatchProcess
+from runtime.plane.process import BatchProcess, Figures
 from runtime.plane.transactional import producer_config
 from runtime.settings import Settings
 from schemas.codec import encode
@@ -111,16 +111,23 @@ class SinkCommitter(Committer):
         self._closing.set()
 
 
-def sink_process(name: str, settings: Settings, announces: str, make: Callable[[Pool], Sink]) -> BatchProcess:
-    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on one topic."""
+def sink_process(
+    name: str,
+    settings: Settings,
+    announces: Sequence[str],
+    make: Callable[[Pool], Sink],
+    figures: Callable[[Pool, str], Figures] = SinkFigures,
+) -> BatchProcess:
+    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on some topics."""
     pool = open_pool(settings.database_url)
     migrate(pool)
     announcer, sink = Announcer(settings.bootstrap), make(pool)
-    OutboxFeeder(name, Outbox(pool, announces), announcer)
+    for topic in announces:
+        OutboxFeeder(name, Outbox(pool, topic), announcer)
     process = BatchProcess(
         name, (CHARGES_TOPIC,), lambda partition: SinkCommitter(name, partition, sink, announcer), settings
     )
-    process.figures = SinkFigures(pool, sink.name)
+    process.figures = figures(pool, sink.name)
     return process
 
 

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     partitions: Count = Field(4, description="partitions of every keyed topic; fixed once topics exist")
     replication: Count = Field(1, description="replicas of every topic")
 
+    targets: Path | None = Field(None, description="file of the systems charges are delivered to; unset: none")
+
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
     batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
     start_seconds: Seconds = Field(180.0, description="how long an embedded server may take to answer")
     stop_seconds: Seconds = Field(20.0, description="how long an embedded server may take to stop by itself")
 
-    @field_validator("broker", "postgres_url", "schema_registry_url", "cache", "billing_statuses", mode="before")
+    @field_validator(
+        "broker", "postgres_url", "schema_registry_url", "cache", "targets", "billing_statuses", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -92,7 +96,7 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "billing_statuses")
+    @field_validator("home", "cache", "targets", "billing_statuses")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

@@ -27,7 +27,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import AGENTS, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -78,8 +78,9 @@ class Figures:
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of starting afresh.")
+@click.option("--deliver", is_flag=True, help="Deliver the charges to the systems of HOURSTREAM_TARGETS too.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
-def demo(keep: bool, picture: Path | None) -> None:
+def demo(keep: bool, deliver: bool, picture: Path | None) -> None:
     """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
@@ -92,7 +93,8 @@ def demo(keep: bool, picture: Path | None) -> None:
         create_topics(admin, every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, stack.settings.environment()) as workers:
+            names = workers_of(settings) if deliver else AGENTS
+            with Workers(settings, names, stack.settings.environment()) as workers:
                 holds = _play(Play(stack, workers, pool, home, picture))
     console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
     console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")

@@ -128,6 +128,9 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 
 
 def _decide(decision: str, engagement: str, subject: str, reason: str, by: str) -> None:
+    if subject.startswith("posting:"):
+        again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
+        raise click.ClickException(f"what a system refused is mended there and offered again by `{again}`")
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         record = {

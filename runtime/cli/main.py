@@ -16,6 +16,7 @@ COMMANDS = {
     "shadow": "shadow",
     "trace": "trace",
     "exceptions": "exceptions",
+    "deliveries": "deliveries",
     "audit": "audit",
     "reconcile": "reconcile",
     "invoice": "invoice",

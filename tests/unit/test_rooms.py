@@ -17,7 +17,7 @@ ROOMS = {
     "topics": {"schemas"},
     "tables": {"topics", "schemas", "billing", "runtime"},
     "sources": {"topics", "schemas"},
-    "sinks": {"topics", "schemas", "billing", "runtime"},
+    "sinks": {"topics", "schemas", "billing", "runtime", "sources"},  # sources: the mapping language, one both ways
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
 }
