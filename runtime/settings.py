@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     schema_registry_url: str | None = Field(
         None, repr=False, description="http(s) address of a Confluent-compatible registry; unset: ids from schemas/"
     )
+    schema_ids: Path | None = Field(
+        None, description="file of `hourstream schemas register`: ids the registry gave; unset: ids of schemas/"
+    )
     home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
 
@@ -71,7 +74,14 @@ class Settings(BaseSettings):
     stop_seconds: Seconds = Field(20.0, description="how long an embedded server may take to stop by itself")
 
     @field_validator(
-        "broker", "postgres_url", "schema_registry_url", "cache", "targets", "billing_statuses", mode="before"
+        "broker",
+        "postgres_url",
+        "schema_registry_url",
+        "schema_ids",
+        "cache",
+        "targets",
+        "billing_statuses",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -96,7 +106,7 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "targets", "billing_statuses")
+    @field_validator("home", "cache", "schema_ids", "targets", "billing_statuses")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

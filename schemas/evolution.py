@@ -1,12 +1,13 @@
-"""What a schema cannot read of another's records, one sentence each, with the field it is about.
+"""What a schema cannot read of another's records, and in which field.
 
-Whether two schemas fit is said by Avro's own checker; the sentences come from a walk of ours, which is stricter in two
-ways Avro knows nothing of: a decimal of another scale is other money, and a field's default, once given, stays.
+Whether two schemas fit is said by Avro's own checker. Where in a record they do not is found by a walk of ours, which
+is stricter in two ways Avro knows nothing of: a decimal of another scale is other money, and a default, once given,
+stays.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
@@ -14,14 +15,19 @@ from avro.schema import parse
 from schemas.shape import Json
 
 Path = tuple[str, ...]
+Kind = Literal["missing", "renamed", "symbols", "type", "empty", "default", "rule"]
 
 
 class Break(NamedTuple):
-    """What cannot be read: `path` is the field in `reader`, or in the writer where only that one has it."""
+    """What cannot be read: the field `path` of the reader, and in which way.
+
+    `detail` is for `renamed` the writer's name, for `symbols` those the reader does not know, for `type` "the writer's
+    to the reader's", for `rule` Avro's own words.
+    """
 
     path: Path
-    kind: str  # missing, renamed, symbols, type, empty, default, name
-    why: str
+    kind: Kind
+    detail: str = ""
 
     @property
     def field(self) -> str:
@@ -33,7 +39,7 @@ def unreadable(reader: Mapping[str, Json], writer: Mapping[str, Json]) -> list[B
     """What keeps `reader` from reading records of `writer`; empty where it reads them all."""
     found = list(_values(dict(reader), dict(writer), ()))
     if not found and (said := _refused_by_avro(reader, writer)):
-        found = [Break((), "name", said)]
+        found = [Break((), "rule", said)]
     return found
 
 
@@ -43,22 +49,21 @@ def lost_defaults(new: Mapping[str, Json], old: Mapping[str, Json]) -> list[Brea
 
 
 def _refused_by_avro(reader: Mapping[str, Json], writer: Mapping[str, Json]) -> str:
-    result = ReaderWriterCompatibilityChecker().get_compatibility(
-        parse(json.dumps(reader)), parse(json.dumps(writer))
-    )
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
+    result = checker.get_compatibility(parse(json.dumps(reader)), parse(json.dumps(writer)))
     if result.compatibility is SchemaCompatibilityType.compatible:
         return ""
-    return f"Avro's rules refuse it: {'; '.join(sorted(result.messages))}"
+    return "; ".join(sorted(result.messages)) or "not compatible"
 
 
 def _values(reader: Json, writer: Json, path: Path) -> Iterator[Break]:
-    may_miss, read = _of_union(reader)
-    may_be_missing, written = _of_union(writer)
+    may_miss, read = of_union(reader)
+    may_be_missing, written = of_union(writer)
     if may_be_missing and not may_miss:
-        yield Break(path, "empty", "may be empty in what is written and must not be in what is read")
-    was, wanted = _kind(written), _kind(read)
+        yield Break(path, "empty")
+    was, wanted = kind_of(written), kind_of(read)
     if was != wanted:
-        yield Break(path, "type", f"is written as {was} and read as {wanted}")
+        yield Break(path, "type", f"{was} to {wanted}")
     elif isinstance(read, dict) and isinstance(written, dict):
         yield from _parts(read, written, path)
 
@@ -72,7 +77,7 @@ def _parts(reader: dict[str, Json], writer: dict[str, Json], path: Path) -> Iter
         case "enum":
             unknown = [symbol for symbol in _list(writer["symbols"]) if symbol not in _list(reader["symbols"])]
             if unknown:
-                yield Break(path, "symbols", f"is written as {', '.join(map(str, unknown))}, which is not known")
+                yield Break(path, "symbols", ", ".join(map(str, unknown)))
 
 
 def _records(reader: dict[str, Json], writer: dict[str, Json], path: Path) -> Iterator[Break]:
@@ -83,13 +88,13 @@ def _records(reader: dict[str, Json], writer: dict[str, Json], path: Path) -> It
         elif "default" not in field:
             same = (n for n, other in writes.items() if n not in reads and _same(other["type"], field["type"]))
             if (renamed := next(same, None)) is not None:
-                yield Break((*path, name), "renamed", f"is not there; a field {renamed} of the same type is")
+                yield Break((*path, name), "renamed", renamed)
             else:
-                yield Break((*path, name), "missing", "is not there, and there is no default to read in its place")
+                yield Break((*path, name), "missing")
 
 
 def _lost_defaults(new: Json, old: Json, path: Path) -> Iterator[Break]:
-    new, old = _of_union(new)[1], _of_union(old)[1]
+    new, old = of_union(new)[1], of_union(old)[1]
     if not isinstance(new, dict) or not isinstance(old, dict) or new["type"] != old["type"]:
         return
     if new["type"] == "array":
@@ -99,7 +104,7 @@ def _lost_defaults(new: Json, old: Json, path: Path) -> Iterator[Break]:
         for name, field in fields_of(old).items():
             if name in now:
                 if "default" in field and "default" not in now[name]:
-                    yield Break((*path, name), "default", "had a default and has none")
+                    yield Break((*path, name), "default")
                 yield from _lost_defaults(now[name]["type"], field["type"], (*path, name))
 
 
@@ -108,7 +113,7 @@ def fields_of(record: Mapping[str, Json]) -> dict[str, dict[str, Json]]:
     return {str(field["name"]): field for field in _list(record["fields"]) if isinstance(field, dict)}
 
 
-def _of_union(schema: Json) -> tuple[bool, Json]:
+def of_union(schema: Json) -> tuple[bool, Json]:
     """(whether it may be null, the schema of what is there)."""
     if isinstance(schema, list):
         rest = [branch for branch in schema if branch != "null"]
@@ -117,10 +122,10 @@ def _of_union(schema: Json) -> tuple[bool, Json]:
 
 
 def _same(one: Json, other: Json) -> bool:
-    return _kind(_of_union(one)[1]) == _kind(_of_union(other)[1])
+    return kind_of(of_union(one)[1]) == kind_of(of_union(other)[1])
 
 
-def _kind(schema: Json) -> str:
+def kind_of(schema: Json) -> str:
     if not isinstance(schema, dict):
         return str(schema)
     match schema.get("logicalType"):

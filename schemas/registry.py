@@ -114,7 +114,9 @@ class FileRegistry:
         if self.given is None:
             return own
         if own not in self.given.get(subject, {}):
-            raise ValueError(f"the registry has given no id to {subject} {own}: run `hourstream schemas register` again")
+            raise ValueError(
+                f"the registry has given no id to {subject} {own}: run `hourstream schemas register` again"
+            )
         return self.given[subject][own]
 
     def subjects(self) -> tuple[str, ...]:
@@ -132,7 +134,7 @@ class FileRegistry:
         return self._versions[subject]
 
     def own_ids_of(self, subject: str) -> tuple[int, ...]:
-        """The same as `ids.json` has them, whatever a registry gave: records may have been written under these before."""
+        """The same as `ids.json` has them, whatever a registry gave: of before it did, there may be records."""
         self.ids_of(subject)
         return self._own[subject]
 

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import orjson
@@ -26,17 +26,12 @@ Promise = Literal["BACKWARD", "FULL"]
 Schema = Mapping[str, Json]
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """A change that a promise forbids; `reader` and `writer` say who could not read what."""
+class Refusal(NamedTuple):
+    """A change that a promise forbids: what cannot be read by whom, the changed schema or readers of a released one."""
 
-    topic: str
-    reader: str
-    writer: str
     found: Break
-
-    def __str__(self) -> str:
-        about = f"{self.found.field} {self.found.why}"
-        return f"{self.topic}: {self.reader} cannot read {self.writer}: {about.strip()}"
+    by_old_readers: bool
+    schema_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +71,26 @@ class Contract:
         """Everything of the working schema that its promise forbids."""
         shape_of(self.working)  # ValueError for Avro that is not in use here
         for schema_id, before in self.released.items():
-            kept = f"records written under schema {schema_id}"
-            for found in unreadable(self.working, before):
-                yield Refusal(self.topic, "the changed schema", kept, found)
-            for found in lost_defaults(self.working, before):
-                yield Refusal(self.topic, "the changed schema", "records that leave the field out", found)
+            for found in (*unreadable(self.working, before), *lost_defaults(self.working, before)):
+                yield Refusal(found, False, schema_id)
             if self.promise == "FULL":
                 for found in unreadable(before, self.working):
-                    yield Refusal(self.topic, f"who still reads by schema {schema_id}", "new records", found)
+                    yield Refusal(found, True, schema_id)
 
 
-def read_contracts(folder: Path = FOLDER) -> dict[str, Contract]:
+def read_contracts(folder: Path = FOLDER, *, unkept: bool = False) -> dict[str, Contract]:
     """Every contract of a `schemas/` folder by topic; `ids.json` need not know the latest changes.
 
-    Raises ValueError where the baseline lacks a version or has another than was released.
+    Raises ValueError where the baseline lacks a version or has another than was released. With `unkept`, a version that
+    only `ids.json` knows yet may be lacking: it is no promise until it is kept.
     """
     ids, found = released_ids(folder), {}
     for subject, path in sorted(working_files(folder).items()):
-        versions = {version.id: _released(folder, subject, version) for version in ids.get(subject, [])}
-        found[topic_of(subject)] = Contract(subject, _parsed(path), versions)
+        versions = ids.get(subject, [])
+        if unkept:
+            versions = [version for version in versions if released_file(folder, subject, version.id).exists()]
+        kept = {version.id: _released(folder, subject, version) for version in versions}
+        found[topic_of(subject)] = Contract(subject, _parsed(path), kept)
     if gone := sorted(ids.keys() - {contract.subject for contract in found.values()}):
         raise ValueError(f"released, and gone from {folder}: {', '.join(gone)}")
     return found
