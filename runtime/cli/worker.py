@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ from runtime.cli.quiet import DELIVERY
 from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
-from sinks.delivery.targets import declared
+from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing")
 
@@ -25,15 +24,14 @@ def workers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def _process(name: str, settings: Settings) -> BatchProcess:
-    make: Callable[[Settings], BatchProcess]
     if name in AGENTS:
-        make = importlib.import_module(f"agents.{name}").process
+        make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
         return make(settings)
     targets = {DELIVERY + target: each for target, each in declared(settings.targets).items()}
     if name not in targets:
         raise click.UsageError(f"there is no worker {name}; there are {', '.join((*AGENTS, *targets))}")
-    make = partial(importlib.import_module("agents.delivery").process, declared=targets[name])
-    return make(settings)
+    deliver: Callable[[Settings, Declared], BatchProcess] = importlib.import_module("agents.delivery").process
+    return deliver(settings, targets[name])
 
 
 @click.command()

@@ -148,8 +148,8 @@ def test_no_more_than_a_window_of_the_queue_is_in_memory(pool: Pool) -> None:
             most.append(len(charges))
             return super().deliver(charges)
 
-    def waiting(self: Records, without: Sequence[str], limit: int) -> object:
-        found = real(self, without, limit)
+    def waiting(self: Records, without: Sequence[str], limit: int, of_one: int) -> object:
+        found = real(self, without, limit, of_one)
         most.append(len(found))
         assert len(found) <= limit <= 200
         return found
