@@ -8,10 +8,14 @@ from sinks.database import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Charge ids as they stand in the journal's postings and on live invoices, one an occurrence."""
+    """Charge ids as they stand in the journal's postings and on live invoices, one an occurrence.
+
+    `delivered`: those that a system outside has posted, one a system, which knows by itself of no second time.
+    """
 
     posted: tuple[str, ...]
     invoiced: tuple[str, ...]
+    delivered: tuple[str, ...] = ()
 
 
 def holdings(pool: Pool) -> Holdings:
@@ -19,7 +23,8 @@ def holdings(pool: Pool) -> Holdings:
     with transaction(pool) as cursor:
         posted = cursor.execute("SELECT charge_id FROM hourstream.journal_postings WHERE status = 'posted'").fetchall()
         invoiced = cursor.execute("SELECT charge_id FROM hourstream.invoice_charges WHERE live").fetchall()
-    return Holdings(tuple(str(row[0]) for row in posted), tuple(str(row[0]) for row in invoiced))
+        delivered = cursor.execute("SELECT charge_id FROM hourstream.deliveries WHERE state = 'posted'").fetchall()
+    return Holdings(*(tuple(str(row[0]) for row in rows) for rows in (posted, invoiced, delivered)))
 
 
 @dataclass(frozen=True, slots=True)

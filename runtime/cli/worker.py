@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from runtime.cli.quiet import DELIVERY
 from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
-from sinks.delivery.targets import declared
+from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
 
@@ -23,15 +24,14 @@ def workers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def _process(name: str, settings: Settings) -> BatchProcess:
-    process: BatchProcess
     if name in AGENTS:
-        process = importlib.import_module(f"agents.{name}").process(settings)
-        return process
+        make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
+        return make(settings)
     targets = {DELIVERY + target: each for target, each in declared(settings.targets).items()}
     if name not in targets:
         raise click.UsageError(f"there is no worker {name}; there are {', '.join((*AGENTS, *targets))}")
-    process = importlib.import_module("agents.delivery").process(settings, declared=targets[name])
-    return process
+    deliver: Callable[[Settings, Declared], BatchProcess] = importlib.import_module("agents.delivery").process
+    return deliver(settings, targets[name])
 
 
 @click.command()

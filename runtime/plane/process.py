@@ -27,7 +27,8 @@ from runtime.admin import admin_client
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
-from runtime.plane.partitions import Partitions
+from runtime.plane.hearing import Listener
+from runtime.plane.partitions import Partitions, crash
 from runtime.settings import Settings
 
 Batches = AsyncIterator[Batch]
@@ -145,6 +146,7 @@ class BatchProcess:
         self.app.on_partitions_assigned.connect(self._assigned)
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_before_shutdown.connect(self._leave)
+        self._listener = Listener(broker, self.partitions.readers, crash)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
         self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
@@ -170,5 +172,6 @@ class BatchProcess:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         _give_memory_back()
+        self._listener.start()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
         worker.execute_from_commandline()
