@@ -21,7 +21,7 @@ class Process:
     """A worker, or a person's command line. `owner` is who is asked before something is taken from it.
 
     `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` where it has a changelog,
-    and so a transaction a partition.
+    and so a transaction a partition; `groups` the names its readers go by beside its own.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Process:
     writes: Sequence[str]
     passes: Sequence[str] = ()
     keeps: bool = False
+    groups: Sequence[str] = ()
 
     @property
     def changelog(self) -> str | None:
@@ -140,6 +141,7 @@ PROCESSES = (
         writes=("billing.ready", "billing.exceptions", DEAD_LETTERS),
         passes=("masters.current",),
         keeps=True,
+        groups=("hourstream-follow-masters.current",),
     ),
     Process(
         "erp",
@@ -186,5 +188,6 @@ PROCESSES = (
         },
         writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS),
         passes=("masters.current", *SOURCES),
+        groups=("hourstream-reading",),
     ),
 )
