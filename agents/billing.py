@@ -22,7 +22,7 @@ from sinks.billing.projection import Projection
 from sinks.billing.status_desk import EVENTS_TOPIC, StatusDesk
 from sinks.billing.words import DEFAULT, load_words
 from sinks.contract import CHARGES_TOPIC
-from sinks.database import open_pool
+from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
 from sinks.outbox import Outbox
 from sinks.standing import residues
@@ -76,12 +76,15 @@ class BillingCommitter(SinkCommitter):
 class BillingFigures(SinkFigures):
     """The figures of the projection, and whether the database's books tie."""
 
-    _asked, _residues = 0, dict[tuple[str, str], Decimal]()
+    def __init__(self, pool: Pool, sink: str, everything_is_posted: bool) -> None:
+        super().__init__(pool, sink)
+        self._everything_is_posted = everything_is_posted
+        self._asked, self._residues = 0, dict[tuple[str, str], Decimal]()
 
     def metrics(self, now_ms: int) -> Iterator[Metric]:
         """Charges less what the journal and invoices have of them; asked of the database every half minute at most."""
         if now_ms - self._asked >= _RESIDUES_MS:
-            self._asked, self._residues = now_ms, residues(self._pool)
+            self._asked, self._residues = now_ms, residues(self._pool, self._everything_is_posted)
         found = GaugeMetricFamily(
             "hourstream_reconciliation_residue",
             "Amount of charges that no journal posting or invoice line has, nor a state explains. Not 0: a defect.",
@@ -106,7 +109,7 @@ def process(settings: Settings) -> BatchProcess:
         lambda partition: BillingCommitter(partition, projection, desk, announcer),
         settings,
     )
-    billing.figures = BillingFigures(pool, projection.name)
+    billing.figures = BillingFigures(pool, projection.name, settings.routes is None)
 
     @billing.app.agent(billing.topic)
     async def project_charges(batches: Batches) -> None:

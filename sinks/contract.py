@@ -83,12 +83,12 @@ class SinkBatch:
             raise ValueError(f"{self.topic}-{self.partition}: the batch ends at {self.end}, its rows at {last}")
 
 
-Result = Literal["posted", "refused", "duplicate"]
+Result = Literal["posted", "refused", "duplicate", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one charge; `reason` says why it was refused."""
+    """What became of one charge; `reason` says why it was refused. Elsewhere: routes give it to other systems."""
 
     charge_id: str
     result: Result

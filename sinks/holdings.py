@@ -8,18 +8,20 @@ from sinks.database import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Charge ids as they stand in the journal's postings and on live invoices, one an occurrence."""
+    """Charges as they stand in journals, as (system, charge id), and charge ids on live invoices, one an occurrence."""
 
-    posted: tuple[str, ...]
+    posted: tuple[tuple[str, str], ...]
     invoiced: tuple[str, ...]
 
 
 def holdings(pool: Pool) -> Holdings:
     """All of them. Raises Unreachable."""
     with transaction(pool) as cursor:
-        posted = cursor.execute("SELECT charge_id FROM hourstream.journal_postings WHERE status = 'posted'").fetchall()
+        posted = cursor.execute(
+            "SELECT system, charge_id FROM hourstream.journal_postings WHERE status = 'posted'"
+        ).fetchall()
         invoiced = cursor.execute("SELECT charge_id FROM hourstream.invoice_charges WHERE live").fetchall()
-    return Holdings(tuple(str(row[0]) for row in posted), tuple(str(row[0]) for row in invoiced))
+    return Holdings(tuple((str(row[0]), str(row[1])) for row in posted), tuple(str(row[0]) for row in invoiced))
 
 
 @dataclass(frozen=True, slots=True)

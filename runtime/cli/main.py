@@ -17,6 +17,7 @@ COMMANDS = {
     "exceptions": "exceptions",
     "audit": "audit",
     "reconcile": "reconcile",
+    "parity": "parity",
     "invoice": "invoice",
 }
 

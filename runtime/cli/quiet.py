@@ -17,6 +17,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
 }
+JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 Ends = dict[tuple[str, int], int]
 
 
@@ -38,7 +39,7 @@ def wait_until_quiet(
     what a worker had under way shows either in its own answer or as a topic that has grown.
     """
     deadline = time.monotonic() + seconds
-    topics = sorted({topic for name in workers.names for topic in INPUTS[name]})
+    topics = sorted({topic for name in workers.names for topic in inputs_of(name)})
     before = topic_ends(broker, topics)
     while True:
         workers.check()
@@ -55,12 +56,17 @@ def wait_until_quiet(
         time.sleep(0.1)
 
 
+def inputs_of(name: str) -> tuple[str, ...]:
+    """The topics a worker reads."""
+    return ("billing.ready",) if name.startswith(JOURNAL_WORKER) else INPUTS[name]
+
+
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
     """Why this worker is not done, None if it is."""
     if status is None:
         return f"{name} does not answer"
     for (topic, number), end in ends.items():
-        if topic not in INPUTS[name]:
+        if topic not in inputs_of(name):
             continue
         followed: int | None = status["follows"].get(topic)
         partition = status["partitions"].get(str(number))
@@ -80,7 +86,7 @@ def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
 def lag(workers: Workers, name: str, ends: Ends) -> tuple[int, int]:
     """(records read, records there are) of a worker's inputs: for a progress bar."""
     status = workers.status(name)
-    wanted: Sequence[tuple[tuple[str, int], int]] = [(w, e) for w, e in ends.items() if w[0] in INPUTS[name]]
+    wanted: Sequence[tuple[tuple[str, int], int]] = [(w, e) for w, e in ends.items() if w[0] in inputs_of(name)]
     total = sum(end for _, end in wanted)
     if status is None:
         return 0, total

@@ -19,7 +19,7 @@ from runtime.cli.main import main
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import workers_of
 from runtime.embedded.stack import Stack
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
@@ -131,12 +131,12 @@ class Running:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Running]:
-    """Start everything in `home`, two partitions wide; stop it at the end."""
-    with Stack.start(Settings.load(home=home, partitions=2)) as stack:
+def running(home: Path, **given: object) -> Iterator[Running]:
+    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end."""
+    with Stack.start(Settings.load(home=home, partitions=2, **given)) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, settings.environment()) as workers:
+            with Workers(settings, workers_of(settings), settings.environment()) as workers:
                 yield Running(settings, workers, pool)
