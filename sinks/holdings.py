@@ -18,7 +18,7 @@ def holdings(pool: Pool) -> Holdings:
     """All of them. Raises Unreachable."""
     with transaction(pool) as cursor:
         posted = cursor.execute(
-            "SELECT system, charge_id FROM hourstream.journal_postings WHERE status = 'posted'"
+            "SELECT system, charge_id FROM hourstream.journal_postings WHERE status = 'posted' AND entry = 'charge'"
         ).fetchall()
         invoiced = cursor.execute("SELECT charge_id FROM hourstream.invoice_charges WHERE live").fetchall()
     return Holdings(tuple((str(row[0]), str(row[1])) for row in posted), tuple(str(row[0]) for row in invoiced))

@@ -163,7 +163,7 @@ _CLIENTS = """
 WITH posted AS (
     SELECT client_id, currency, sum(amount) AS amount FROM (
         SELECT DISTINCT ON (charge_id) client_id, currency, amount FROM hourstream.journal_postings
-        WHERE status = 'posted' ORDER BY charge_id, system
+        WHERE status = 'posted' AND entry = 'charge' ORDER BY charge_id, system
     ) once GROUP BY client_id, currency
 ), lines AS (
     SELECT i.client_id, i.currency, sum(l.net) AS amount

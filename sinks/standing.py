@@ -42,7 +42,7 @@ WHERE status = 'issued' GROUP BY client_id, period, currency
 """
 _POSTINGS = """
 SELECT system, charge_id, client_id, period, currency, amount, status, partition, record_offset
-FROM hourstream.journal_postings
+FROM hourstream.journal_postings WHERE entry = 'charge'
 """
 
 
@@ -82,7 +82,7 @@ WITH read AS (
     UNION ALL
     SELECT p.currency, -p.amount
     FROM hourstream.journal_postings p JOIN read ON sink = 'projection' AND read.partition = p.partition
-    WHERE p.status = 'posted' AND p.record_offset < next_offset
+    WHERE p.status = 'posted' AND p.entry = 'charge' AND p.record_offset < next_offset
         AND NOT EXISTS (SELECT FROM hourstream.charges c WHERE c.charge_id = p.charge_id)
     UNION ALL
     SELECT c.currency, c.amount

@@ -18,6 +18,7 @@ COMMANDS = {
     "audit": "audit",
     "reconcile": "reconcile",
     "parity": "parity",
+    "revenue": "revenue",
     "invoice": "invoice",
 }
 

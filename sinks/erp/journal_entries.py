@@ -12,7 +12,7 @@ SELECT p.charge_id, e.amount, p.currency, e.accounts, p.tax_category, p.tax_rate
 FROM hourstream.journal_postings p CROSS JOIN LATERAL (
     SELECT sum(debit - credit) FILTER (WHERE line = 1) AS amount, string_agg(account, '/' ORDER BY line) AS accounts
     FROM hourstream.journal_lines l WHERE l.posting = p.number) e
-WHERE p.system = %(system)s AND p.status = 'posted'
+WHERE p.system = %(system)s AND p.status = 'posted' AND p.entry = 'charge'
   AND (%(client)s::text IS NULL OR p.client_id = %(client)s) AND (%(period)s::text IS NULL OR p.period = %(period)s)
 ORDER BY p.charge_id COLLATE "C"
 """
