@@ -44,9 +44,10 @@ class BillingCommitter(SinkCommitter):
         super().open()
         position = self._until_reachable(lambda: self._desk.position(self.partition)) or None
         self.positions = {**self.positions, EVENTS_TOPIC: position}
+        self._until_reachable(self._desk.apply_waiting)
 
     def process(self, batch: Batch) -> None:
-        """Each topic in a transaction of its own; what could not be used of one may be usable by the other."""
+        """Each topic in a transaction of its own; an invoice made elsewhere may have waited for these charges."""
         reached = dict(self.positions)
         for topic, take in ((CHARGES_TOPIC, super().process), (EVENTS_TOPIC, self._take_events)):
             start, end = self.positions[topic] or 0, batch.ends[topic]
@@ -55,8 +56,8 @@ class BillingCommitter(SinkCommitter):
                 take(Batch(batch.partition, batch.epoch, {topic: start}, {topic: end}, records))
                 reached[topic] = end
             self.positions = dict(reached)
-        if batch.records:
-            self._until_reachable(self._desk.apply_waiting)
+        if any(record.topic == CHARGES_TOPIC for record in batch.records):
+            self._until_reachable(lambda: self._desk.apply_waiting("UNKNOWN_CHARGE"))
 
     def _take_events(self, batch: Batch) -> None:
         dead: list[Output] = []
