@@ -19,6 +19,8 @@ COMMANDS = {
     "deliveries": "deliveries",
     "audit": "audit",
     "reconcile": "reconcile",
+    "parity": "parity",
+    "revenue": "revenue",
     "invoice": "invoice",
     "backup": "backup",
     "restore": "backup",
