@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -33,6 +34,7 @@ _EMPTY_IS_UNSET = (
     "cache",
     "targets",
     "billing_statuses",
+    "routes",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
@@ -94,6 +96,8 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
 
+    routes: Path | None = Field(None, description="file of which systems charges go to; unset: all of them")
+    journals: str = Field("", description="further journals beside `journal`, NAME[,NAME]; each has a worker erp-NAME")
     billing_statuses: Path | None = Field(
         None, description="file of what billing systems' status words mean; unset: ours"
     )
@@ -107,6 +111,16 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("journals")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        names = [name for name in value.split(",") if name]
+        if not all(_NAME.fullmatch(name) for name in names) or len(names) > len(set(names)) or "journal" in names:
+            raise ValueError(
+                f"{value!r} is no list of names; write NAME[,NAME], each of a-z, 0-9 and -, and not journal"
+            )
+        return value
 
     @field_validator("broker")
     @classmethod
@@ -127,7 +141,7 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "schema_ids", "targets", "billing_statuses", *_FILES)
+    @field_validator("home", "cache", "schema_ids", "targets", "billing_statuses", "routes", *_FILES)
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

@@ -21,6 +21,8 @@ COMMANDS = {
     "deliveries": "deliveries",
     "audit": "audit",
     "reconcile": "reconcile",
+    "parity": "parity",
+    "revenue": "revenue",
     "invoice": "invoice",
     "backup": "backup",
     "restore": "backup",

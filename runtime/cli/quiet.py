@@ -18,6 +18,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "lifecycle": LIFECYCLE_INPUTS,
 }
 DELIVERY = "delivery-"  # followed by the name of a target
+JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 Ends = dict[tuple[str, int], int]
 
 
@@ -58,7 +59,7 @@ def wait_until_quiet(
 
 def inputs_of(name: str) -> tuple[str, ...]:
     """The topics a worker reads."""
-    return ("billing.ready",) if name.startswith(DELIVERY) else INPUTS[name]
+    return ("billing.ready",) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
 
 
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from billing.ids import posting_id
+from billing.routing import Policy as RoutingPolicy
+from billing.routing import Routes
 from sinks.contract import ChargeRecord
 from sinks.database import Pool
 from sinks.delivery.figures import listed, replays
 from sinks.delivery.memory import MemoryTarget
 from sinks.delivery.pacing import Policy
+from sinks.delivery.queue import DeliverySink
 from sinks.delivery.records import CANCELLED
 from sinks.delivery.replay import Replayed, Selection, replay
 from sinks.delivery.target import Answer, TargetUnavailable
@@ -167,3 +170,14 @@ def test_two_systems_share_the_exception_of_a_charge(pool: Pool) -> None:
             await_delivered(pool, target.name)
             await_that(lambda t=target: states(pool, t.name) == {id_of(bad): "posted"}, lambda: "not posted")  # type: ignore[misc]
     assert [status for _, status, _ in told(pool, bad)] == ["open", "open", "open", "resolved"]
+
+
+def test_a_target_is_given_what_routes_give_it_and_each_reversal_goes_where_its_charge_went(pool: Pool) -> None:
+    ours, theirs = charge("ours", client_id="C-1"), charge("theirs", client_id="C-2")
+    routes = Routes(("journal",), (RoutingPolicy(("memory",), clients=frozenset({"C-1"})),))
+    sink = DeliverySink(pool, MemoryTarget(), routes=routes)
+    assert [each.result for each in sink.write(batch(0, [ours, theirs])).outcomes] == ["queued", "elsewhere"]
+    back = DeliverySink(pool, MemoryTarget(), routes=Routes(("journal",)))  # cut over, and back again
+    written = back.write(batch(2, [reversal(ours), reversal(theirs), charge("later", client_id="C-1")]))
+    assert [each.result for each in written.outcomes] == ["queued", "elsewhere", "elsewhere"]
+    assert [each.charge_id for each in listed(pool, Selection())] == [id_of(ours), id_of(reversal(ours))]

@@ -135,9 +135,9 @@ class Running:
 
 
 @contextmanager
-def running(home: Path, targets: Path | None = None, without: Sequence[str] = ()) -> Iterator[Running]:
-    """Start everything in `home`, two partitions wide, with the workers of a targets file; stop it at the end."""
-    with Stack.start(Settings.load(home=home, partitions=2, targets=targets)) as stack:
+def running(home: Path, without: Sequence[str] = (), **given: object) -> Iterator[Running]:
+    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end."""
+    with Stack.start(Settings.load(home=home, partitions=2, **given)) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         with open_pool(stack.postgres_url) as pool:
