@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types lock clean
+.PHONY: help setup demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -60,6 +60,9 @@ lint: setup  ## ruff
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
+
+schemas: setup  ## Hold the contracts to what was released and to their consumers
+	$(BIN)/hourstream schemas check
 
 lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock

@@ -10,6 +10,8 @@ COMMANDS = {
     "up": "stack",
     "worker": "worker",
     "topics": "topics",
+    "schemas": "schemas",
+    "acls": "acls",
     "demo": "demo",
     "run": "run",
     "diff": "diff",

@@ -24,6 +24,7 @@ import faust
 from faust.types import TP
 
 from runtime.admin import admin_client
+from runtime.bus import credentials
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
@@ -129,6 +130,7 @@ class BatchProcess:
         self.app = faust.App(
             f"hourstream-{name}",
             broker=f"hourstream-batches://{broker}",
+            broker_credentials=credentials(settings),
             datadir=str(datadir),
             web_enabled=False,
             TableManager=transport.NoTables,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.admin import QUIET
+from runtime.bus import connection
 from runtime.plane.batch import Record
 
 
@@ -21,7 +22,7 @@ class LostRecords(RuntimeError):
 def reader_config(broker: str, group: str) -> dict[str, object]:
     """Consumer settings of every reader of the plane: committed records only, and no silent jump over a gap."""
     return {
-        "bootstrap.servers": broker,
+        **connection(broker),
         **QUIET,
         "group.id": group,  # required by the client, never joined: readers are assigned, not subscribed
         "enable.auto.commit": False,
