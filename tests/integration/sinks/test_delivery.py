@@ -8,7 +8,7 @@ import pytest
 from billing.ids import posting_id
 from billing.routing import Policy as RoutingPolicy
 from billing.routing import Routes
-from sinks.contract import ChargeRecord
+from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.database import Pool
 from sinks.delivery.figures import listed, replays
 from sinks.delivery.memory import MemoryTarget
@@ -178,6 +178,8 @@ def test_a_target_is_given_what_routes_give_it_and_each_reversal_goes_where_its_
     sink = DeliverySink(pool, MemoryTarget(), routes=routes)
     assert [each.result for each in sink.write(batch(0, [ours, theirs])).outcomes] == ["queued", "elsewhere"]
     back = DeliverySink(pool, MemoryTarget(), routes=Routes(("journal",)))  # cut over, and back again
-    written = back.write(batch(2, [reversal(ours), reversal(theirs), charge("later", client_id="C-1")]))
+    written = back.write(
+        batch(back.positions(CHARGES_TOPIC, 0), [reversal(ours), reversal(theirs), charge("later", client_id="C-1")])
+    )
     assert [each.result for each in written.outcomes] == ["queued", "elsewhere", "elsewhere"]
     assert [each.charge_id for each in listed(pool, Selection())] == [id_of(ours), id_of(reversal(ours))]
