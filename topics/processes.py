@@ -55,6 +55,9 @@ _LEDGER_FIELDS = (
     "billable_minutes",
     "currency",
     "amount",
+    "region",
+    "tax_category",
+    "tax_rate",
 )
 _INVOICED_FIELDS = (
     *_LEDGER_FIELDS,
@@ -65,11 +68,8 @@ _INVOICED_FIELDS = (
     "rate_unit",
     "multiplier",
     "reason",
-    "tax_category",
-    "tax_rate",
     "components",
     "po_number",
-    "region",
     "approved_by",
     "lineage",
     "decided_at",

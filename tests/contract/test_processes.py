@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import date
 from typing import Any, cast
 
 import pytest
@@ -9,12 +10,14 @@ from schema_records import sample
 
 from billing.facts import FACT_TYPES
 from billing.master_data import MASTER_TYPES
+from billing.routing import Policy, Routes
 from runtime.cli.schemas import DOCUMENT, processes
 from runtime.cli.worker import AGENTS
 from schemas import codec
 from schemas.released import read_contracts
-from sinks.contract import ChargeRow, SinkBatch
+from sinks.contract import ChargeRow
 from sinks.erp.journal import Journal
+from sinks.routing import rows_of
 from sinks.staging import CHARGE_COLUMNS
 from tables.lives import Lives, News
 from tables.windows import Tally
@@ -47,9 +50,13 @@ def watched(topic: str) -> Watched:
 
 
 def test_the_journal_reads_what_is_declared() -> None:
+    """With routes that look at everything routes may look at."""
     charge = watched("billing.ready")
-    batch = SinkBatch("billing.ready", 0, 0, 1, [ChargeRow(0, 0, cast(Any, charge))])
-    list(Journal(cast(Any, None))._offered(batch))
+    charge["reverses"] = None
+    everything = Policy(("journal",), frozenset("x"), frozenset({charge["region"]}), frozenset("x"), date.min, date.max)
+    rows = [ChargeRow(0, 0, cast(Any, charge))]
+    assert rows_of("journal", Routes(("elsewhere",), (everything,)), rows, lambda _: ()) == rows
+    list(Journal(cast(Any, None))._offered(rows))
     assert charge.asked == set(DECLARED["erp"].reads["billing.ready"])
 
 
