@@ -40,6 +40,7 @@ _EMPTY_IS_UNSET = (
     "kafka_key_password",
 )
 _FILES = (
+    "seal_key_file",
     "kafka_ca_file",
     "kafka_cert_file",
     "kafka_key_file",
@@ -80,6 +81,9 @@ class Settings(BaseSettings):
     )
     schema_ids: Path | None = Field(
         None, description="file of `hourstream schemas register`: ids the registry gave; unset: ids of schemas/"
+    )
+    seal_key_file: Path | None = Field(
+        None, description="file of the key seals are made with; unset: they tell what was not altered with them"
     )
     home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
@@ -169,6 +173,11 @@ class Settings(BaseSettings):
         file: Path | None = getattr(self, f"kafka_{name}_file")
         given: str | None = getattr(self, f"kafka_{name}")
         return given if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+
+    @property
+    def seal_key(self) -> bytes:
+        """The key of seals; empty where none is set."""
+        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
 
     @classmethod
     def load(cls, **given: object) -> Self:

@@ -76,6 +76,11 @@ _PUBLISHED = (
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
     _spread("charge.states", "charge_id", "finance", "confidential", "What has become of each charge."),
 )
+_SEALS = (
+    _single(
+        "billing.seals", "topic:partition:end", "finance", "internal", "Hashes over what is on append-only topics."
+    ),
+)
 # What other systems say of our own work. Billing events are read beside `billing.ready`, so they are as wide.
 _FEEDBACK = (
     Topic(
@@ -121,7 +126,8 @@ _KEPT_BY_THE_PLANE = (
 )
 
 TOPICS: dict[str, Topic] = {
-    topic.name: topic for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE)
+    topic.name: topic
+    for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_SEALS, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE)
 }
 MASTERS = tuple(topic.name for topic in _MASTERS)
 TRANSACTIONS = tuple(topic.name for topic in _TRANSACTIONS)

@@ -21,7 +21,8 @@ class Process:
     """A worker, or a person's command line. `owner` is who is asked before something is taken from it.
 
     `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` where it has a changelog,
-    and so a transaction a partition; `groups` the names its readers go by beside its own.
+    and so a transaction a partition, `transacts` where it has transactions without one; `groups` the names its readers
+    go by beside its own.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Process:
     writes: Sequence[str]
     passes: Sequence[str] = ()
     keeps: bool = False
+    transacts: bool = False
     groups: Sequence[str] = ()
 
     @property
@@ -173,6 +175,16 @@ PROCESSES = (
         writes=("erp.postings", "billing.exceptions", DEAD_LETTERS),
     ),
     Process(
+        "seal",
+        "finance",
+        "seals append-only topics",
+        reads={"billing.seals": WHOLE},
+        writes=("billing.seals",),
+        passes=("billing.ready",),
+        transacts=True,
+        groups=("hourstream-reading",),
+    ),
+    Process(
         "commands",
         "finance",
         "audits, traces, decides and publishes for a person",
@@ -184,6 +196,7 @@ PROCESSES = (
             "charge.states": WHOLE,
             "source.control": WHOLE,
             "dead.letters": WHOLE,
+            "billing.seals": WHOLE,
             **dict.fromkeys((*MASTERS, *SETTLE_INPUTS), WHOLE),
         },
         writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS),

@@ -66,6 +66,7 @@ def _of(process: Process, principal: str) -> Iterator[Right]:
         yield from _on(ResourceType.TOPIC, principal, topic, WRITE, DESCRIBE)
     if process.changelog is not None:
         yield from _on(ResourceType.TOPIC, principal, process.changelog, READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS)
+    if process.keeps or process.transacts:
         yield from _on(ResourceType.TRANSACTIONAL_ID, principal, f"{own}-", WRITE, DESCRIBE, prefix=True)
     # librdkafka asks for the coordinator even of a group that its reader names and never joins.
     for group in (own, *process.groups):

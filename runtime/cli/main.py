@@ -12,6 +12,8 @@ COMMANDS = {
     "topics": "topics",
     "schemas": "schemas",
     "acls": "acls",
+    "seal": "seal",
+    "verify": "seal",
     "demo": "demo",
     "run": "run",
     "diff": "diff",
