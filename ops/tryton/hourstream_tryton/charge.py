@@ -10,7 +10,7 @@ class Charge(OnlyOnceMixin, ModelSQL, ModelView):
     """A charge or reversal of Hourstream.
 
     Without a line it bills nothing (work that is not billable). A charge is released when its invoice is cancelled,
-    and only then may it come again.
+    and only then may it come again. Nobody may change or delete one (access.xml).
     """
 
     __name__ = "hourstream.charge"
@@ -24,17 +24,17 @@ class Charge(OnlyOnceMixin, ModelSQL, ModelView):
         ),
     )
 
-    charge_id = fields.Char("Charge", required=True, readonly=True)
-    reverses = fields.Char("Reverses", readonly=True)
-    engagement = fields.Char("Engagement", required=True, readonly=True)
-    subject = fields.Char("Subject", required=True, readonly=True)
-    company = fields.Many2One("company.company", "Company", required=True, readonly=True, ondelete="RESTRICT")
-    work_date = fields.Date("Work Date", required=True, readonly=True)
-    worked_minutes = fields.Integer("Worked Minutes", required=True, readonly=True)
-    billable_minutes = fields.Integer("Billable Minutes", required=True, readonly=True)
-    currency = fields.Many2One("currency.currency", "Currency", required=True, readonly=True, ondelete="RESTRICT")
-    amount = Monetary("Amount", currency="currency", digits="currency", required=True, readonly=True)
-    line = fields.Many2One("account.invoice.line", "Invoice Line", readonly=True, ondelete="RESTRICT")
+    charge_id = fields.Char("Charge", required=True)
+    reverses = fields.Char("Reverses")
+    engagement = fields.Char("Engagement", required=True)
+    subject = fields.Char("Subject", required=True)
+    company = fields.Many2One("company.company", "Company", required=True, ondelete="RESTRICT")
+    work_date = fields.Date("Work Date", required=True)
+    worked_minutes = fields.Integer("Worked Minutes", required=True)
+    billable_minutes = fields.Integer("Billable Minutes", required=True)
+    currency = fields.Many2One("currency.currency", "Currency", required=True, ondelete="RESTRICT")
+    amount = Monetary("Amount", currency="currency", digits="currency", required=True)
+    line = fields.Many2One("account.invoice.line", "Invoice Line", ondelete="RESTRICT")
     released_at = fields.DateTime("Released at", readonly=True)
 
     @classmethod

@@ -7,6 +7,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from trytond.model import ModelView, Workflow, fields
 from trytond.model.exceptions import AccessError, ValidationError
 from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Eval
+from trytond.transaction import Transaction, without_check_access
 
 from .only_once import Once, OnlyOnceMixin
 
@@ -24,9 +26,22 @@ class Invoice(OnlyOnceMixin, metaclass=PoolMeta):
 
     hourstream_account = fields.Char(
         "Hourstream Account",
-        readonly=True,
+        states={"readonly": Eval("id", -1) >= 0},
         help="Client, engagement and currency whose charges this invoice bills; empty for any other invoice.",
     )
+
+    @classmethod
+    def preprocess_values(cls, mode, values):
+        """Account, journal, address, payment term: what Tryton proposes to a person for that party."""
+        values = super().preprocess_values(mode, values)
+        if mode == "create" and values.get("hourstream_account"):
+            with without_check_access(), Transaction().set_context(company=values["company"]):
+                proposed = cls(type="out", company=values["company"], party=values["party"])
+                proposed.on_change_type()
+                for name in ("account", "journal", "invoice_address", "payment_term", "party_tax_identifier"):
+                    record = getattr(proposed, name, None)
+                    values.setdefault(name, record.id if record else None)
+        return values
 
     @fields.depends("hourstream_account", "currency")
     def _get_taxes(self):
@@ -98,7 +113,17 @@ class Invoice(OnlyOnceMixin, metaclass=PoolMeta):
 class InvoiceLine(metaclass=PoolMeta):
     __name__ = "account.invoice.line"
 
-    hourstream_charges = fields.One2Many("hourstream.charge", "line", "Charges", readonly=True)
+    hourstream_charges = fields.One2Many("hourstream.charge", "line", "Charges")
+
+    @classmethod
+    def preprocess_values(cls, mode, values):
+        """The account is the one of the product's accounting category."""
+        values = super().preprocess_values(mode, values)
+        if mode == "create" and values.get("hourstream_charges") and values.get("product"):
+            with without_check_access(), Transaction().set_context(company=values["company"]):
+                product = Pool().get("product.product")(values["product"])
+                values.setdefault("account", product.account_revenue_used.id)
+        return values
 
     @classmethod
     def copy(cls, lines, default=None):

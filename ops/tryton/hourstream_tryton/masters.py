@@ -31,6 +31,10 @@ class Product(HourstreamIdMixin, metaclass=PoolMeta):
     __name__ = "product.product"
 
 
+class Category(HourstreamIdMixin, metaclass=PoolMeta):
+    __name__ = "product.category"
+
+
 class PaymentTerm(HourstreamIdMixin, metaclass=PoolMeta):
     __name__ = "account.invoice.payment_term"
 

@@ -129,6 +129,7 @@ class Books:
         if self._one("account.account", ("company", "=", self.company.id)) is None:
             self._chart()
             self._defaults()
+            self._services()
             self._payment_method()
         for year in self.description["years"]:
             self._year(year)
@@ -149,7 +150,7 @@ class Books:
         wizard.properties.company = self.company
         wizard.properties.account_receivable = self.account("1.2.1")
         wizard.properties.account_payable = self.account("2.1.1")
-        wizard.properties.category_account_revenue = self.account("4.2.2")  # services, recognised over time
+        wizard.properties.category_account_revenue = self.account("4.2.2")
         wizard.properties.category_account_expense = self.account("5.1.1")
         wizard.transition_create_properties()
         CreateChart.delete(session)
@@ -161,6 +162,14 @@ class Books:
         exchange = self.account("6.2.1")  # gain or loss in foreign currency
         configuration.currency_exchange_debit_account = configuration.currency_exchange_credit_account = exchange
         configuration.save()
+
+    def _services(self):
+        """Every product of Hourstream is of this accounting category, which has its own account in each company."""
+        category = self._one("product.category", ("hourstream_id", "=", "services"))
+        if category is None:
+            category = self.pool.get("product.category")(name="Services", accounting=True, hourstream_id="services")
+        category.account_revenue = self.account("4.2.2")  # services, recognised over time
+        category.save()
 
     def _payment_method(self):
         Method = self.pool.get("account.invoice.payment.method")
