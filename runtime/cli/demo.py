@@ -16,12 +16,13 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from agents.names import names
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
-from runtime.cli.invoice import Documents, issue, names, write_documents
+from runtime.cli.invoice import Documents, issue, write_documents
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent

@@ -1,4 +1,4 @@
-"""What of Tryton stands for a master of Hourstream: found by `hourstream_id`, which a person may set on a record too."""
+"""What of Tryton stands for a master of Hourstream: found by `hourstream_id`, which a person may set too."""
 
 from trytond.model import Unique, fields
 from trytond.pool import PoolMeta

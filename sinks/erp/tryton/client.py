@@ -102,7 +102,9 @@ class Tryton:
         try:
             found = loads(reply.body) if reply.body else None
         except ValueError:
-            raise TargetUnavailable(f"{what}: {reply.body[:60]!r} is no JSON, so it is not known what was done") from None
+            raise TargetUnavailable(
+                f"{what}: {reply.body[:60]!r} is no JSON, so it is not known what was done"
+            ) from None
         if reply.status == 400:
             raise Refused(_words(found) or f"{what}: answered 400")
         return found

@@ -1,4 +1,4 @@
-"""Invoices of charges in Tryton once they are drafted: listed, posted on a date, cancelled. Repeating any is harmless."""
+"""Invoices of charges in Tryton once they are drafted: listed, posted on a date, cancelled. Repeats are harmless."""
 
 from dataclasses import dataclass
 from datetime import date

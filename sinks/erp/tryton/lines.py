@@ -36,7 +36,9 @@ class Line:
         drafted = LineDraft(self.key, self.quantity, self.unit, self.price, self.net)
         parts = [line_name(self.key, names), self.key.period, line_note(drafted, currency)]
         if minutes and self.unit == "one":
-            parts.append(f"{minutes // 60}:{minutes % 60:02} h" if minutes > 0 else f"-{-minutes // 60}:{-minutes % 60:02} h")
+            parts.append(
+                f"{minutes // 60}:{minutes % 60:02} h" if minutes > 0 else f"-{-minutes // 60}:{-minutes % 60:02} h"
+            )
         return ", ".join(part for part in parts if part)
 
 

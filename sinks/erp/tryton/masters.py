@@ -73,7 +73,9 @@ class TrytonMasters:
 
     def tax(self, company: int, category: str, percent: Decimal) -> int:
         """The company's tax of that category (EN 16931) and rate in percent. Raises NotThere."""
-        return self._once(("tax", str(company), category, plain(percent)), lambda: self._tax(company, category, percent))
+        return self._once(
+            ("tax", str(company), category, plain(percent)), lambda: self._tax(company, category, percent)
+        )
 
     def _tax(self, company: int, category: str, percent: Decimal) -> int:
         rate = percent / 100
@@ -87,7 +89,7 @@ class TrytonMasters:
         found = self._tryton.search("account.tax", domain, ["rate"], 1)
         if not found:
             raise NotThere(
-                f"Tryton has no tax of {plain(percent)} % for category {category}: give one the Hourstream Category there"
+                f"Tryton has no tax of {plain(percent)} % for category {category}: give one that Hourstream Category"
             )
         return _id(found[0])
 
@@ -98,7 +100,7 @@ class TrytonMasters:
     def _party(self, company: int, account: Account) -> int:
         names = self._names()
         who, client = buyer(account, names), names.clients.get(account.client_id)
-        values = {"name": who.name, "addresses": [["create", [self._address(who)]]]}
+        values: dict[str, object] = {"name": who.name, "addresses": [["create", [self._address(who)]]]}
         if client is not None:
             values["customer_payment_term"] = self._term(client)
         identity = f"client:{account.client_id}"

@@ -1,5 +1,6 @@
 """Payments recorded in Tryton by its own wizard, as a person would: over JSON-RPC, for REST has no wizards."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -32,12 +33,12 @@ class TrytonPayments:
         self._record(invoice, reference, on, paid, where)
         return True
 
-    def _is_there(self, invoice: TrytonInvoice, reference: str, where: dict[str, object]) -> bool:
+    def _is_there(self, invoice: TrytonInvoice, reference: str, where: Mapping[str, object]) -> bool:
         domain = [["origin", "=", f"account.invoice,{invoice.id}"], ["description", "=", reference]]
         return bool(self._rpc.call("model.account.move.search", domain, 0, 1, None, context=where))
 
     def _record(
-        self, invoice: TrytonInvoice, reference: str, on: date, amount: Decimal, where: dict[str, object]
+        self, invoice: TrytonInvoice, reference: str, on: date, amount: Decimal, where: Mapping[str, object]
     ) -> None:
         context = {
             **where,
@@ -58,7 +59,7 @@ class TrytonPayments:
         finally:
             self._rpc.call(f"{_WIZARD}.delete", session, context=where)
 
-    def _method(self, invoice: TrytonInvoice, where: dict[str, object]) -> int:
+    def _method(self, invoice: TrytonInvoice, where: Mapping[str, object]) -> int:
         found = self._rpc.call(
             "model.account.invoice.payment.method.search",
             [["company", "=", invoice.company]], 0, 1, [["id", "ASC"]], context=where,
@@ -68,6 +69,6 @@ class TrytonPayments:
         return int(found[0])
 
 
-def _fields(defaults: dict[str, object]) -> dict[str, object]:
+def _fields(defaults: Mapping[str, object]) -> dict[str, object]:
     """A form's values; those that end in a point are names of records, for a person to read."""
     return {name: value for name, value in defaults.items() if not name.endswith(".")}

@@ -1,8 +1,8 @@
-"""JSON as Tryton writes it: decimals, dates and instants are objects with their `__class__` (trytond.protocols.jsonrpc)."""
+"""JSON as Tryton writes it: decimals, dates and instants are objects with a `__class__`."""
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -40,7 +40,8 @@ def _read(found: dict[str, Any]) -> object:
         case "date":
             return date(found["year"], found["month"], found["day"])
         case "datetime":
-            parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
-            return datetime(*(int(found[part]) for part in parts), tzinfo=UTC)  # Tryton's instants are in UTC
+            day = date(found["year"], found["month"], found["day"])
+            at = time(found["hour"], found["minute"], found["second"], found["microsecond"], tzinfo=UTC)
+            return datetime.combine(day, at)  # Tryton's instants are in UTC
         case _:
             return found
