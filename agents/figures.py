@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -16,6 +17,14 @@ from runtime.plane.process import BatchProcess, Figures
 from tables.windows import SPANS, totals, windows
 
 FAILURES = ("dead", "open", "refused")  # outcomes that count as failures of a stage
+
+
+@runtime_checkable
+class OwnMetrics(Protocol):
+    """Figures of a process that has metrics beside those that every worker has."""
+
+    def metrics(self, now_ms: int) -> Iterator[Metric]:
+        """Those metrics at that moment, epoch milliseconds."""
 
 
 class StateFigures:
@@ -50,6 +59,8 @@ def metrics(process: BatchProcess, figures: Figures, now: Callable[[], float] = 
     yield from _total_metrics(stage, totals)
     yield from delivery_metrics(totals)
     yield from _position_metrics(stage, list(process.partitions.held.values()))
+    if isinstance(figures, OwnMetrics):
+        yield from figures.metrics(int(now() * 1000))
 
 
 def _window_metrics(stage: str, counts: dict[tuple[int, str], int]) -> Iterator[Metric]:

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from agents.inbox import read
 from billing.facts import Fact, fact
 from runtime.plane.batch import Batch, Output, Record
@@ -23,13 +21,14 @@ from tables.masters import MastersTable, Snapshot
 from tables.plain_settling import PlainSettling
 from tables.plain_time import PlainTime, TimeRow
 from tables.settling import Publication, Settling
-from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor, sweep
+from tables.sweep import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally
 from topics.catalogue import SETTLE_INPUTS, changelog_of
 
 NAME = "settle"
 TIME_ENTRIES = "time.entries"
 _decode_time = row_decoder(TIME_ENTRIES)
+_MOST_RECORDS = 2_500  # a charge and its rows are some kilobytes while their batch is on its way
 
 
 def process(settings: Settings) -> BatchProcess:
@@ -50,7 +49,7 @@ def process(settings: Settings) -> BatchProcess:
             derived=Derived(PLACES.key(), places_in),
         )
 
-    settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings)
+    settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings, batch_records=_MOST_RECORDS)
     settle.follows[CURRENT] = lambda: masters.snapshot().end
 
     @settle.app.agent(settle.topic)
@@ -63,8 +62,9 @@ def process(settings: Settings) -> BatchProcess:
 
 def _sweep_is_due(masters: MastersTable, committer: TransactionalCommitter) -> bool:
     row = committer.live_rows().get(CURSOR.key())
-    applied = 0 if row is None else msgspec.msgpack.decode(row, type=Cursor).applied
-    return masters.snapshot().end > applied
+    if row is None:  # nothing was ever decided here
+        return masters.snapshot().end > 0
+    return CURSOR.unpack(row).is_behind(masters.snapshot())
 
 
 @dataclass(frozen=True, slots=True)

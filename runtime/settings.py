@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -55,21 +56,39 @@ class Settings(BaseSettings):
     targets: Path | None = Field(None, description="file of the systems charges are delivered to; unset: none")
 
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
-    batch_seconds: Seconds = Field(0.06, description="longest time a batch gathers records before its transaction")
+    batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
 
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
+
+    routes: Path | None = Field(None, description="file of which systems charges go to; unset: all of them")
+    journals: str = Field("", description="further journals beside `journal`, NAME[,NAME]; each has a worker erp-NAME")
+    billing_statuses: Path | None = Field(
+        None, description="file of what billing systems' status words mean; unset: ours"
+    )
 
     kafka_heap_mb: Annotated[int, Field(ge=256)] = Field(768, description="largest heap of the embedded broker")
     postgres_buffers_mb: Annotated[int, Field(ge=1)] = Field(64, description="shared buffers of the embedded server")
     start_seconds: Seconds = Field(180.0, description="how long an embedded server may take to answer")
     stop_seconds: Seconds = Field(20.0, description="how long an embedded server may take to stop by itself")
 
-    @field_validator("broker", "postgres_url", "schema_registry_url", "cache", "targets", mode="before")
+    @field_validator(
+        "broker", "postgres_url", "schema_registry_url", "cache", "targets", "billing_statuses", "routes", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("journals")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        names = [name for name in value.split(",") if name]
+        if not all(_NAME.fullmatch(name) for name in names) or len(names) > len(set(names)) or "journal" in names:
+            raise ValueError(
+                f"{value!r} is no list of names; write NAME[,NAME], each of a-z, 0-9 and -, and not journal"
+            )
+        return value
 
     @field_validator("broker")
     @classmethod
@@ -90,7 +109,7 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "targets")
+    @field_validator("home", "cache", "targets", "billing_statuses", "routes")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

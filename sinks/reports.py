@@ -8,6 +8,7 @@ from typing import LiteralString, TypeVar
 from psycopg.rows import class_row
 
 from sinks.database import Pool, transaction
+from sinks.erp.journal import JOURNAL
 
 _Row = TypeVar("_Row")
 
@@ -31,11 +32,18 @@ class JournalBalance:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceSummary:
-    """A document in a list; amounts signed, below zero for a credit note."""
+    """A document in a list; amounts signed, below zero for a credit note.
+
+    `standing` is what became of it, and since when; `paid` the sum of its payments (of a document of several rows, in
+    each of them).
+    """
 
     invoice_id: str
     kind: str
     status: str
+    standing: str
+    standing_at: datetime | None
+    paid: Decimal
     legal_entity: str
     client_id: str
     engagement_id: str
@@ -77,8 +85,29 @@ class ChargeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidOfInvoice:
+    """What a billing system said of an invoice that a charge is or was on, and where that was read."""
+
+    document: str
+    system: str
+    status: str | None
+    payment: Decimal | None
+    payment_currency: str | None
+    payment_reference: str | None
+    at: datetime
+    topic: str
+    partition: int
+    record_offset: int
+    appended_at: datetime
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClientTotals:
-    """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency."""
+    """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency.
+
+    A charge that several journals have counts once.
+    """
 
     client_id: str
     currency: str
@@ -92,7 +121,7 @@ WITH totals AS (
     SELECT p.number, p.currency, p.worked_minutes, p.billable_minutes, sum(l.debit) AS debit, sum(l.credit) AS credit,
            sum(l.credit - l.debit) FILTER (WHERE l.account = '4000') AS revenue
     FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
-    WHERE p.status = 'posted' GROUP BY p.number
+    WHERE p.status = 'posted' AND p.system = %s GROUP BY p.number
 )
 SELECT currency, count(*) AS postings, sum(debit) AS debit, sum(credit) AS credit, sum(debit - credit) AS balance,
        sum(revenue) AS revenue, sum(worked_minutes) AS worked_minutes, sum(billable_minutes) AS billable_minutes
@@ -100,8 +129,8 @@ FROM totals GROUP BY currency ORDER BY currency
 """
 
 _INVOICES = """
-SELECT invoice_id, kind, status, legal_entity, client_id, engagement_id, currency, issue_date, due_date, net, tax,
-       payable,
+SELECT invoice_id, kind, status, standing, standing_at, paid, legal_entity, client_id, engagement_id, currency,
+       issue_date, due_date, net, tax, payable,
        (SELECT count(*) FROM hourstream.invoice_lines l WHERE l.invoice_id = i.invoice_id) AS lines,
        (SELECT count(*) FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id) AS charges
 FROM hourstream.invoices i WHERE kind <> 'nothing' ORDER BY legal_entity, year, sequence
@@ -112,17 +141,30 @@ SELECT c.charge_id, c.reverses, c.topic, c.partition, c.record_offset, c.decided
        c.billable_minutes, c.derivation, 'JRN-' || p.number AS posting, p.status AS posting_status,
        p.reason AS posting_reason, p.posted_at, i.invoice_id, i.status AS invoice_status, i.issue_date
 FROM hourstream.charges c
-LEFT JOIN hourstream.journal_postings p USING (charge_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM hourstream.journal_postings j WHERE j.charge_id = c.charge_id ORDER BY j.system LIMIT 1
+) p ON true
 LEFT JOIN LATERAL (
     SELECT i.* FROM hourstream.invoice_charges b JOIN hourstream.invoices i USING (invoice_id)
     WHERE b.charge_id = c.charge_id ORDER BY b.live DESC, i.run DESC LIMIT 1
 ) i ON true
 """
 
+_SAID = """
+SELECT document, system, status, payment, payment_currency, payment_reference, at, topic, partition, record_offset,
+       appended_at, problem
+FROM hourstream.billing_events WHERE document IN (
+    SELECT i.document FROM hourstream.charges c JOIN hourstream.invoice_charges b USING (charge_id)
+    JOIN hourstream.invoices i USING (invoice_id) WHERE c.engagement_id = %s AND c.subject = %s)
+ORDER BY appended_at, topic, partition, record_offset
+"""
+
 _CLIENTS = """
 WITH posted AS (
-    SELECT client_id, currency, sum(amount) AS amount FROM hourstream.journal_postings
-    WHERE status = 'posted' GROUP BY client_id, currency
+    SELECT client_id, currency, sum(amount) AS amount FROM (
+        SELECT DISTINCT ON (charge_id) client_id, currency, amount FROM hourstream.journal_postings
+        WHERE status = 'posted' AND entry = 'charge' ORDER BY charge_id, system
+    ) once GROUP BY client_id, currency
 ), lines AS (
     SELECT i.client_id, i.currency, sum(l.net) AS amount
     FROM hourstream.invoices i JOIN hourstream.invoice_lines l USING (invoice_id)
@@ -139,9 +181,9 @@ ORDER BY client_id, currency
 """
 
 
-def journal_balance(pool: Pool) -> list[JournalBalance]:
-    """The journal by currency. Raises Unreachable, as all of these."""
-    return _read(pool, JournalBalance, _BALANCE)
+def journal_balance(pool: Pool, system: str = JOURNAL) -> list[JournalBalance]:
+    """A journal by currency. Raises Unreachable, as all of these."""
+    return _read(pool, JournalBalance, _BALANCE, (system,))
 
 
 def invoices(pool: Pool) -> list[InvoiceSummary]:
@@ -158,6 +200,11 @@ def steps_of_subject(pool: Pool, engagement_id: str, subject: str) -> list[Charg
 def step_of_charge(pool: Pool, charge_id: str) -> ChargeStep | None:
     """One charge with its posting and invoice, None where the projection does not know it."""
     return next(iter(_read(pool, ChargeStep, _STEPS + "WHERE c.charge_id = %s", (charge_id,))), None)
+
+
+def said_of_invoices(pool: Pool, engagement_id: str, subject: str) -> list[SaidOfInvoice]:
+    """What billing systems said of the invoices of a subject's charges, in order of arrival."""
+    return _read(pool, SaidOfInvoice, _SAID, (engagement_id, subject))
 
 
 def client_totals(pool: Pool) -> list[ClientTotals]:

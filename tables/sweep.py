@@ -1,11 +1,13 @@
 """A changed master settles again exactly the engagements that looked there, in chunks that survive a crash.
 
-The cursor row is committed with each chunk: everything of `masters.current` before `applied` is settled everywhere;
-a sweep towards `target` has finished every bucket before (`engagement`, `bucket`).
+The cursor row is committed with each chunk: everything of `masters.current` before `applied` is settled everywhere, by
+the rules of version `rules`; a sweep towards `target` has finished every bucket before (`engagement`, `bucket`). A new
+version of the rules settles everything again, once.
 """
 
 from dataclasses import dataclass
 
+from billing.charges import RULES_VERSION
 from tables.buckets import LOOKED
 from tables.masters import Snapshot
 from tables.rows import StateRows, Table
@@ -16,12 +18,17 @@ CHUNK_SUBJECTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a partition has applied `masters.current`, and where a sweep under way stands."""
+    """How far a partition has applied `masters.current`, by which rules, and where a sweep under way stands."""
 
     applied: int = 0
     target: int | None = None
     engagement: str = ""
     bucket: str = ""
+    rules: str = ""
+
+    def is_behind(self, snapshot: Snapshot) -> bool:
+        """Whether anything may have to be settled again."""
+        return self.applied < snapshot.end or self.rules != RULES_VERSION
 
 
 CURSOR = Table(b"~sweep", Cursor)  # () -> the cursor; a live row, so that status pages see it
@@ -34,25 +41,30 @@ def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int 
     order, and the next sweep finds nothing to change there.
     """
     cursor = CURSOR.get(state) or Cursor()
-    target = snapshot.end if cursor.target is None else cursor.target
-    if cursor.applied >= target:
+    if not cursor.is_behind(snapshot):
         return True
-    now_ms = snapshot.changed_at_ms(cursor.applied)
-    engagements = _engagements(state, snapshot.touched_since(cursor.applied), cursor)
+    target = snapshot.end if cursor.target is None else cursor.target
+    by_these_rules = cursor.rules == RULES_VERSION
+    now_ms = snapshot.changed_at_ms(cursor.applied if by_these_rules else 0)
+    engagements = _engagements(state, snapshot.touched_since(cursor.applied) if by_these_rules else None, cursor)
     done = 0
     for engagement_id in engagements:
         start = cursor.bucket if engagement_id == cursor.engagement else ""
         stopped_at = _sweep_engagement(settling, engagement_id, start, now_ms, budget - done)
         done += stopped_at.subjects
         if stopped_at.bucket is not None:
-            CURSOR.put(state, Cursor(cursor.applied, target, engagement_id, stopped_at.bucket))
+            CURSOR.put(state, Cursor(cursor.applied, target, engagement_id, stopped_at.bucket, cursor.rules))
             return False
-    CURSOR.put(state, Cursor(target))
+    CURSOR.put(state, Cursor(target, rules=RULES_VERSION))
     return target >= snapshot.end
 
 
-def _engagements(state: StateRows, lookups: frozenset[str], cursor: Cursor) -> list[str]:
-    looked = {engagement for lookup in lookups for (_, engagement), _ in LOOKED.scan(state, lookup)}
+def _engagements(state: StateRows, lookups: frozenset[str] | None, cursor: Cursor) -> list[str]:
+    """Who looked there (None: anywhere), from where the cursor stands on."""
+    if lookups is None:
+        looked = {engagement for (_, engagement), _ in LOOKED.scan(state)}
+    else:
+        looked = {engagement for lookup in lookups for (_, engagement), _ in LOOKED.scan(state, lookup)}
     return sorted(engagement for engagement in looked if engagement >= cursor.engagement)
 
 

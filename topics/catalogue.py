@@ -74,6 +74,22 @@ _TRANSACTIONS = (
 _PUBLISHED = (
     _spread("billing.ready", "charge_id", "finance", "confidential", "Charges and reversals, append-only."),
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
+    _spread("charge.states", "charge_id", "finance", "confidential", "What has become of each charge."),
+)
+# What other systems say of our own work. Billing events are read beside `billing.ready`, so they are as wide.
+_FEEDBACK = (
+    Topic(
+        name="source.billing.statuses",
+        key=("system", "invoice"),
+        id=("system", "event_id"),
+        subject=subject_of("source.billing.statuses"),
+        partitions=DEFAULT_PARTITIONS,
+        config=KEPT,
+        owner="finance",
+        data_class="confidential",
+        doc="What billing systems say of invoices: statuses and payments.",
+    ),
+    _single("source.control", "source:entity:period", "operations", "internal", "How much each source says it sent."),
 )
 _TOCK = tuple(
     _single(f"source.tock.{entity}", "id", "delivery", data_class, doc)
@@ -105,7 +121,7 @@ _KEPT_BY_THE_PLANE = (
 )
 
 TOPICS: dict[str, Topic] = {
-    topic.name: topic for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_TOCK, *_KEPT_BY_THE_PLANE)
+    topic.name: topic for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE)
 }
 MASTERS = tuple(topic.name for topic in _MASTERS)
 TRANSACTIONS = tuple(topic.name for topic in _TRANSACTIONS)
@@ -118,15 +134,14 @@ SETTLE_INPUTS = (
     "billing.periods",
     "exception.decisions",
 )
+LIFECYCLE_INPUTS = ("billing.ready", "erp.postings", "invoice.status")
 _FACTS = frozenset({*MASTERS, *TRANSACTIONS})
 
 
 def spread_over(partitions: int) -> dict[str, Topic]:
-    """The catalogue with the topics keyed by engagement in that many partitions (the setting `partitions`)."""
-    keyed_by_engagement = {*TRANSACTIONS, *(topic.name for topic in _PUBLISHED)}
+    """The catalogue with every topic of more than one partition in that many (the setting `partitions`)."""
     return {
-        name: replace(topic, partitions=partitions) if name in keyed_by_engagement else topic
-        for name, topic in TOPICS.items()
+        name: replace(topic, partitions=partitions) if topic.partitions > 1 else topic for name, topic in TOPICS.items()
     }
 
 

@@ -55,8 +55,7 @@ class Books:
             self.unreadable += 1
             return
         if record.topic == READY:
-            where = (str(value["engagement_id"]), str(value["subject"]))
-            self.charges.setdefault(where, []).append(value)
+            self._take_charge(record, value)
         elif record.topic == EXCEPTIONS:
             self.exceptions[str(value["engagement_id"]), str(value["subject"])] = value
         elif record.topic in SETTLE_INPUTS:
@@ -64,6 +63,10 @@ class Books:
             self._take_fact(fact(record.topic, value, origin))
         else:
             self._take_master(record.topic, identity(record.topic, value), master(record.topic, value))
+
+    def _take_charge(self, record: Record, value: dict[str, object]) -> None:
+        where = (str(value["engagement_id"]), str(value["subject"]))
+        self.charges.setdefault(where, []).append(value)
 
     def _take_fact(self, arrived: Fact) -> None:
         where = (arrived.engagement_id, name_of(arrived))
@@ -84,6 +87,10 @@ class Books:
     def all_masters(self) -> Masters:
         """The winning masters as the rules take them."""
         return Masters.empty().with_records((topic, id_, each) for (topic, id_), each in self.masters.items())
+
+    def clients(self) -> dict[str, str]:
+        """The client of each engagement."""
+        return {each.engagement_id: each.client_id for each in self.all_masters().engagements.values()}
 
     def expected(self) -> Iterable[Line]:
         """The ledger as the law has it: `settle` over the facts (DOMAIN §5.2)."""

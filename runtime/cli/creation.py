@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from topics.catalogue import Topic, changelog_of, spread_over
 
-ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle",)
+ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecycle")
 
 
 def every_topic(partitions: int) -> Sequence[Topic]:

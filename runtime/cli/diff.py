@@ -4,7 +4,7 @@ Run the same facts twice, once with the proposal in place of what it replaces, a
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,8 @@ from billing.money import plain
 from runtime.cli.context import console, print_json
 
 Line = Mapping[str, Any]
+Ledger = Mapping[tuple[str, str], Line]
+"""{(engagement, subject): line}"""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -38,10 +40,8 @@ class Change:
         return self.after - self.before
 
 
-def changes(a: Path, b: Path) -> list[Change]:
-    """Engagements in which a line of the ledger differs, by client. Raises click.ClickException for no run's folder."""
-    old, new = _ledger(a), _ledger(b)
-    clients = _clients(a) | _clients(b)
+def changes(old: Ledger, new: Ledger, clients: Mapping[str, str]) -> list[Change]:
+    """Engagements in which a line differs, by client; `clients` names the client of an engagement."""
     found: dict[tuple[str, str], Change] = {}
     for where in sorted({*old, *new}):
         before, after = old.get(where, {}), new.get(where, {})
@@ -60,12 +60,19 @@ def changes(a: Path, b: Path) -> list[Change]:
     return sorted((c for c in found.values() if c.subjects), key=lambda c: (c.client_id, c.engagement_id, c.currency))
 
 
+def changes_between(a: Path, b: Path) -> list[Change]:
+    """`changes` of two runs. Raises click.ClickException for a folder that no run wrote."""
+    old, new = (by_subject(_lines(folder / "ledger.jsonl")) for folder in (a, b))
+    return changes(old, new, _clients(a) | _clients(b))
+
+
 def _amount(line: Line, currency: str) -> Decimal:
     return Decimal(line["amount"]) if line.get("currency") == currency else Decimal(0)
 
 
-def _ledger(folder: Path) -> dict[tuple[str, str], Line]:
-    return {(line["engagement_id"], line["subject"]): line for line in _lines(folder / "ledger.jsonl")}
+def by_subject(lines: Iterable[Line]) -> Ledger:
+    """The lines of a ledger by what they are of."""
+    return {(line["engagement_id"], line["subject"]): line for line in lines}
 
 
 def _clients(folder: Path) -> dict[str, str]:
@@ -89,14 +96,23 @@ def _lines(path: Path) -> Iterator[Line]:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def diff(a: Path, b: Path, as_json: bool) -> None:
     """Compare the ledgers of two runs: by client and engagement, what B bills that A does not."""
-    found = changes(a, b)
+    found = changes_between(a, b)
     if as_json:
-        print_json([asdict(change) | {"difference": plain(change.difference)} for change in found])
-        return
-    if not found:
+        print_json(as_json_of(found))
+    elif found:
+        console.print(table_of(found, "A", "B"))
+    else:
         console.print("no difference: both runs bill the same, subject by subject")
-        return
-    table = Table("client", "engagement", "currency", "A", "B", "difference", "subjects", "state changes")
+
+
+def as_json_of(found: Sequence[Change]) -> list[dict[str, object]]:
+    """The changes for scripts."""
+    return [asdict(change) | {"difference": plain(change.difference)} for change in found]
+
+
+def table_of(found: Sequence[Change], before: str, after: str) -> Table:
+    """The changes by client and engagement, and in all by currency."""
+    table = Table("client", "engagement", "currency", before, after, "difference", "subjects", "state changes")
     for column in table.columns[3:7]:
         column.justify = "right"
     for c in found:
@@ -105,7 +121,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
         table.add_row(c.client_id, c.engagement_id, c.currency, *row)
     for currency in sorted({c.currency for c in found}):
         of_it = [c for c in found if c.currency == currency]
-        before, after = sum((c.before for c in of_it), Decimal(0)), sum((c.after for c in of_it), Decimal(0))
-        total = (f"{before:,}", f"{after:,}", f"{after - before:+,}", str(sum(c.subjects for c in of_it)), "")
+        old, new = sum((c.before for c in of_it), Decimal(0)), sum((c.after for c in of_it), Decimal(0))
+        total = (f"{old:,}", f"{new:,}", f"{new - old:+,}", str(sum(c.subjects for c in of_it)), "")
         table.add_row("[bold]in all[/]", "", currency, *total)
-    console.print(table)
+    return table

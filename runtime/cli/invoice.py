@@ -1,4 +1,4 @@
-"""`hourstream invoice`: invoice runs (DOMAIN §4), their documents, and voiding."""
+"""`hourstream invoice`: invoice runs (DOMAIN §4), their documents, and voiding; what is paid is in `invoice_events`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from agents.names import names
 from runtime.cli.context import attached, console, errors, print_json
+from runtime.cli.invoice_events import desk_of, link, pay, status
 from runtime.reading import topic_ends
 from runtime.settings import Settings
 from sinks.billing.en16931 import IncompleteDocument
@@ -68,9 +69,11 @@ def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: boo
 def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRun:
     """One invoice run over everything that `billing.ready` holds now."""
     ends = {number: end for (_, number), end in topic_ends(broker, [CHARGES_TOPIC]).items()}
-    return run_invoices(
+    done = run_invoices(
         pool, cut_off=cut_off, issue_date=issue_date, end_offsets=ends, at=datetime.now(UTC), names=names(broker)
     )
+    desk_of(pool).apply_waiting()  # what was said of these invoices before they were there
+    return done
 
 
 @dataclass(slots=True)
@@ -118,11 +121,13 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([{name: getattr(i, name) for name in i.__dataclass_fields__} for i in found])
         return
-    table = Table("invoice", "kind", "status", "client", "engagement", "issued", "net", "tax", "payable", "charges")
+    table = Table(
+        "invoice", "kind", "standing", "client", "engagement", "issued", "net", "tax", "payable", "paid", "charges"
+    )
     for i in found:
         table.add_row(
-            i.invoice_id, i.kind, i.status, i.client_id, i.engagement_id, str(i.issue_date), f"{i.net:,}", f"{i.tax:,}",
-            f"{i.payable:,} {i.currency}", str(i.charges),
+            i.invoice_id, i.kind, i.standing, i.client_id, i.engagement_id, str(i.issue_date), f"{i.net:,}",
+            f"{i.tax:,}", f"{i.payable:,} {i.currency}", f"{i.paid:,}", str(i.charges),
         )  # fmt: skip
     console.print(table)
 
@@ -133,5 +138,11 @@ def list_(as_json: bool) -> None:
 def void(invoice_id: str, reason: str) -> None:
     """Void an invoice; its charges go to the next run."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
+        migrate(pool)
         freed = void_invoice(pool, invoice_id, at=datetime.now(UTC), reason=reason)
+        desk_of(pool).apply_waiting()
     console.print(f"{invoice_id} is voided, {freed} charges are free again")
+
+
+for command in (status, pay, link):
+    invoice.add_command(command)

@@ -13,11 +13,17 @@ COMMANDS = {
     "demo": "demo",
     "run": "run",
     "diff": "diff",
+    "shadow": "shadow",
     "trace": "trace",
     "exceptions": "exceptions",
     "deliveries": "deliveries",
     "audit": "audit",
+    "reconcile": "reconcile",
+    "parity": "parity",
+    "revenue": "revenue",
     "invoice": "invoice",
+    "backup": "backup",
+    "restore": "backup",
 }
 
 

@@ -6,16 +6,19 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
 
+_NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
 INPUTS: dict[str, tuple[str, ...]] = {
-    "intake": (*(name for name in TOPICS if name.startswith("source.")), "master.code-map"),
+    "intake": (*(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED), "master.code-map"),
     "masters": MASTERS,
     "settle": (*SETTLE_INPUTS, "masters.current"),
     "erp": ("billing.ready",),
-    "billing": ("billing.ready",),
+    "billing": ("billing.ready", "source.billing.statuses"),
+    "lifecycle": LIFECYCLE_INPUTS,
 }
 DELIVERY = "delivery-"  # followed by the name of a target
+JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 Ends = dict[tuple[str, int], int]
 
 
@@ -56,7 +59,7 @@ def wait_until_quiet(
 
 def inputs_of(name: str) -> tuple[str, ...]:
     """The topics a worker reads."""
-    return ("billing.ready",) if name.startswith(DELIVERY) else INPUTS[name]
+    return ("billing.ready",) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
 
 
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:

@@ -1,17 +1,20 @@
 """`hourstream trace [ENGAGEMENT/]SUBJECT`: the way of one subject, with every revision and offset.
 
-Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice.
+Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and where
+each charge stands by it, with the time from step to step.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import click
 from rich.table import Table
 
 from billing.facts import fact, subject_of
-from billing.money import rounded_money
+from billing.money import plain, rounded_money
 from runtime.cli.context import attached, console, print_json
 from runtime.plane.batch import Record
 from runtime.reading import partitions_of, read_one, read_partitions
@@ -20,7 +23,7 @@ from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
-from sinks.reports import ChargeStep, steps_of_subject
+from sinks.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
 from tables.exceptions import instant
 
 _TOPIC_OF = {
@@ -31,6 +34,7 @@ _TOPIC_OF = {
     "adjustment": "adjustments",
     "fee": "billing.periods",
 }
+STATES = "charge.states"
 FOLLOWED = ("exception.decisions", "billing.ready", "billing.exceptions", "erp.postings", "invoice.status")
 
 
@@ -44,6 +48,31 @@ class Step:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a charge stands, and since when each step is done; null for a step it has not come to."""
+
+    charge_id: str
+    state: str
+    amount: str
+    reverses: str | None
+    reversed_by: str | None
+    invoice_id: str | None
+    decided_at: datetime
+    posted_at: datetime | None
+    invoiced_at: datetime | None
+    paid_at: datetime | None
+
+    def seconds(self) -> dict[str, float]:
+        """{step: seconds it took}, of the steps that are done."""
+        ends = {"posted": self.posted_at, "invoiced": self.invoiced_at, "paid": self.paid_at}
+        found, before = dict[str, float](), self.decided_at
+        for step, at in ends.items():
+            if at is not None:
+                found[step], before = max((at - before).total_seconds(), 0.0), at
+        return found
+
+
 @click.command()
 @click.argument("subject")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
@@ -54,7 +83,8 @@ def trace(subject: str, as_json: bool) -> None:
         engagement, name = _resolve(stack.broker, subject)
         if as_json:
             found = [asdict(step) for step in steps(stack.broker, pool, engagement, name)]
-            print_json({"engagement": engagement, "subject": name, "steps": found})
+            stand = [asdict(one) | {"seconds": one.seconds()} for one in standings(stack.broker, engagement, name)]
+            print_json({"engagement": engagement, "subject": name, "steps": found, "charges": stand})
         else:
             show_trace(stack.broker, pool, engagement, name)
 
@@ -96,12 +126,38 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
             found.append(_step(record, "fact", _fact_words(value)))
         elif record.topic in FOLLOWED and (words := _words(record.topic, value, subject, charges)):
             found.append(_step(record, *words))
+    found += [_said(one) for one in said_of_invoices(pool, engagement, subject)]
     invoiced = [
         Step(str(c.issue_date), "invoice", f"{c.invoice_id}", f"charge {c.charge_id[:8]} is on it, {c.invoice_status}")
         for c in charges.values()
         if c.invoice_id is not None
     ]
     return [*sources.values(), *sorted(found, key=lambda step: step.at), *invoiced]
+
+
+def _said(said: SaidOfInvoice) -> Step:
+    """A status or payment that a billing system told of an invoice."""
+    words = [f"{said.system} of {said.document}:", said.status or ""]
+    if said.payment is not None:
+        words.append(f"{plain(said.payment)} {said.payment_currency} ({said.payment_reference})")
+    if said.problem is not None:
+        words.append(f"not taken in: {said.problem}")
+    words.append(f"on {said.at:%Y-%m-%d %H:%M:%S}")
+    at = said.appended_at.isoformat(timespec="milliseconds")
+    stage = "said" if said.payment is None else "payment"
+    return Step(at, stage, f"{said.topic}[{said.partition}]@{said.record_offset}", " ".join(filter(None, words)))
+
+
+def standings(broker: str, engagement: str, subject: str) -> list[Standing]:
+    """The last state told of each charge of the subject, in the order in which they were decided."""
+    last: dict[str, Standing] = {}
+    for record in _of_engagement(broker, engagement, (STATES,)):
+        value = _decoded(record)
+        if value is not None and value["subject"] == subject:
+            told: dict[str, Any] = {name: value[name] for name in Standing.__dataclass_fields__}
+            amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))
+            last[str(value["charge_id"])] = Standing(**told | {"amount": f"{amount} {value['currency']}"})
+    return list(last.values())
 
 
 def _of_engagement(broker: str, engagement: str, topics: Iterable[str]) -> Iterable[Record]:
@@ -176,3 +232,12 @@ def show_trace(broker: str, pool: Pool, engagement: str, subject: str) -> None:
     for step in steps(broker, pool, engagement, subject):
         table.add_row(step.at.replace("+00:00", ""), step.stage, step.where, step.what)
     console.print(table)
+    stand = Table("charge", "amount", "state", "invoice", "posted after", "invoiced after", "paid after")
+    for one in standings(broker, engagement, subject):
+        took = {step: str(timedelta(seconds=round(seconds))) for step, seconds in one.seconds().items()}
+        state = (
+            f"{one.state}, reversed" if one.reversed_by else f"{one.state}, a reversal" if one.reverses else one.state
+        )
+        times = (took.get(step, "") for step in ("posted", "invoiced", "paid"))
+        stand.add_row(one.charge_id[:8], one.amount, state, one.invoice_id or "", *times)
+    console.print(stand)

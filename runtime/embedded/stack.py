@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, NoReturn, Self
@@ -152,24 +152,12 @@ class Stack:
 
     def _take_home(self, or_join: bool = False) -> bool:
         """Hold this home, or find with `or_join` that another process does (False)."""
-        self._home.mkdir(parents=True, exist_ok=True)
-        lock = (self._home / "stack.lock").open("a+", encoding="ascii")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            holder = lock.read().strip() or "?"
-            lock.close()
+            self._lock = _locked(self._home)
+        except StackError:
             if or_join:
                 return False
-            raise StackError(
-                f"A stack already runs on {self._home} (process {holder}). Stop it, or set HOURSTREAM_HOME to "
-                "another folder."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
+            raise
         return True
 
     def _leave_home(self) -> None:
@@ -188,6 +176,35 @@ class Stack:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _unwind)
             self._handles_sigterm = True
+
+
+@contextlib.contextmanager
+def hold_home(home: Path) -> Iterator[None]:
+    """Keep every stack from starting on `home`. Raises StackError where one runs."""
+    lock = _locked(home)
+    try:
+        yield
+    finally:
+        lock.truncate(0)
+        lock.close()
+
+
+def _locked(home: Path) -> IO[str]:
+    home.mkdir(parents=True, exist_ok=True)
+    lock = (home / "stack.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "?"
+        lock.close()
+        raise StackError(
+            f"A stack already runs on {home} (process {holder}). Stop it, or set HOURSTREAM_HOME to another folder."
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
 
 
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:

@@ -13,6 +13,8 @@ import gc
 import logging
 import os
 import sys
+import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -25,7 +27,8 @@ from runtime.admin import admin_client
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
-from runtime.plane.partitions import Partitions
+from runtime.plane.hearing import Listener
+from runtime.plane.partitions import Partitions, crash
 from runtime.settings import Settings
 
 Batches = AsyncIterator[Batch]
@@ -33,7 +36,9 @@ Batches = AsyncIterator[Batch]
 
 _HEARTBEAT_SECONDS = 0.5
 _COLLECT_AFTER = 50_000, 20, 50
-_M_ARENA_MAX = -8  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
+_LARGE = 256 << 10
+_TRIM_SECONDS = 1.0
 
 
 class UnequalPartitions(RuntimeError):
@@ -52,12 +57,23 @@ def co_partitioned(broker: str, topics: Sequence[str]) -> int:
     return counts[topics[0]]
 
 
-def _share_heaps() -> None:
-    """Let all threads allocate from two heaps, where the C library is GNU's: it would keep one or two a thread, each
-    grown by a batch and not given back."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 2)
+def _give_memory_back() -> None:
+    """Return what batches leave free to the system once a second, where the C library is GNU's.
+
+    It would keep a heap or two a thread, each grown by a batch, most of it free and in pieces.
+    """
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        return
+    library.mallopt(_M_ARENA_MAX, 2)
+    library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+    def trim() -> None:
+        while True:
+            time.sleep(_TRIM_SECONDS)
+            library.malloc_trim(0)
+
+    threading.Thread(target=trim, name="memory", daemon=True).start()
 
 
 def instance_id(state_dir: Path) -> str:
@@ -130,6 +146,7 @@ class BatchProcess:
         self.app.on_partitions_assigned.connect(self._assigned)
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_before_shutdown.connect(self._leave)
+        self._listener = Listener(broker, self.partitions.readers, crash)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
         self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
@@ -154,6 +171,7 @@ class BatchProcess:
         # default takes a fifth of the time.
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
-        _share_heaps()
+        _give_memory_back()
+        self._listener.start()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
         worker.execute_from_commandline()

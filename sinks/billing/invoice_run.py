@@ -1,26 +1,24 @@
 """The invoice run and the voiding of an invoice: each one locked transaction (DOMAIN.md §4)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from psycopg import Cursor
-from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from billing.money import plain
+from sinks.billing.announcing import STATUS_TOPIC, SYSTEM, announce, status_record
 from sinks.billing.invoice import Draft, Kind, draft_invoices
 from sinks.billing.invoice_store import due_charges, rests_of, store
 from sinks.billing.parties import Names
 from sinks.billing.projection import NAME as PROJECTION
+from sinks.billing.voiding import void
 from sinks.contract import CHARGES_TOPIC, SinkError
-from sinks.database import Lock, Pool, instant_text, transaction
-from sinks.staging import as_json
+from sinks.database import Lock, Pool, transaction
 
-STATUS_TOPIC = "invoice.status"
-SYSTEM = "hourstream"
+__all__ = ["STATUS_TOPIC", "InvoiceRun", "Issued", "NotVoidable", "ProjectionBehind", "run_invoices", "void_invoice"]
+
 _POLL_SECONDS = 0.1
 
 
@@ -85,7 +83,7 @@ def run_invoices(
         ).fetchone()
         ids = store(cursor, 0 if run is None else int(run[0]), drafts, issue_date, names or Names())
         documents = [pair for pair in zip(ids, drafts, strict=True) if pair[1].kind != "nothing"]
-        _announce(cursor, [_issued_status(invoice_id, draft, at) for invoice_id, draft in documents])
+        announce(cursor, STATUS_TOPIC, [_issued_status(invoice_id, draft, at) for invoice_id, draft in documents])
     return InvoiceRun(
         issued=tuple(_issued(invoice_id, draft) for invoice_id, draft in documents),
         netted_charges=sum(len(draft.charge_ids) for draft in drafts if draft.kind == "nothing"),
@@ -95,25 +93,26 @@ def run_invoices(
 def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> int:
     """Void an invoice and free its charges for the next run; gives their number. Its number is not used again.
 
+    One that is paid, if only in part, is not voided but credited; one that another system made is voided there.
     Raises NotVoidable, Unreachable.
     """
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
-        voided = cursor.execute(
-            "UPDATE hourstream.invoices SET status = 'voided', voided_at = %s, void_reason = %s"
-            " WHERE invoice_id = %s AND status = 'issued' RETURNING engagement_id, payable, currency",
-            (at, reason, invoice_id),
-        ).fetchone()
-        if voided is None:
-            raise NotVoidable(f"{invoice_id} is no issued invoice; see the list of invoices")
-        freed = cursor.execute(
-            "UPDATE hourstream.invoice_charges SET live = false WHERE invoice_id = %s RETURNING charge_id",
+        found = cursor.execute(
+            "SELECT system, paid <> 0 OR standing IN ('paid', 'part_paid') FROM hourstream.invoices"
+            " WHERE invoice_id = %s AND status = 'issued'",
             (invoice_id,),
-        ).fetchall()
-        engagement_id, payable, currency = voided
-        charge_ids = [charge_id for (charge_id,) in freed]
-        _announce(cursor, [_status(invoice_id, engagement_id, "voided", charge_ids, payable, currency, at)])
-    return len(charge_ids)
+        ).fetchone()
+        if found is None:
+            raise NotVoidable(f"{invoice_id} is no issued invoice; see the list of invoices")
+        system, is_paid = found
+        if system != SYSTEM:
+            raise NotVoidable(f"{invoice_id} was made in {system}: void it there, and let {system} say so")
+        if is_paid:
+            raise NotVoidable(
+                f"{invoice_id} has been paid, if only in part: correct its charges, and a run credits them"
+            )
+        return void(cursor, invoice_id, at=at, reason=reason) or 0
 
 
 def await_projection(pool: Pool, end_offsets: Mapping[int, int], timeout_seconds: float) -> None:
@@ -154,35 +153,7 @@ def _issued(invoice_id: str, draft: Draft) -> Issued:
 
 
 def _issued_status(invoice_id: str, draft: Draft, at: datetime) -> dict[str, object]:
-    account = draft.account
-    return _status(invoice_id, account.engagement_id, "issued", draft.charge_ids, draft.payable, account.currency, at)
-
-
-def _status(
-    invoice_id: str,
-    engagement_id: str,
-    status: str,
-    charge_ids: Sequence[str],
-    amount: Decimal,
-    currency: str,
-    at: datetime,
-) -> dict[str, object]:
-    return {
-        "invoice_id": invoice_id,
-        "engagement_id": engagement_id,
-        "status": status,
-        "charge_ids": list(charge_ids),
-        "amount": plain(amount),
-        "currency": currency,
-        "at": instant_text(at),
-        "source": SYSTEM,
-        # The two states that this process gives: issued, then voided.
-        "revision": 1 if status == "issued" else 2,
-        "occurred_at": instant_text(at),
-    }
-
-
-def _announce(cursor: Cursor[TupleRow], statuses: Sequence[dict[str, object]]) -> None:
-    with cursor.copy("COPY hourstream.outbox (topic, key, value) FROM STDIN") as copy:
-        for status in statuses:
-            copy.write_row((STATUS_TOPIC, status["engagement_id"], as_json(status)))
+    account, charges = draft.account, draft.charge_ids
+    return status_record(
+        invoice_id, account.engagement_id, "issued", charges, draft.payable, account.currency, at, revision=1
+    )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import LiteralString
@@ -11,13 +11,14 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from sinks.billing.announcing import SYSTEM
 from sinks.billing.invoice import Draft, DueCharge, Rests, TaxKey
 from sinks.billing.invoice_document import Invoice
 from sinks.billing.issuing import issue
 from sinks.billing.parties import Names
 from sinks.staging import as_json
 
-_DUE = """
+_OPEN = """
 SELECT c.charge_id, c.reverses, c.legal_entity, c.client_id, c.engagement_id, c.currency, c.subject, c.kind, c.period,
        c.task_id, c.labor_category, c.billable_minutes, c.rate, c.rate_unit, c.multiplier, c.amount, c.reason,
        c.tax_category, c.tax_rate, c.po_number,
@@ -25,10 +26,10 @@ SELECT c.charge_id, c.reverses, c.legal_entity, c.client_id, c.engagement_id, c.
 FROM hourstream.charges c
 LEFT JOIN hourstream.invoice_charges origin ON origin.charge_id = c.reverses AND origin.live
 LEFT JOIN hourstream.invoices credited ON credited.invoice_id = origin.invoice_id
-WHERE c.work_date <= %s AND c.reason IS DISTINCT FROM 'NON_BILLABLE'
+WHERE c.reason IS DISTINCT FROM 'NON_BILLABLE'
   AND NOT EXISTS (SELECT FROM hourstream.invoice_charges here WHERE here.charge_id = c.charge_id AND here.live)
-ORDER BY c.topic, c.partition, c.record_offset
 """
+_IN_ORDER = " ORDER BY c.topic, c.partition, c.record_offset"
 
 _RESTS = """
 SELECT own.invoice_id, c.tax_category, c.tax_rate, sum(c.amount)
@@ -48,7 +49,13 @@ ON CONFLICT (legal_entity, year) DO UPDATE SET last = n.last + 1 RETURNING last
 def due_charges(cursor: Cursor[TupleRow], cut_off: date) -> list[DueCharge]:
     """The published charges of work up to and including `cut_off` that are on no live invoice, oldest first."""
     with cursor.connection.cursor(row_factory=class_row(DueCharge)) as reader:
-        return reader.execute(_DUE, (cut_off,)).fetchall()
+        return reader.execute(_OPEN + " AND c.work_date <= %s" + _IN_ORDER, (cut_off,)).fetchall()
+
+
+def open_charges(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[DueCharge]:
+    """Those of the charges that are on no live invoice and not NON_BILLABLE, whatever their day, oldest first."""
+    with cursor.connection.cursor(row_factory=class_row(DueCharge)) as reader:
+        return reader.execute(_OPEN + " AND c.charge_id = ANY(%s)" + _IN_ORDER, (list(charge_ids),)).fetchall()
 
 
 def rests_of(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> Rests:
@@ -66,14 +73,33 @@ def store(cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_dat
         sequence = None if draft.kind == "nothing" else _next_number(cursor, draft, issue_date)
         number = f"{draft.account.legal_entity}-{issue_date.year}-{sequence:05d}" if sequence else None
         issued.append(issue(draft, number or f"nothing-{run}-{position}", issue_date, names))
-        _store_head(cursor, issued[-1], draft, run, sequence)
+        _store_head(
+            cursor, issued[-1], draft, run=run, sequence=sequence, document=issued[-1].invoice_id, system=SYSTEM
+        )
+    _store_rest(cursor, issued, drafts)
+    return [invoice.invoice_id for invoice in issued]
+
+
+def store_foreign(
+    cursor: Cursor[TupleRow], drafts: Sequence[Draft], system: str, document: str, issued_at: datetime
+) -> list[str]:
+    """Insert the rows of an invoice that another system made, one a draft; gives their invoice ids."""
+    names = [document] if len(drafts) == 1 else [f"{document}/{n}" for n in range(1, len(drafts) + 1)]
+    issued = [issue(draft, name, issued_at.date(), Names()) for draft, name in zip(drafts, names, strict=True)]
+    for invoice, draft in zip(issued, drafts, strict=True):
+        _store_head(cursor, invoice, draft, run=None, sequence=None, document=document, system=system)
+    cursor.execute("UPDATE hourstream.invoices SET issued_at = %s WHERE document = %s", (issued_at, document))
+    _store_rest(cursor, issued, drafts)
+    return names
+
+
+def _store_rest(cursor: Cursor[TupleRow], issued: Sequence[Invoice], drafts: Sequence[Draft]) -> None:
     documents = [(invoice, draft) for invoice, draft in zip(issued, drafts, strict=True) if draft.kind != "nothing"]
     _copy(cursor, "COPY hourstream.invoice_lines FROM STDIN", (row for pair in documents for row in _lines(*pair)))
     taxes = ((i.invoice_id, t.category, t.rate, t.base, t.amount) for i, _ in documents for t in i.taxes)
     _copy(cursor, "COPY hourstream.invoice_taxes FROM STDIN", taxes)
     charges = ((i.invoice_id, charge_id) for i, d in zip(issued, drafts, strict=True) for charge_id in d.charge_ids)
     _copy(cursor, "COPY hourstream.invoice_charges (invoice_id, charge_id) FROM STDIN", charges)
-    return [invoice.invoice_id for invoice in issued]
 
 
 def _next_number(cursor: Cursor[TupleRow], draft: Draft, issue_date: date) -> int:
@@ -81,7 +107,16 @@ def _next_number(cursor: Cursor[TupleRow], draft: Draft, issue_date: date) -> in
     return 0 if row is None else int(row[0])
 
 
-def _store_head(cursor: Cursor[TupleRow], invoice: Invoice, draft: Draft, run: int, sequence: int | None) -> None:
+def _store_head(
+    cursor: Cursor[TupleRow],
+    invoice: Invoice,
+    draft: Draft,
+    *,
+    run: int | None,
+    sequence: int | None,
+    document: str,
+    system: str,
+) -> None:
     row = {
         "invoice_id": invoice.invoice_id,
         "run": run,
@@ -105,14 +140,17 @@ def _store_head(cursor: Cursor[TupleRow], invoice: Invoice, draft: Draft, run: i
         "buyer": Jsonb(invoice.buyer, as_json),
         "tax_reason": invoice.tax_reason,
         "credits": list(draft.credits),
+        "document": document,
+        "system": system,
     }
     cursor.execute(
         "INSERT INTO hourstream.invoices (invoice_id, run, kind, status, legal_entity, year, sequence, client_id,"
         " engagement_id, engagement_name, currency, issue_date, due_date, po_number, net, tax, rounding, payable,"
-        " seller, buyer, tax_reason, credits) VALUES (%(invoice_id)s, %(run)s, %(kind)s, %(status)s, %(legal_entity)s,"
+        " seller, buyer, tax_reason, credits, document, system)"
+        " VALUES (%(invoice_id)s, %(run)s, %(kind)s, %(status)s, %(legal_entity)s,"
         " %(year)s, %(sequence)s, %(client_id)s, %(engagement_id)s, %(engagement_name)s, %(currency)s, %(issue_date)s,"
         " %(due_date)s, %(po_number)s, %(net)s, %(tax)s, %(rounding)s, %(payable)s, %(seller)s, %(buyer)s,"
-        " %(tax_reason)s, %(credits)s)",
+        " %(tax_reason)s, %(credits)s, %(document)s, %(system)s)",
         row,
     )
 

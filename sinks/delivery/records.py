@@ -26,6 +26,7 @@ from sinks.windows import add
 
 CANCELLED = "REVERSES_REFUSED_CHARGE"
 _ALONE_AFTER = 3  # calls without an answer
+_LONGEST_SAYING = 1000  # characters
 _AT_ONCE = 500  # exceptions opened in one transaction
 _ANSWERS = -1  # the "partition" under which answers are counted: a call may have charges of several
 
@@ -135,7 +136,7 @@ class Records:
                 "UPDATE hourstream.deliveries SET attempts = attempts + 1, alone = alone OR attempts + 1 >= %s,"
                 " failing_since = coalesce(failing_since, now()), due_at = now() + make_interval(secs => %s),"
                 " reason = %s WHERE target = %s AND charge_id = ANY(%s) AND state = 'waiting'",
-                (_ALONE_AFTER, pause, why, self._target, list(ids)),
+                (_ALONE_AFTER, pause, _kept(why), self._target, list(ids)),
             )
             cursor.execute(
                 "UPDATE hourstream.delivery_targets SET paused_until = now() + make_interval(secs => %s),"
@@ -227,5 +228,10 @@ class Records:
 
 
 def _row(answer: Answer) -> tuple[str, str, str | None, str | None]:
-    reason = (answer.reason or "no reason given") if answer.result == "refused" else None
-    return answer.charge_id, answer.result, answer.reference, reason
+    reason = _kept(answer.reason or "no reason given") if answer.result == "refused" else None
+    return answer.charge_id, answer.result, None if answer.reference is None else _kept(answer.reference), reason
+
+
+def _kept(said: str) -> str:
+    """What a target said, as far as it is kept: no longer than anybody reads, and without what no text column takes."""
+    return said[:_LONGEST_SAYING].replace("\0", "�").encode(errors="replace").decode()

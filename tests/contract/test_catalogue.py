@@ -36,7 +36,7 @@ DOMAIN_TRANSACTIONS = [
     "invoice.status",
     "erp.postings",
 ]
-BESIDE = {"billing.ready", "billing.exceptions", "dead.letters", "masters.current"}
+BESIDE = {"billing.ready", "billing.exceptions", "charge.states", "dead.letters", "masters.current"}
 DATED = {"source": "psa", "revision": 1, "occurred_at": datetime(2024, 1, 1, tzinfo=UTC)}
 TASK = {"task_id": "T1", "engagement_id": "E1", **DATED}
 ENTRY = {"entry_id": "t1", "engagement_id": "E1", **DATED}
@@ -82,10 +82,11 @@ def test_keys_and_identities_are_fields_that_cannot_be_absent(topic: Topic) -> N
     assert set(topic.id) <= required
 
 
-def test_topics_keyed_by_engagement_are_spread_and_only_those() -> None:
+def test_topics_keyed_by_engagement_are_spread_and_what_is_read_beside_them() -> None:
     spread = {name for name, topic in catalogue.spread_over(12).items() if topic.partitions == 12}
-    assert spread == {*TRANSACTIONS, "billing.ready", "billing.exceptions"}
-    assert all(TOPICS[name].key == ("engagement_id",) for name in spread)
+    keyed_by_engagement = {*TRANSACTIONS, "billing.ready", "billing.exceptions", "charge.states"}
+    assert spread == keyed_by_engagement | {"source.billing.statuses"}
+    assert all(TOPICS[name].key == ("engagement_id",) for name in keyed_by_engagement)
     assert all(topic.partitions == 1 for name, topic in catalogue.spread_over(12).items() if name not in spread)
 
 

@@ -32,7 +32,7 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_of_it_is_there() -> None:
-    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing"}
+    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing", "lifecycle"}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
     assert set(SERVICES) - set(WORKERS) == {"kafka", "registry", "postgres", "topics", "prometheus", "grafana"}
     assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]

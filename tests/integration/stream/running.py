@@ -19,7 +19,7 @@ from runtime.cli.main import main
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import workers_of
 from runtime.embedded.stack import Stack
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
@@ -56,11 +56,15 @@ class Running:
 
     def takes(self, *lines: Line) -> None:
         """Publish, and wait until nothing is left to do."""
+        self.publish(*lines)
+        self.rest()
+
+    def publish(self, *lines: Line) -> None:
+        """Publish, and wait until the broker has it."""
         publisher = Publisher(self.broker)
         for each in lines:
             publisher.publish(each["topic"], each["key"], each["value"])
         publisher.finish()
-        self.rest()
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
         """One record just as it is."""
@@ -86,6 +90,11 @@ class Running:
         found = [one for one in self.books().ledger() if (one["engagement_id"], one["subject"]) == ("E1", subject)]
         return str(found[0]["state"])
 
+    def charge_states(self, engagement_id: str = "E1") -> dict[str, str]:
+        """{charge id: the state told last} of an engagement."""
+        records = (decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["charge.states"]))
+        return {r["charge_id"]: r["state"] for r in records if r["engagement_id"] == engagement_id}
+
     def letters(self) -> list[dict[str, Any]]:
         """Every dead letter so far."""
         return [decode_for(r.topic, r.value or b"") for r in read_all(self.broker, ["dead.letters"])]
@@ -94,10 +103,15 @@ class Running:
         """The command line on this stream."""
         return CliRunner().invoke(main, arguments, env=self.settings.environment())
 
+    def metrics(self, name: str) -> str:
+        """A worker's metrics page."""
+        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
+            text: str = page.read().decode()
+        return text
+
     def figures(self, name: str, minutes: int = 60) -> dict[str, float]:
         """{outcome: records in the last minutes} of a worker's metrics page."""
-        with urllib.request.urlopen(self.workers.metrics_url(name), timeout=10) as page:  # noqa: S310 - on loopback
-            families = text_string_to_metric_families(page.read().decode())
+        families = text_string_to_metric_families(self.metrics(name))
         return {
             sample.labels["outcome"]: sample.value
             for family in families
@@ -121,12 +135,13 @@ class Running:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Running]:
-    """Start everything in `home`, two partitions wide; stop it at the end."""
-    with Stack.start(Settings.load(home=home, partitions=2)) as stack:
+def running(home: Path, without: Sequence[str] = (), **given: object) -> Iterator[Running]:
+    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end."""
+    with Stack.start(Settings.load(home=home, partitions=2, **given)) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, settings.environment()) as workers:
+            names = [name for name in workers_of(settings) if name not in without]
+            with Workers(settings, names, settings.environment()) as workers:
                 yield Running(settings, workers, pool)

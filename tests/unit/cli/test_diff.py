@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from runtime.cli.diff import changes, diff
+from runtime.cli.diff import changes_between, diff
 
 
 def line(subject: str, amount: str, *, engagement: str = "E1", state: str = "charged") -> dict[str, object]:
@@ -33,7 +33,7 @@ def test_another_rate_shows_where_it_bills_more_and_what_it_frees(tmp_path: Path
     b = run_folder(
         tmp_path / "b", line("time:1", "110.00"), line("time:2", "20.00"), line("time:3", "50.00", engagement="E2")
     )
-    (change,) = changes(a, b)
+    (change,) = changes_between(a, b)
     assert (change.client_id, change.engagement_id, change.subjects) == ("client of E1", "E1", 2)
     assert (change.before, change.after, change.difference) == (Decimal(100), Decimal(130), Decimal(30))
     assert change.moves == {"parked -> charged": 1}
@@ -43,7 +43,7 @@ def test_another_rate_shows_where_it_bills_more_and_what_it_frees(tmp_path: Path
 
 def test_the_same_ledger_is_no_difference(tmp_path: Path) -> None:
     a, b = (run_folder(tmp_path / name, line("time:1", "100.00")) for name in "ab")
-    assert changes(a, b) == []
+    assert changes_between(a, b) == []
     assert "no difference" in CliRunner().invoke(diff, [str(a), str(b)]).output
 
 

@@ -85,8 +85,8 @@ class Stream:
             self.settle([])
 
     def is_at_rest(self) -> bool:
-        """Whether every change of the masters has been settled everywhere."""
-        return self.cursor().applied >= self.masters.snapshot().end
+        """Whether every change of the masters, and of the rules, has been settled everywhere."""
+        return not self.cursor().is_behind(self.masters.snapshot())
 
     def cursor(self) -> Cursor:
         """How far sweeps are, as committed."""

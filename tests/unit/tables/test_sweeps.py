@@ -2,10 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from billing.charges import Settled, Settlement
+from billing.facts import Facts
+from billing.masters import Masters
+from billing.settle import settle
 from runtime.plane.state import State
+from tables import settling, sweep
 from tables.buckets import LOOKED, Bucket
 from tables.settling import Settling
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
@@ -115,3 +121,34 @@ def test_looks_are_kept_where_nothing_was_found_too() -> None:
     stream.deliver([line(entry("E-NONE", "1"))])
     looked = {parts for parts, _ in LOOKED.scan(State(stream.settle_rows))}
     assert ("engagement:E-NONE", "E-NONE") in looked
+
+
+def _dearer(settlement: Settlement) -> Settlement:
+    charge = settlement.charge
+    return settlement if charge is None else replace(settlement, charge=replace(charge, amount=charge.amount + 1))
+
+
+def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = standing(chunk=3)
+    told = len(stream.outputs)
+    monkeypatch.setattr(sweep, "RULES_VERSION", "next")
+    assert not stream.is_at_rest()
+    stream.settle([])
+    stream.restart()
+    stream.rest()
+    assert stream.outputs[told:] == []  # the law is the same
+
+    def dearer(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
+        settled = settle(engagement_id, facts, masters)
+        return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
+
+    monkeypatch.setattr(sweep, "RULES_VERSION", "after next")
+    monkeypatch.setattr(settling, "settle", dearer)
+    charges = [r for r in stream.said("billing.ready") if r["reverses"] is None]
+    stream.rest()
+    said = stream.said("billing.ready")[len(charges) :]
+    assert len(said) == 2 * len(charges) > 40
+    assert sum(r["amount"] for r in said) == len(charges)
+    before = len(stream.outputs)
+    stream.settle([])
+    assert len(stream.outputs) == before

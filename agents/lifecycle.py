@@ -1,0 +1,108 @@
+"""lifecycle: charges, the answers of ERPs and the statuses of invoices in; the state of each charge out."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from agents.figures import StateFigures
+from agents.inbox import read
+from runtime.plane.batch import Batch, Output
+from runtime.plane.process import Batches, BatchProcess
+from runtime.plane.state import State
+from runtime.plane.transactional import TransactionalCommitter
+from runtime.settings import Settings
+from schemas.codec import encode
+from tables.cycle_times import histograms, in_windows, is_cycle
+from tables.lives import STATES, Lives, News
+from tables.windows import Tally
+from topics.catalogue import LIFECYCLE_INPUTS, changelog_of
+
+NAME = "lifecycle"
+# Nobody waits for a state as for a charge: fewer and larger transactions leave the machine to those ahead.
+GATHER_SECONDS = 0.25
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The lifecycle process: one committer a partition."""
+
+    def committer(partition: int) -> TransactionalCommitter:
+        return TransactionalCommitter(
+            NAME,
+            partition,
+            LIFECYCLE_INPUTS,
+            broker=settings.bootstrap,
+            changelog=changelog_of(NAME, 1).name,
+            state_dir=settings.state_dir(NAME),
+            decide=decide,
+        )
+
+    patient = settings.model_copy(update={"batch_seconds": max(settings.batch_seconds, GATHER_SECONDS)})
+    lifecycle = BatchProcess(NAME, LIFECYCLE_INPUTS, committer, patient)
+    lifecycle.figures = LifecycleFigures(lifecycle)
+
+    @lifecycle.app.agent(lifecycle.topic)
+    async def follow_charges(batches: Batches) -> None:
+        async for batch in batches:
+            await lifecycle.run(batch)
+
+    return lifecycle
+
+
+def decide(batch: Batch, state: State) -> list[Output]:
+    """The states that a batch changes."""
+    outputs, tally = list[Output](), Tally()
+    lives = Lives(state, tally)
+    lives.hear([News(record.topic, value, record.timestamp_ms) for record, value in read(batch.records, NAME, outputs)])
+    tally.count("dead", batch.timestamp_ms, len(outputs))
+    for engagement_id, record in lives.told():
+        outputs.append(Output(STATES, engagement_id.encode(), encode(STATES, record)))
+    tally.count_each("received", (record.timestamp_ms for record in batch.records))
+    tally.write(state)
+    return outputs
+
+
+class LifecycleFigures(StateFigures):
+    """The figures in the agent's state, of which some are metrics of their own kind."""
+
+    def windows(self, now_ms: int) -> dict[tuple[int, str], int]:
+        """Without the histograms: see `metrics`."""
+        return {key: count for key, count in super().windows(now_ms).items() if not is_cycle(key[1])}
+
+    def metrics(self, now_ms: int) -> Iterator[Metric]:
+        """Charges and amounts by state, and how long they take from step to step."""
+        totals = self.totals()
+        yield from _charges(totals)
+        cycles = HistogramMetricFamily(
+            "hourstream_cycle_seconds", "Time of charges from step to step.", labels=("step", "region")
+        )
+        for step, region, buckets, seconds in histograms(totals):
+            cycles.add_metric((step, region), buckets, seconds)
+        yield cycles
+        recent = GaugeMetricFamily(
+            "hourstream_window_cycles",
+            "Charges that completed a step in the last minutes, by the most seconds it took them.",
+            labels=("step", "minutes", "le"),
+        )
+        for step, span, buckets in in_windows(super().windows(now_ms)):
+            for bound, count in buckets:
+                recent.add_metric((step, str(span), bound), count)
+        yield recent
+
+
+def _charges(totals: dict[tuple[str, ...], int]) -> Iterator[Metric]:
+    charges = GaugeMetricFamily("hourstream_charges", "Charges and reversals by state.", labels=("state",))
+    amounts = GaugeMetricFamily(
+        "hourstream_charges_amount", "Their amounts, reversals deducted.", labels=("state", "currency")
+    )
+    for (name, *labels), total in sorted(totals.items()):
+        if name == "charges":
+            charges.add_metric(labels, total)
+        elif name == "charge_amount":
+            amounts.add_metric(labels, total / 1_000_000)
+    yield from (charges, amounts)
+    unknown = GaugeMetricFamily(
+        "hourstream_lifecycle_unknown_charges",
+        "Charges that were posted or invoiced but are not known: 0 when every topic is read.",
+    )
+    unknown.add_metric((), totals.get(("unknown_charges",), 0))
+    yield unknown

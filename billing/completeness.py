@@ -1,0 +1,94 @@
+"""Is all there that a source says it has sent? Its control totals of a month, held to what arrived (DESIGN.md §9)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Verdict = Literal["complete", "gaps", "unproven"]
+Part: TypeAlias = tuple[str, str, str]
+"""A source, its kind of record, a month (YYYY-MM)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTotal:
+    """How much a source says that a month has; `minutes` is None for records that have none."""
+
+    source: str
+    entity: str
+    period: str
+    count: int
+    minutes: int | None
+    as_of: datetime
+
+    @property
+    def part(self) -> Part:
+        """What it is the total of."""
+        return self.source, self.entity, self.period
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How much of a month arrived and stands."""
+
+    count: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Records of a source and kind that arrived and that nothing is made of yet; their month is not known here.
+
+    `exceptions` of them are open exceptions, the others wait for another record. `dead` could not be read at all.
+    """
+
+    records: int
+    exceptions: int
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """A month of a source's records. Missing above 0 is what did not arrive, below 0 what nobody counted (surplus)."""
+
+    part: Part
+    verdict: Verdict
+    stated: ControlTotal | None
+    arrived: Arrived
+    missing_records: int
+    missing_minutes: int
+    waiting: Waiting
+
+
+def standing_totals(totals: Iterable[ControlTotal]) -> dict[Part, ControlTotal]:
+    """Of each month the latest count, of counts at one instant the greatest, in whatever order they arrived."""
+    found: dict[Part, ControlTotal] = {}
+    for total in totals:
+        before = found.get(total.part)
+        if before is None or _rank(total) > _rank(before):
+            found[total.part] = total
+    return found
+
+
+def _rank(total: ControlTotal) -> tuple[datetime, int, int]:
+    return total.as_of, total.count, -1 if total.minutes is None else total.minutes
+
+
+def completeness(
+    totals: Iterable[ControlTotal], arrived: Mapping[Part, Arrived], waiting: Mapping[tuple[str, str], Waiting]
+) -> list[Completeness]:
+    """Every month that a source stated or sent, in order; `waiting` is by source and kind of record."""
+    stated = standing_totals(totals)
+    return [
+        _judge(part, stated.get(part), arrived.get(part, Arrived(0, 0)), waiting.get(part[:2], Waiting(0, 0)))
+        for part in sorted({*stated, *arrived})
+    ]
+
+
+def _judge(part: Part, stated: ControlTotal | None, arrived: Arrived, waiting: Waiting) -> Completeness:
+    if stated is None:
+        return Completeness(part, "unproven", None, arrived, 0, 0, waiting)
+    records = stated.count - arrived.count
+    minutes = 0 if stated.minutes is None else stated.minutes - arrived.minutes
+    verdict: Verdict = "gaps" if records or minutes else "complete"
+    return Completeness(part, verdict, stated, arrived, records, minutes, waiting)

@@ -1,0 +1,78 @@
+"""What has become of an invoice, as a pure function of what billing systems said of it: statuses and payments.
+
+Events count in order of their instant (then id), whatever order they arrive in. Payments are summed: what covers the
+invoice makes it paid, less than that paid in part. A system that only says `paid`, and names no payment, is believed
+until money goes back. A dispute stands until the system says something else or the invoice is paid; a payment in part
+does not end it. Voided is the end.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+Status = Literal["issued", "sent", "part_paid", "paid", "disputed", "voided"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InvoiceEvent:
+    """What a billing system said: a status, a payment (below zero: given back) in the invoice's currency, or both."""
+
+    at: datetime
+    event_id: str
+    status: Status | None = None
+    payment: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an invoice stands, since when, and the sum of its payments by then."""
+
+    status: Status
+    at: datetime
+    paid: Decimal
+
+
+def history(payable: Decimal, events: Iterable[InvoiceEvent]) -> tuple[Standing, ...]:
+    """Each standing that an issued invoice over `payable` (below zero: a credit note) came to, in order.
+
+    A payment in part of one paid in part already is a standing of its own.
+    """
+    found: list[Standing] = []
+    said: Status = "issued"
+    paid = Decimal(0)
+    for event in sorted(events, key=lambda event: (event.at, event.event_id)):
+        if event.payment is not None:
+            paid += event.payment
+            if _is_given_back(event.payment, payable) and said in ("paid", "part_paid"):
+                said = "issued"
+        said = event.status or said
+        status = _status(said, paid, payable)
+        before = found[-1] if found else Standing("issued", event.at, Decimal(0))
+        if status != before.status or (status == "part_paid" and paid != before.paid):
+            found.append(Standing(status, event.at, paid))
+        if status == "voided":
+            break
+    return tuple(found)
+
+
+def _status(said: Status, paid: Decimal, payable: Decimal) -> Status:
+    if said == "voided":
+        return said
+    if said == "paid" or _covers(paid, payable):
+        return "paid"
+    if said == "disputed":
+        return said
+    if said == "part_paid" or (paid and not _is_given_back(paid, payable)):
+        return "part_paid"
+    return said
+
+
+def _covers(paid: Decimal, payable: Decimal) -> bool:
+    return paid >= payable if payable > 0 else paid <= payable < 0
+
+
+def _is_given_back(payment: Decimal, payable: Decimal) -> bool:
+    """Whether money went the other way than the invoice asks for."""
+    return payment > 0 if payable < 0 else payment < 0

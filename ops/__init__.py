@@ -1,0 +1,1 @@
+"""What runs beside Hourstream: Prometheus, Grafana, containers."""

@@ -1,0 +1,1 @@
+"""Hourstream on Kubernetes: the manifests, made from one description of a worker."""

@@ -1,0 +1,183 @@
+"""Every worker as a StatefulSet: an identity that lasts, a volume for its state, probes, and a pod that may do little.
+
+Kafka, PostgreSQL and a schema registry are yours; their addresses are in the ConfigMap and the Secret named here. A
+worker's name in its group is kept on its volume, so a pod that comes back is the same member and nobody else is asked.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.cli.worker import AGENTS
+
+Manifest = dict[str, Any]
+
+IMAGE = "hourstream:0.1.0"
+CONFIG, SECRET = "hourstream", "hourstream-secrets"
+_HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
+_LABEL = "app.kubernetes.io/name"
+_STAGE = "hourstream/stage"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a worker asks for, and how many there are. One where partitions cannot be shared."""
+
+    replicas: int = 1
+    cpu: str = "100m"
+    memory: str = "384Mi"
+    most_memory: str = "768Mi"
+    volume: str = "1Gi"
+
+
+SIZES = {
+    "settle": Size(replicas=2, cpu="500m", memory="640Mi", most_memory="1Gi", volume="20Gi"),
+    "intake": Size(cpu="250m", volume="5Gi"),
+}
+
+
+def manifests() -> list[Manifest]:
+    """All of them, in the order in which they are applied."""
+    workers = [worker(name, SIZES.get(name, Size())) for name in AGENTS]
+    budgets = [budget(name) for name in AGENTS if SIZES.get(name, Size()).replicas > 1]
+    return [config(), topics(), service(), network(), *workers, *budgets]
+
+
+def config() -> Manifest:
+    """Settings without secrets; HOURSTREAM_POSTGRES_URL is in the Secret."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _named(CONFIG),
+        "data": {
+            "HOURSTREAM_BROKER": "kafka:9092",
+            "HOURSTREAM_HOME": _HOME,
+            "HOURSTREAM_METRICS_HOST": "0.0.0.0",  # noqa: S104 - of the pod; the network policy says who may ask
+            "HOURSTREAM_METRICS_PORT": str(_PORT),
+            "HOURSTREAM_REPLICATION": "3",
+            "HOURSTREAM_SESSION_SECONDS": "30",  # a pod that moves to another node keeps its partitions
+        },
+    }
+
+
+def topics() -> Manifest:
+    """Makes what is missing of the topics, and ends."""
+    pod = _pod("topics", ["hourstream", "topics", "create"], Size())
+    pod["spec"] |= {
+        "restartPolicy": "OnFailure",
+        "volumes": [*pod["spec"]["volumes"], {"name": "home", "emptyDir": {}}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _named("hourstream-topics"),
+        "spec": {"backoffLimit": 10, "template": pod},
+    }
+
+
+def service() -> Manifest:
+    """The names of the pods, and where Prometheus finds them."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _named("hourstream"),
+        "spec": {
+            "clusterIP": "None",
+            "selector": {_LABEL: "hourstream"},
+            "ports": [{"name": "metrics", "port": _PORT}],
+        },
+    }
+
+
+def network() -> Manifest:
+    """Nobody reaches a worker but who scrapes it: pods labelled hourstream/scrapes=true, in any namespace."""
+    scraper = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"hourstream/scrapes": "true"}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _named("hourstream"),
+        "spec": {
+            "podSelector": {"matchLabels": {_LABEL: "hourstream"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [scraper], "ports": [{"port": _PORT}]}],
+        },
+    }
+
+
+def worker(name: str, size: Size) -> Manifest:
+    """One process of the stream."""
+    pod = _pod(name, ["hourstream", "worker", name], size)
+    alive = {"httpGet": {"path": "/healthz", "port": "metrics"}, "periodSeconds": 10, "timeoutSeconds": 5}
+    (container,) = pod["spec"]["containers"]
+    container |= {
+        "ports": [{"name": "metrics", "containerPort": _PORT}],
+        "startupProbe": alive | {"failureThreshold": 180},  # the masters may be many, and the state on its way
+        "livenessProbe": alive | {"failureThreshold": 6},
+        "readinessProbe": alive,
+    }
+    pod["spec"]["terminationGracePeriodSeconds"] = 60  # the batch under way ends first
+    claim = {
+        "metadata": {"name": "home"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size.volume}}},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": _named(f"hourstream-{name}"),
+        "spec": {
+            "serviceName": "hourstream",
+            "replicas": size.replicas,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {_STAGE: name}},
+            "template": pod,
+            "volumeClaimTemplates": [claim],
+        },
+    }
+
+
+def budget(name: str) -> Manifest:
+    """Of several, one at a time may be moved."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _named(f"hourstream-{name}"),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {_STAGE: name}}},
+    }
+
+
+def _named(name: str) -> Manifest:
+    return {"name": name, "labels": {_LABEL: "hourstream"}}
+
+
+def _pod(stage: str, command: list[str], size: Size) -> Manifest:
+    container = {
+        "name": stage,
+        "image": IMAGE,
+        "command": command,
+        "envFrom": [{"configMapRef": {"name": CONFIG}}, {"secretRef": {"name": SECRET}}],
+        "resources": {
+            "requests": {"cpu": size.cpu, "memory": size.memory},
+            "limits": {"memory": size.most_memory},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "home", "mountPath": _HOME}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - of the pod
+    }
+    return {
+        "metadata": {"labels": {_LABEL: "hourstream", _STAGE: stage}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,  # its variables would begin with HOURSTREAM_ too
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _USER,
+                "runAsGroup": _USER,
+                "fsGroup": _USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    }

@@ -1,0 +1,57 @@
+"""The manifests against Kubernetes' own schemas, the settings, and what a pod of ours may do."""
+
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from ops.kubernetes.__main__ import FILE, text
+from runtime.cli.worker import AGENTS
+from runtime.settings import PREFIX, Settings
+
+MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all(FILE.read_text("utf-8")))
+STATEFUL = {m["metadata"]["name"]: m for m in MANIFESTS if m["kind"] == "StatefulSet"}
+PODS = [m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] in ("StatefulSet", "Job")]
+ALONE = ("masters", "intake")  # read topics of one partition, in one total order
+
+
+def test_the_file_is_what_is_made_now() -> None:
+    assert FILE.read_text("utf-8") == text(), "run `python -m ops.kubernetes`"
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda m: f"{m['kind']} {m['metadata']['name']}")
+def test_kubernetes_takes_it(manifest: dict[str, Any]) -> None:
+    kubernetes_validate.validate(manifest, "1.34", strict=True)
+
+
+def test_every_worker_is_there_with_a_volume_and_an_identity_that_last() -> None:
+    assert set(STATEFUL) == {f"hourstream-{name}" for name in AGENTS}
+    for name in AGENTS:
+        spec = STATEFUL[f"hourstream-{name}"]["spec"]
+        (container,) = spec["template"]["spec"]["containers"]
+        assert container["command"] == ["hourstream", "worker", name]
+        assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["home"]
+        assert name not in ALONE or spec["replicas"] == 1
+
+
+def test_every_variable_is_a_setting_and_none_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    (config,) = [m["data"] for m in MANIFESTS if m["kind"] == "ConfigMap"]
+    assert set(config) <= {PREFIX + field.upper() for field in Settings.model_fields}
+    assert not [name for name in config if "URL" in name]
+    for name, value in config.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load().metrics_port == 9100
+
+
+def test_a_pod_may_write_to_its_volume_only_and_become_nobody_else() -> None:
+    for pod in PODS:
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        assert not pod["enableServiceLinks"]
+        for container in pod["containers"]:
+            rights = container["securityContext"]
+            assert rights["readOnlyRootFilesystem"]
+            assert not rights["allowPrivilegeEscalation"]
+            assert rights["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"]["memory"]
