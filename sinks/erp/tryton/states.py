@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
 
+from billing.money import plain
+from sinks.database import instant_text
 from sinks.erp.tryton.client import Tryton
 from sinks.erp.tryton.wire import Row
 
@@ -52,6 +54,23 @@ class StatusRecord(TypedDict):
     currency: str | None
     at: datetime
     revision: int
+
+
+def key_of(record: StatusRecord) -> str:
+    """The record's key on `source.billing.statuses`."""
+    return f"{record['system']}:{record['invoice']}"
+
+
+def json_of(record: StatusRecord) -> dict[str, object]:
+    """The record in its JSON form."""
+    payment, amount = record["payment"], record["amount"]
+    return {
+        **record,
+        "payment": None if payment is None else {**payment, "amount": plain(payment["amount"])},
+        "charge_ids": list(record["charge_ids"]),
+        "amount": None if amount is None else plain(amount),
+        "at": instant_text(record["at"]),
+    }
 
 
 @dataclass(frozen=True, slots=True)
