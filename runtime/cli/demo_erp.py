@@ -1,7 +1,7 @@
 """The demo's charges in a real Tryton: delivered, invoiced, posted and paid there, and held to the ledger to the cent.
 
-What Tryton holds is asked of its own database, not of what we sent. What becomes of its invoices comes back as events of
-`source.billing.statuses`, so that the charges end as paid.
+What Tryton holds is asked of its own database, not of what we sent. What becomes of its invoices comes back as events
+of `source.billing.statuses`, so that the charges end as paid.
 """
 
 import time
@@ -77,7 +77,7 @@ def books_of(pool: Pool, broker: str) -> TrytonBooks:
         first = cursor.execute("SELECT min(work_date) FROM hourstream.charges").fetchone()
     since = first[0].year if first and first[0] else date.today().year  # noqa: DTZ011 - the year of the books
     companies = []
-    for entity_id, currency in {entity_id: currency for entity_id, currency in reversed(sold)}.items():
+    for entity_id, currency in dict(reversed(sold)).items():
         entity = known.legal_entities.get(entity_id)
         name, country = (entity.name, entity.country) if entity else (entity_id, "US")
         companies.append(Company(entity_id, name, currency, country))
