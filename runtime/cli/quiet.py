@@ -6,6 +6,7 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
+from sinks.warehouse.arrivals import TOPICS as WAREHOUSE_TOPICS
 from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
 
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -14,6 +15,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "settle": (*SETTLE_INPUTS, "masters.current"),
     "erp": ("billing.ready",),
     "billing": ("billing.ready",),
+    "warehouse": (*WAREHOUSE_TOPICS, "masters.current"),
 }
 Ends = dict[tuple[str, int], int]
 

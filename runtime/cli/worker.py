@@ -13,10 +13,11 @@ from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing")
+FOR_THE_CONSOLE = ("warehouse",)
 
 
 @click.command()
-@click.argument("name", type=click.Choice(AGENTS))
+@click.argument("name", type=click.Choice((*AGENTS, *FOR_THE_CONSOLE)))
 @click.option("--status-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to note pid and port.")
 @click.option("--log-level", default="INFO", show_default=True)
 def worker(name: str, status_file: Path | None, log_level: str) -> None:

@@ -20,6 +20,7 @@ ROOMS = {
     "sinks": {"topics", "schemas", "billing", "runtime"},
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
+    "console": {"sinks", "sources", "topics", "schemas", "billing", "runtime"},
 }
 LIBRARIES_OF_SCHEMAS = {"fastavro", "orjson", "msgspec", "confluent_kafka"}
 
