@@ -1,7 +1,8 @@
 """The way of one subject: from what was submitted to charges, postings, invoices and payments, in order of time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import LiteralString
 
@@ -158,9 +159,10 @@ def trace(cursor: Asking, engagement_id: str, subject: str) -> list[Step]:
         for source, h in first_of_source.items()
     ]
     published = charges_of(cursor, engagement_id, subject)
-    for each in published:
-        steps += _steps_of(each)
     statuses = statuses_of(cursor, sorted({each.invoice_id for each in published if each.invoice_id}))
+    told = {status.invoice_id: status.at for status in reversed(statuses)}
+    for each in published:
+        steps += _steps_of(each, told)
     steps += [_step_of(status) for status in statuses]
     return sorted(steps, key=lambda step: (step.at, _RANK[step.stage]))
 
@@ -173,7 +175,7 @@ _RANK = {
 }
 
 
-def _steps_of(each: ChargeRow) -> list[Step]:
+def _steps_of(each: ChargeRow, told: Mapping[str, datetime]) -> list[Step]:
     money = {"amount": each.amount, "currency": each.currency}
     stage = "charge" if each.reverses is None else "reversal"
     steps = [Step(each.appended_at, stage, each.derivation, each.where, each.charge_id, **money)]  # type: ignore[arg-type]
@@ -181,7 +183,7 @@ def _steps_of(each: ChargeRow) -> list[Step]:
         words = f"{each.posting} {each.posting_status}" + (f": {each.posting_reason}" if each.posting_reason else "")
         steps.append(Step(each.posted_at, "posting", words, each.posting, each.charge_id, **money))  # type: ignore[arg-type]
     if each.invoice_id is not None:
-        at = each.run_at or each.appended_at
+        at = min(each.run_at or each.appended_at, told.get(each.invoice_id, datetime.max.replace(tzinfo=UTC)))
         words = f"on {each.invoice_id}, dated {each.issue_date}"
         steps.append(Step(at, "invoice", words, each.invoice_id, each.charge_id, each.invoice_id, **money))  # type: ignore[arg-type]
     return steps

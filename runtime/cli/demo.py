@@ -27,7 +27,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -78,8 +78,9 @@ class Figures:
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of starting afresh.")
+@click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
-def demo(keep: bool, picture: Path | None) -> None:
+def demo(keep: bool, with_console: bool, picture: Path | None) -> None:
     """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
@@ -92,12 +93,23 @@ def demo(keep: bool, picture: Path | None) -> None:
         create_topics(admin, every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, stack.settings.environment()) as workers:
+            names = (*AGENTS, *FOR_THE_CONSOLE) if with_console else AGENTS
+            with Workers(settings, names, stack.settings.environment()) as workers:
                 holds = _play(Play(stack, workers, pool, home, picture))
+                if with_console:
+                    _serve(stack.settings, pool)
     console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
     console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")
     if not holds:
         raise click.ClickException("a statement of the audit is false, or a document breaks the official rules")
+
+
+def _serve(settings: Settings, pool: Pool) -> None:
+    from runtime.cli.console import serving, stand_by  # with its libraries only where it is wanted
+
+    with serving(settings, pool, without_login=True) as address:
+        console.print(f"the console of the demo: {address}; Ctrl-C stops it")
+        stand_by()
 
 
 @dataclass(frozen=True, slots=True)

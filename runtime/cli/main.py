@@ -17,6 +17,7 @@ COMMANDS = {
     "exceptions": "exceptions",
     "audit": "audit",
     "invoice": "invoice",
+    "console": "console",
 }
 
 
