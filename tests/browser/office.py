@@ -13,7 +13,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.console import serving
+from runtime.cli.console import ANYBODY, serving
 from runtime.cli.creation import every_topic
 from runtime.cli.main import main
 from runtime.cli.publishing import Publisher
@@ -103,7 +103,7 @@ def working(home: Path) -> Iterator[Office]:
                 for line in lines_of_a_source():
                     publisher.publish(str(line["topic"]), str(line["key"]), line["value"])
                 publisher.finish()
-                with serving(settings, pool, port=0, without_login=True) as address:
+                with serving(settings, pool, port=0, everybody=ANYBODY) as address:
                     office = Office(settings, workers, pool, address)
                     until(lambda: _parked(pool) == LINES)
                     office.rest()
