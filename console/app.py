@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from psycopg import DataError
 from starlette.exceptions import HTTPException
 
 from console.access.user import User
 from console.pages import everything
 from console.pages.failing import failed
 from runtime.settings import Settings
+from sinks.contract import Unreachable
 from sinks.database import Pool
 
 STATIC = Path(__file__).parent / "static"
@@ -24,8 +26,6 @@ def create_app(settings: Settings, pool: Pool, *, everybody: User | None = None)
     for router in everything():
         app.include_router(router)
 
-    @app.exception_handler(HTTPException)
-    async def told(request: Request, error: HTTPException) -> Response:
-        return failed(request, error)
-
+    for kind in (HTTPException, RequestValidationError, DataError, Unreachable):
+        app.add_exception_handler(kind, failed)
     return app

@@ -25,7 +25,7 @@ def zone_of(request: Request) -> tzinfo:
     name = request.cookies.get(ZONE_COOKIE, "").strip('"').replace("%2F", "/")
     try:
         return ZoneInfo(name) if name else UTC
-    except (ValueError, OSError):  # no such zone
+    except (KeyError, ValueError, OSError):  # no such zone
         return UTC
 
 

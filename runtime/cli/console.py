@@ -31,9 +31,14 @@ def console(host: str, port: int, without_login: bool) -> None:
     """Serve the console over the running stack, until Ctrl-C. `hourstream worker warehouse` feeds it."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
-        with serving(stack.settings, pool, host=host, port=port, without_login=without_login) as address:
+        with serving(stack.settings, pool, host=host, port=port, everybody=anybody(without_login)) as address:
             terminal.print(f"console: {address}; Ctrl-C stops it")
             stand_by()
+
+
+def anybody(without_login: bool) -> User | None:
+    """Who whoever opens the console is, where nobody needs to log in; None where they do."""
+    return ANYBODY if without_login else None
 
 
 def stand_by() -> None:
@@ -47,12 +52,12 @@ def stand_by() -> None:
 
 @contextmanager
 def serving(
-    settings: Settings, pool: Pool, *, host: str = HOST, port: int = PORT, without_login: bool = False
+    settings: Settings, pool: Pool, *, host: str = HOST, port: int = PORT, everybody: User | None = None
 ) -> Iterator[str]:
     """The console in a thread; yields its address. Raises UsageError where everybody on a network could come in."""
-    if without_login and not is_loopback(host):
+    if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")
-    app = create_app(settings, pool, everybody=ANYBODY if without_login else None)
+    app = create_app(settings, pool, everybody=everybody)
     listening = _listen(host, port)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="console", daemon=True)

@@ -105,9 +105,9 @@ def demo(keep: bool, with_console: bool, picture: Path | None) -> None:
 
 
 def _serve(settings: Settings, pool: Pool) -> None:
-    from runtime.cli.console import serving, stand_by  # with its libraries only where it is wanted
+    from runtime.cli.console import ANYBODY, serving, stand_by  # with its libraries only where it is wanted
 
-    with serving(settings, pool, without_login=True) as address:
+    with serving(settings, pool, everybody=ANYBODY) as address:
         console.print(f"the console of the demo: {address}; Ctrl-C stops it")
         stand_by()
 

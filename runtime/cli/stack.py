@@ -29,11 +29,11 @@ def up(with_console: bool, without_login: bool) -> None:
         with contextlib.ExitStack() as running, Workers(settings, names, stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
             if with_console:
-                from runtime.cli.console import serving  # with its libraries only where it is wanted
+                from runtime.cli.console import anybody, serving  # with its libraries only where it is wanted
 
                 pool = running.enter_context(open_pool(stack.postgres_url))
                 migrate(pool)
-                address = running.enter_context(serving(stack.settings, pool, without_login=without_login))
+                address = running.enter_context(serving(stack.settings, pool, everybody=anybody(without_login)))
                 console.print(f"console: {address}")
             console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")
             try:

@@ -49,4 +49,4 @@ def picture(page: Page, name: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
         file = PICTURES / f"{name}.png"
         page.screenshot(path=file)
-        Image.open(file).convert("RGB").quantize(64).save(file, optimize=True)
+        Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)

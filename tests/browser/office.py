@@ -1,9 +1,11 @@
 """A firm's day in the console: the stream running over a worked example, with a source whose codes are not mapped."""
 
 import gzip
+import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,14 +15,13 @@ from pathlib import Path
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.console import serving
+from runtime.cli.console import ANYBODY, serving
 from runtime.cli.creation import every_topic
 from runtime.cli.main import main
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.embedded.stack import Stack
-from runtime.reading import topic_ends
 from runtime.settings import CHECKOUT, Settings
 from runtime.supervisor import Workers
 from sinks.database import Pool, open_pool
@@ -33,6 +34,7 @@ from topics.create import create_topics
 EXAMPLE = Path(__file__).parents[1] / "data" / "examples" / "time-and-materials" / "facts.jsonl.gz"
 ENGAGEMENT, TASK = "E2", "E2-T5"  # where the lines of the unmapped code belong
 LINES = 150
+FACTS = "facts.jsonl"
 NAMES = ("masters", "settle", "erp", "billing", "warehouse")
 INTAKE = "import sys; from pathlib import Path; from agents import intake; intake.MAPPING = Path(sys.argv[1]); \
 from runtime.cli.main import main; main(['worker', 'intake'])"
@@ -52,15 +54,17 @@ class Office:
         wait_until_quiet(self.workers, self.settings.bootstrap, lambda: unsent(self.pool), seconds=180)
         sum_up(self.pool)
 
+    def publish_facts(self) -> None:
+        """The example's facts once more: to settle they are duplicates."""
+        publisher = Publisher(self.settings.bootstrap)
+        publisher.publish_file(self.settings.home / FACTS)
+        publisher.finish()
+
     def invoice(self, folder: Path) -> None:
         """Invoice everything charged."""
         command = ["invoice", "run", "--cut-off", "2024-12-31", "--issue-date", "2025-01-02", "--out", str(folder)]
         done = CliRunner().invoke(main, command, env=self.settings.environment())
         assert done.exit_code == 0, done.output
-
-    def records(self, topic: str) -> int:
-        """About how many records a topic has: its ends, transaction markers among them."""
-        return sum(topic_ends(self.settings.bootstrap, [topic]).values())
 
 
 def lines_of_a_source() -> list[dict[str, object]]:
@@ -71,6 +75,12 @@ def lines_of_a_source() -> list[dict[str, object]]:
                                "created": f"{day}T09:00:00.000Z"}))
         for n, day in enumerate(days)
     ]  # fmt: skip
+
+
+def entries_of_the_example() -> dict[str, int]:
+    """{"entries STATUS": records} of the example's facts."""
+    lines = (json.loads(line) for line in gzip.decompress(EXAMPLE.read_bytes()).splitlines())
+    return dict(Counter(f"entries {line['value']['status']}" for line in lines if line["topic"] == "time.entries"))
 
 
 def until(what: Callable[[], bool], seconds: float = 120) -> None:
@@ -84,7 +94,7 @@ def until(what: Callable[[], bool], seconds: float = 120) -> None:
 @contextmanager
 def working(home: Path) -> Iterator[Office]:
     """Everything started in `home`, the facts taken in; stopped at the end."""
-    facts, mapping = home / "facts.jsonl", home / "tempo.yaml"
+    facts, mapping = home / FACTS, home / "tempo.yaml"
     facts.write_bytes(gzip.decompress(EXAMPLE.read_bytes()))
     mapping.write_text(CODED)
     with Stack.start(Settings.load(home=home, partitions=2)) as stack:
@@ -103,7 +113,7 @@ def working(home: Path) -> Iterator[Office]:
                 for line in lines_of_a_source():
                     publisher.publish(str(line["topic"]), str(line["key"]), line["value"])
                 publisher.finish()
-                with serving(settings, pool, port=0, without_login=True) as address:
+                with serving(settings, pool, port=0, everybody=ANYBODY) as address:
                     office = Office(settings, workers, pool, address)
                     until(lambda: _parked(pool) == LINES)
                     office.rest()

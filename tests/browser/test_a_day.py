@@ -51,7 +51,7 @@ def test_the_biggest_blocked_amount_is_mapped_heals_and_is_traced_to_its_invoice
     page.go_back()
     page.get_by_role("link", name=re.compile("^open invoice")).click()
     expect(page.locator("tbody")).to_contain_text(["issued"])
-    expect(page.get_by_role("cell", name="time:9000")).to_be_visible()
+    expect(page.get_by_role("cell", name="time:9000", exact=True)).to_be_visible()
 
 
 def _map(page: Page, canonical_id: str) -> None:

@@ -12,13 +12,36 @@ from console.read.unbilled import aged
 from runtime.cli.audit import statements
 from runtime.cli.books import NOT_IN_LEDGER, Books
 from sinks.database import transaction
-from tests.browser.office import Office
+from tests.browser.office import Office, entries_of_the_example, until
 
 
 def table(office: Office, path: str) -> list[dict[str, str]]:
     """A CSV file of the console."""
     with urllib.request.urlopen(office.address + path, timeout=30) as answer:  # noqa: S310 - on loopback
         return list(csv.DictReader(io.StringIO(answer.read().decode())))
+
+
+def flow(office: Office) -> Counter[str]:
+    """Records ever counted, by what they say."""
+    with office.pool.connection() as connection:
+        found = connection.execute("SELECT what, sum(records)::bigint FROM hourstream.flow GROUP BY what").fetchall()
+    return Counter(dict(found))
+
+
+def test_killing_the_warehouse_loses_and_doubles_nothing(office: Office) -> None:
+    office.rest()
+    before = flow(office)
+    for _ in range(2):
+        process = office.workers.process("warehouse")
+        office.publish_facts()
+        process.kill()
+        until(lambda killed=process: office.workers.process("warehouse") is not killed)  # type: ignore[misc]
+    office.rest()
+    after = flow(office)
+    assert {what: after[what] - n for what, n in before.items() if what.startswith("entries")} == {
+        what: 2 * n for what, n in entries_of_the_example().items()
+    }
+    assert office.workers.endings("warehouse") == [-9, -9]
 
 
 def test_the_consoles_figures_are_the_ledgers(office: Office) -> None:
