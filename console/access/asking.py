@@ -44,6 +44,7 @@ def access_of(request: Request) -> Access:
 def identify(request: Request) -> User | None:
     """Who is asking, None for nobody; looked up once a request. Raises the 401 of a wrong token, or a 429."""
     if not hasattr(request.state, "user"):
+        request.state.user, request.state.csrf = None, ""  # also where the look-up raises: it is not tried twice
         request.state.user, request.state.csrf = _looked_up(request)
     user: User | None = request.state.user
     return user

@@ -33,8 +33,9 @@ def record(cursor: Cursor[TupleRow], user: User, act: str, on: str, reason: str)
 
 def acts(cursor: Cursor[TupleRow], before: int | None, limit: int) -> list[Act]:
     """The newest acts, or those before one of them; at most `limit` + 1, so that an end is seen."""
-    earlier: LiteralString = "" if before is None else " WHERE act_id < %(before)s"
-    query = "SELECT act_id, at, name, via, act, subject, reason FROM hourstream.acts" + earlier
+    query: LiteralString = """
+    SELECT act_id, at, name, via, act, subject, reason FROM hourstream.acts
+    WHERE %(before)s::bigint IS NULL OR act_id < %(before)s ORDER BY act_id DESC LIMIT %(limit)s
+    """
     with cursor.connection.cursor(row_factory=class_row(Act)) as reader:
-        values = {"before": before, "limit": limit + 1}
-        return reader.execute(query + " ORDER BY act_id DESC LIMIT %(limit)s", values).fetchall()
+        return reader.execute(query, {"before": before, "limit": limit + 1}).fetchall()

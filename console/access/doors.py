@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Mount
+from fastapi.routing import iter_route_contexts
 
 from console.access.login import CALLBACK
 from console.access.user import NEEDS
@@ -18,19 +17,18 @@ class OpenDoor(RuntimeError):
     """A route asks for no role."""
 
 
-def role_of(route: BaseRoute) -> str | None:
-    """The role that a route asks for; None for none."""
-    if not isinstance(route, APIRoute):
-        return None
-    return next((role for each in _all(route.dependant) if (role := getattr(each.call, NEEDS, None))), None)
+def doors(app: FastAPI) -> Iterator[tuple[str, str | None]]:
+    """Each path of the application, and the role its route asks for; None for none."""
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        asked = _all(dependant) if isinstance(dependant, Dependant) else ()
+        yield str(route.path), next((role for each in asked if (role := getattr(each.call, NEEDS, None))), None)
 
 
 def check_doors(app: FastAPI) -> None:
     """Raises OpenDoor for a route that is open and not meant to be."""
-    for route in app.routes:
-        path = str(getattr(route, "path", route))
-        meant = path in OPEN and isinstance(route, APIRoute | Mount)
-        if not meant and role_of(route) is None:
+    for path, role in doors(app):
+        if role is None and path not in OPEN:
             raise OpenDoor(f"{path} asks for no role: give it Depends(require(...))")
 
 

@@ -50,7 +50,9 @@ def router(leaving: Shown) -> APIRouter:
         return answer
 
     @routes.get(CALLBACK)
-    def back(request: Request, code: Text = "", state: Text = "", error: Text = "", iss: Text | None = None) -> Response:
+    def back(
+        request: Request, code: Text = "", state: Text = "", error: Text = "", iss: Text | None = None
+    ) -> Response:
         """From the provider."""
         access = access_of(request)
         access.pace.login_begins(request)

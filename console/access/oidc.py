@@ -90,7 +90,9 @@ class Provider:
             found = self._document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
             if found.get("issuer") != self._issuer:
                 said = str(found.get("issuer"))[:200]
-                raise ProviderUnreachable(f"the provider calls itself {said!r}, HOURSTREAM_OIDC_ISSUER {self._issuer!r}")
+                raise ProviderUnreachable(
+                    f"the provider calls itself {said!r}, HOURSTREAM_OIDC_ISSUER {self._issuer!r}"
+                )
             for name in _ENDPOINTS:
                 _address(found.get(name), name)
             self._found = found
@@ -110,7 +112,7 @@ class Provider:
             form |= {"client_id": self._client_id} | ({} if secret is None else {"client_secret": secret})
         # RFC 6749: both are form-encoded before they are joined.
         names = urlencode({"i": self._client_id, "s": secret or ""}).split("&")
-        auth = httpx.BasicAuth(names[0][2:], names[1][2:]) if basic else None
+        auth = httpx.BasicAuth(names[0][2:], names[1][2:]) if basic else httpx.Auth()
         try:
             answer = self._http.post(str(found["token_endpoint"]), data=form, auth=auth)
         except httpx.HTTPError as error:
@@ -134,7 +136,9 @@ class Provider:
                 iat={"essential": True},
             ).validate(dict(claims))
         except (ClaimError, BadSignatureError, InvalidKeyIdError) as error:
-            raise LoginRefused(f"its ID token does not hold: {error.error} {error.description or ''}".strip()) from error
+            raise LoginRefused(
+                f"its ID token does not hold: {error.error} {error.description or ''}".strip()
+            ) from error
         except (JoseError, ValueError, TypeError) as error:
             raise LoginRefused(f"its ID token does not hold: {type(error).__name__}") from error
         if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self._client_id:
@@ -157,8 +161,9 @@ class Provider:
         if self._keys is None:
             document = self._document(str(self._discovered()["jwks_uri"]))
             keys = document.get("keys")
-            usable = [k for k in keys if isinstance(k, dict) and k.get("kty") in ("RSA", "EC", "OKP")] if keys else []
-            if not isinstance(keys, list) or not usable:
+            found = keys if isinstance(keys, list) else []
+            usable = [each for each in found if isinstance(each, dict) and each.get("kty") in ("RSA", "EC", "OKP")]
+            if not usable:
                 raise ProviderUnreachable("the provider has no keys to check an ID token with")
             self._keys = KeySet.import_key_set({"keys": usable})
         return self._keys

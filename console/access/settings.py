@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessSettings(BaseSettings):
-    """Where people log in, and for how long. Each field is the variable of that name in capitals after `HOURSTREAM_`."""
+    """Where people log in, and for how long. A field is the variable of its name in capitals after `HOURSTREAM_`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 

@@ -1,7 +1,7 @@
 """Around the whole application: what every answer says to a browser, and what is not let in at all.
 
-Requests for another host (a name rebound to this address) and bodies over the limit are answered here, before anything
-else has looked at them.
+Requests for another host (a name rebound to this address) are answered here, before anything has looked at them. Bodies
+over `LARGEST_BODY` are refused by FastAPI while they come in, whether they tell their length or not.
 """
 
 from collections.abc import Iterable
@@ -30,10 +30,6 @@ HEADERS = {
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class Shield:
     """The outermost part of the application. `url` is the console's own address."""
 
@@ -47,43 +43,21 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        if _host(headers.get("host", "")) not in self._hosts:
-            await self._refuse(scope, receive, send, 421, "This console has another address.")
+        if _host(Headers(scope=scope).get("host", "")) not in self._hosts:
+            refusal = PlainTextResponse("This console has another address.", 421)
+            await refusal(scope, receive, self._shielding(scope, send))
             return
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
-            await self._too_large(scope, receive, send)
-            return
-        begun = False
+        await self._app(scope, receive, self._shielding(scope, send))
 
+    def _shielding(self, scope: Scope, send: Send) -> Send:
         async def answering(message: Message) -> None:
-            nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
-            await send(self._shielded(scope, message))
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers(str(scope["path"])):
+                    headers[name] = value
+            await send(message)
 
-        try:
-            await self._app(scope, _counted(receive), answering)
-        except _TooLarge:
-            if begun:
-                raise
-            await self._too_large(scope, receive, send)
-
-    async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._refuse(scope, receive, send, 413, f"At most {LARGEST_BODY:,} bytes may be sent at once.")
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:
-        async def answering(message: Message) -> None:
-            await send(self._shielded(scope, message))
-
-        await PlainTextResponse(words, status, {"Connection": "close"})(scope, receive, answering)
-
-    def _shielded(self, scope: Scope, message: Message) -> Message:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in self._headers(str(scope["path"])):
-                headers[name] = value
-        return message
+        return answering
 
     def _headers(self, path: str) -> Iterable[tuple[str, str]]:
         yield from HEADERS.items()
@@ -98,18 +72,3 @@ def _host(header: str) -> str:
         return (urlsplit(f"//{header}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _counted(receive: Receive) -> Receive:
-    taken = 0
-
-    async def counting() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > LARGEST_BODY:
-                raise _TooLarge
-        return message
-
-    return counting

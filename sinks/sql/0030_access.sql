@@ -43,6 +43,7 @@ CREATE TABLE hourstream.api_answers (
     at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (name, key)
 );
+CREATE INDEX api_answers_by_age ON hourstream.api_answers (at);
 
 CREATE TABLE hourstream.acts (
     act_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
