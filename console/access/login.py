@@ -55,7 +55,6 @@ def router(leaving: Shown) -> APIRouter:
     ) -> Response:
         """From the provider."""
         access = access_of(request)
-        access.pace.login_begins(request)
         try:
             user, onwards = _came_back(request, access, code, state, error, iss)
         except ProviderUnreachable as unreachable:
