@@ -29,7 +29,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.worker import own_workers, workers_of
+from runtime.cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -82,8 +82,9 @@ class Figures:
 @click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of starting afresh.")
 @click.option("--deliver", is_flag=True, help="Deliver the charges to the systems of HOURSTREAM_TARGETS too.")
 @click.option("--erp", type=click.Choice(["tryton"]), help="A real ERP makes the invoices, posts them and is paid.")
+@click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
-def demo(keep: bool, deliver: bool, erp: str | None, picture: Path | None) -> None:
+def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
     """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
@@ -97,12 +98,24 @@ def demo(keep: bool, deliver: bool, erp: str | None, picture: Path | None) -> No
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
             names = workers_of(settings) if deliver else own_workers(settings)
+            if with_console:
+                names += FOR_THE_CONSOLE
             with Workers(settings, names, stack.settings.environment()) as workers:
                 good = _play(Play(stack, workers, pool, home, picture, erp is not None))
+                if with_console:
+                    _serve(stack.settings, pool)
     console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
     console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")
     if not good:
         raise click.ClickException("a statement is false, a document breaks the official rules, or the ERP differs")
+
+
+def _serve(settings: Settings, pool: Pool) -> None:
+    from runtime.cli.console import ANYBODY, serving, stand_by  # with its libraries only where it is wanted
+
+    with serving(settings, pool, everybody=ANYBODY) as address:
+        console.print(f"the console of the demo: {address}; Ctrl-C stops it")
+        stand_by()
 
 
 @dataclass(frozen=True, slots=True)
