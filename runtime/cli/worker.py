@@ -16,6 +16,7 @@ from runtime.settings import Settings
 from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
+FOR_THE_CONSOLE = ("warehouse",)
 
 
 def own_workers(settings: Settings) -> tuple[str, ...]:
@@ -29,7 +30,7 @@ def workers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def _process(name: str, settings: Settings) -> BatchProcess:
-    if name in AGENTS:
+    if name in (*AGENTS, *FOR_THE_CONSOLE):
         make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
         return make(settings)
     if name in own_workers(settings):
@@ -37,7 +38,7 @@ def _process(name: str, settings: Settings) -> BatchProcess:
         return post(settings, name.removeprefix(JOURNAL_WORKER))
     names = workers_of(settings)
     if name not in names:
-        raise click.UsageError(f"there is no worker {name}; there are {', '.join(names)}")
+        raise click.UsageError(f"there is no worker {name}; there are {', '.join((*names, *FOR_THE_CONSOLE))}")
     deliver: Callable[[Settings, Declared], BatchProcess] = importlib.import_module("agents.delivery").process
     return deliver(settings, declared(settings.targets)[name.removeprefix(DELIVERY)])
 

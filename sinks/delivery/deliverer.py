@@ -22,7 +22,7 @@ from sinks.delivery.target import GroupRefused, Target, TargetUnavailable
 from sinks.delivery.window import Window
 
 log = logging.getLogger("hourstream.delivery")
-_LOOK = 0.5  # seconds between looks at the queue while nothing else calls for one
+_LOOK = 0.1  # seconds between looks at the queue while no answer calls for one
 _KEEP = 2.0  # seconds between signs of life
 
 
@@ -144,11 +144,13 @@ class _Term:
         self.window = Window(records, target.largest_group)
         self.calls: dict[Future[None], _Call] = {}
         self._target, self._concurrency = target, concurrency
+        self._look = float("-inf")  # when the queue may be looked at again
 
     def settle(self) -> None:
         """Forget the calls that are done. Raises what one of them raised."""
         for offer in [offer for offer in self.calls if offer.done()]:
             del self.calls[offer]
+            self._look = float("-inf")  # its engagements may go on
             offer.result()
 
     def wait(self, now: float) -> float | None:
@@ -160,7 +162,8 @@ class _Term:
         busy = set[str]().union(*(call.engagements for call in self.calls.values()))
         probing = self.gate.probing(now)
         chosen = self._choose(busy, probing)
-        if not chosen:
+        if not chosen and now >= self._look:
+            self._look = now + _LOOK
             self.window.fill(busy)
             chosen = self._choose(busy, probing)
         self.window.take(chosen)

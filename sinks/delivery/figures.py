@@ -14,12 +14,16 @@ _STANDING = """
 SELECT target,
     CASE WHEN breaker_until IS NULL THEN 'closed' WHEN breaker_until <= now() THEN 'half_open' ELSE 'open' END,
     greatest(coalesce(extract(epoch FROM paused_until - now()), 0), 0)::float8,
-    coalesce(waiting, 0), coalesce(oldest, 0)::float8, coalesce(refused, 0), coalesce(unreachable, 0),
+    coalesce(waiting, 0), coalesce(extract(epoch FROM now() - oldest), 0)::float8,
+    coalesce(refused, 0), coalesce(unreachable, 0),
     (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM hourstream.delivery_counts c WHERE c.target = t.target)
 FROM hourstream.delivery_targets t
 LEFT JOIN (
-    SELECT target, count(*) AS waiting, extract(epoch FROM now() - min(queued_at)) AS oldest
-    FROM hourstream.deliveries WHERE state = 'waiting' GROUP BY target) AS queue USING (target)
+    SELECT target, count(*) AS waiting FROM hourstream.deliveries WHERE state = 'waiting' GROUP BY target) AS queue
+    USING (target)
+LEFT JOIN LATERAL (
+    SELECT queued_at AS oldest FROM hourstream.deliveries d WHERE d.target = t.target AND state = 'waiting'
+    ORDER BY seq LIMIT 1) AS first ON true
 LEFT JOIN (
     SELECT target, count(*) FILTER (WHERE code = 'ERP_REFUSED') AS refused,
         count(*) FILTER (WHERE code = 'ERP_UNREACHABLE') AS unreachable

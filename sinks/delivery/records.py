@@ -30,15 +30,33 @@ _LONGEST_SAYING = 1000  # characters
 _AT_ONCE = 500  # exceptions opened in one transaction
 _ANSWERS = -1  # the "partition" under which answers are counted: a call may have charges of several
 
+# What it costs grows with the engagements that wait, not with their charges: a step of `heads` is one look at an index.
 _READ = """
-SELECT d.engagement_id, d.seq, d.charge, d.attempts, d.alone, undone.state
-FROM hourstream.deliveries d
+WITH RECURSIVE heads AS (
+    (SELECT engagement_id, seq FROM hourstream.deliveries WHERE target = %(target)s AND state = 'waiting'
+     ORDER BY engagement_id, seq LIMIT 1)
+    UNION ALL
+    SELECT head.engagement_id, head.seq FROM heads CROSS JOIN LATERAL (
+        SELECT d.engagement_id, d.seq FROM hourstream.deliveries d
+        WHERE d.target = %(target)s AND d.state = 'waiting' AND d.engagement_id > heads.engagement_id
+        ORDER BY d.engagement_id, d.seq LIMIT 1) AS head
+), engagements AS (
+    SELECT engagement_id FROM heads
+    WHERE NOT engagement_id = ANY(%(without)s) AND NOT EXISTS (
+        SELECT FROM hourstream.deliveries d WHERE d.target = %(target)s AND d.state = 'waiting' AND d.due_at > now()
+            AND d.engagement_id = heads.engagement_id)
+    ORDER BY seq LIMIT %(limit)s
+), first AS (
+    SELECT seq FROM engagements CROSS JOIN LATERAL (
+        SELECT d.seq FROM hourstream.deliveries d
+        WHERE d.target = %(target)s AND d.state = 'waiting' AND d.engagement_id = engagements.engagement_id
+        ORDER BY d.seq LIMIT %(of_one)s) AS own
+    ORDER BY seq LIMIT %(limit)s
+)
+SELECT d.seq, d.charge, d.attempts, d.alone, undone.state
+FROM first JOIN hourstream.deliveries d ON d.seq = first.seq
 LEFT JOIN hourstream.deliveries undone ON undone.charge_id = d.reverses AND undone.target = d.target
-WHERE d.target = %(target)s AND d.state = 'waiting' AND NOT d.engagement_id = ANY(%(without)s)
-    AND NOT EXISTS (
-        SELECT FROM hourstream.deliveries later WHERE later.target = %(target)s AND later.state = 'waiting'
-            AND later.due_at > now() AND later.engagement_id = d.engagement_id)
-ORDER BY d.seq LIMIT %(limit)s
+WHERE d.target = %(target)s AND d.state = 'waiting' ORDER BY d.seq
 """
 
 _ANSWER = """
@@ -75,16 +93,13 @@ class Records:
 
         Of one engagement at most the first `of_one`; one of which a charge is not due yet is left out whole.
         """
-        parameters = {"target": self._target, "without": list(without), "limit": limit}
+        parameters = {"target": self._target, "without": list(without), "limit": limit, "of_one": of_one}
         with transaction(self._pool) as cursor:
             rows = cursor.execute(_READ, parameters).fetchall()
-        found, each = list[Waiting](), Counter[str]()
-        for engagement_id, seq, charge, attempts, alone, undoes in rows:
-            each[engagement_id] += 1
-            if each[engagement_id] <= of_one:
-                record = cast(ChargeRecord, from_json(CHARGES_TOPIC, charge))
-                found.append(Waiting(seq, record, attempts, alone, undoes))
-        return found
+        return [
+            Waiting(seq, cast(ChargeRecord, from_json(CHARGES_TOPIC, charge)), attempts, alone, undoes)
+            for seq, charge, attempts, alone, undoes in rows
+        ]
 
     def answered(self, answers: Sequence[Answer], retried: bool) -> None:
         """The target's answers to one call."""

@@ -32,6 +32,7 @@ Factory: TypeAlias = Callable[[str, Mapping[str, object], Path], Target]
 # Each adapter's module, and in it the function of (name, options, folder of the targets file) that makes the target.
 KINDS: dict[str, tuple[str, str]] = {
     "http": ("sinks.billing.http.options", "target"),
+    "tryton": ("sinks.erp.tryton.options", "target"),
 }
 _TAKEN = ("journal", "projection")  # sinks that are always there
 _Seconds = Annotated[float, Field(gt=0)]

@@ -36,6 +36,7 @@ CREATE TABLE hourstream.deliveries (
     CHECK (state NOT IN ('posted', 'cancelled') OR code IS NULL)
 );
 CREATE INDEX deliveries_waiting ON hourstream.deliveries (target, seq) WHERE state = 'waiting';
+CREATE INDEX deliveries_in_order ON hourstream.deliveries (target, engagement_id, seq) WHERE state = 'waiting';
 CREATE INDEX deliveries_due ON hourstream.deliveries (target, due_at) WHERE state = 'waiting' AND due_at IS NOT NULL;
 CREATE INDEX deliveries_with_exceptions ON hourstream.deliveries (target, code) WHERE code IS NOT NULL;
 CREATE INDEX deliveries_reversing ON hourstream.deliveries (reverses, target) WHERE reverses IS NOT NULL;

@@ -41,7 +41,7 @@ from topics.create import create_topics
 TARGET = "ledgerline"
 WORKER = f"delivery-{TARGET}"
 POINTS = ("written", "offering", "answered", "recording")  # of `runtime.plane.faults`, after the target's name
-_ENGAGEMENTS, _A_SECOND = 12, 40  # charges
+_ENGAGEMENTS, _A_SECOND = 12, 25  # charges
 
 
 class Load(Thread):

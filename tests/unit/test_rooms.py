@@ -20,6 +20,7 @@ ROOMS = {
     "sinks": {"topics", "schemas", "billing", "runtime", "sources"},  # sources: the mapping language, one both ways
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
+    "console": {"sinks", "sources", "topics", "schemas", "billing", "runtime"},
 }
 LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka"}
 
