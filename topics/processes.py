@@ -13,6 +13,7 @@ from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS, T
 WHOLE = ("*",)
 DEAD_LETTERS = "dead.letters"
 SOURCES = tuple(name for name in TOPICS if name.startswith("source."))
+READING, FOLLOWING = "hourstream-reading", "hourstream-follow-masters.current"  # names readers go by in any process
 Fields = tuple[str, ...]
 
 
@@ -89,6 +90,7 @@ _BOOKED = (
     "reason",
     "derivation",
 )
+_SHOWN = ("billing.exceptions", "billing.ready", "erp.postings", "invoice.status", *SETTLE_INPUTS)
 _FOLLOWED = {
     "billing.ready": (
         "charge_id",
@@ -143,7 +145,7 @@ PROCESSES = (
         writes=("billing.ready", "billing.exceptions", DEAD_LETTERS),
         passes=("masters.current",),
         keeps=True,
-        groups=("hourstream-follow-masters.current",),
+        groups=(FOLLOWING,),
     ),
     Process(
         "erp",
@@ -173,6 +175,25 @@ PROCESSES = (
         "delivers charges to systems outside",
         reads={"billing.ready": WHOLE},
         writes=("erp.postings", "billing.exceptions", DEAD_LETTERS),
+        passes=("masters.current",),
+        groups=(READING,),
+    ),
+    Process(
+        "warehouse",
+        "finance",
+        "keeps what the console shows",
+        reads=dict.fromkeys(_SHOWN, WHOLE),
+        writes=(DEAD_LETTERS,),
+        passes=("masters.current",),
+        groups=(FOLLOWING,),
+    ),
+    Process(
+        "console",
+        "finance",
+        "decides and maps codes for a person at a browser",
+        reads={"master.code-map": WHOLE},
+        writes=("exception.decisions", "master.code-map"),
+        groups=(READING,),
     ),
     Process(
         "seal",
@@ -182,7 +203,7 @@ PROCESSES = (
         writes=("billing.seals",),
         passes=("billing.ready",),
         transacts=True,
-        groups=("hourstream-reading",),
+        groups=(READING,),
     ),
     Process(
         "commands",
@@ -201,6 +222,6 @@ PROCESSES = (
         },
         writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS),
         passes=("masters.current", *SOURCES),
-        groups=("hourstream-reading",),
+        groups=(READING,),
     ),
 )

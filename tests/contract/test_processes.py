@@ -12,13 +12,14 @@ from billing.facts import FACT_TYPES
 from billing.master_data import MASTER_TYPES
 from billing.routing import Policy, Routes
 from runtime.cli.schemas import DOCUMENT, processes
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from schemas import codec
 from schemas.released import read_contracts
 from sinks.contract import ChargeRow
 from sinks.erp.journal import Journal
 from sinks.routing import rows_of
 from sinks.staging import CHARGE_COLUMNS
+from sinks.warehouse import arrivals
 from tables.lives import Lives, News
 from tables.windows import Tally
 from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
@@ -94,7 +95,8 @@ def test_masters_are_taken_whole(topic: str) -> None:
 
 
 def test_every_worker_is_declared() -> None:
-    assert set(AGENTS) <= DECLARED.keys()
+    assert {*AGENTS, *FOR_THE_CONSOLE} <= DECLARED.keys()
+    assert set(arrivals.TOPICS) == DECLARED["warehouse"].reads.keys()
 
 
 def test_every_topic_is_known_to_somebody() -> None:
