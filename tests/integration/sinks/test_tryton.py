@@ -33,7 +33,8 @@ _NETS = (
 )
 _TAXES = (
     "SELECT i.hourstream_account || ' ' || coalesce(x.hourstream_category, ''), sum(t.amount)"
-    " FROM account_invoice_tax t" JOIN account_invoice i ON i.id = t.invoice JOIN account_tax x ON x.id = t.tax GROUP BY 1"
+    " FROM account_invoice_tax t JOIN account_invoice i ON i.id = t.invoice JOIN account_tax x ON x.id = t.tax"
+    " GROUP BY 1"
 )
 
 
