@@ -20,6 +20,7 @@ COMMANDS = {
     "audit": "audit",
     "reconcile": "reconcile",
     "invoice": "invoice",
+    "metrics": "metrics",
     "backup": "backup",
     "restore": "backup",
 }

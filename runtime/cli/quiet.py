@@ -6,7 +6,7 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
-from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 
 _NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -16,6 +16,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "erp": ("billing.ready",),
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
+    "metrics": (*METRICS_INPUTS, "masters.current"),
 }
 DELIVERY = "delivery-"  # followed by the name of a target
 Ends = dict[tuple[str, int], int]

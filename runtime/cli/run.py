@@ -20,7 +20,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
-from runtime.cli.worker import AGENTS, workers_of
+from runtime.cli.worker import OF_A_RUN, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -45,7 +45,7 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     if not files:
         raise click.ClickException(f"no *.jsonl file in {input_dir}: give the folder that holds the facts")
     with isolated(Settings.load()) as settings, Stack.start(settings, progress=_tell) as stack:
-        names = workers_of(stack.settings) if deliver else AGENTS
+        names = workers_of(stack.settings) if deliver else OF_A_RUN
         summary = process(files, out_dir, stack.settings, seconds, names)
     console.print_json(json.dumps(summary, default=str))
     if not summary["audit_all_true"]:
@@ -53,7 +53,7 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
 
 
 def process(
-    files: list[Path], out_dir: Path, settings: Settings, seconds: float, names: Sequence[str] = AGENTS
+    files: list[Path], out_dir: Path, settings: Settings, seconds: float, names: Sequence[str] = OF_A_RUN
 ) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)

@@ -14,7 +14,8 @@ from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
 from sinks.delivery.targets import declared
 
-AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
+AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
+OF_A_RUN = tuple(name for name in AGENTS if name != "metrics")  # nobody looks at the figures of a run
 
 
 def workers_of(settings: Settings) -> tuple[str, ...]:
@@ -39,9 +40,9 @@ def _process(name: str, settings: Settings) -> BatchProcess:
 @click.option("--status-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to note pid and port.")
 @click.option("--log-level", default="INFO", show_default=True)
 def worker(name: str, status_file: Path | None, log_level: str) -> None:
-    """Run one worker process: masters, intake, settle, erp, billing, or delivery-TARGET of HOURSTREAM_TARGETS.
+    """Run one worker: masters, intake, settle, erp, billing, lifecycle, metrics, or delivery-TARGET.
 
-    It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
+    The targets are those of HOURSTREAM_TARGETS. It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
     """
     settings = Settings.load()
     process = _process(name, settings)
@@ -49,7 +50,7 @@ def worker(name: str, status_file: Path | None, log_level: str) -> None:
     port = serve_pages(
         settings.metrics_host,
         settings.metrics_port,
-        lambda: metrics(process, figures),
+        lambda: metrics(process, figures, state_dir=settings.state_dir(process.name)),
         lambda: status(process, figures),
     )
     if status_file is not None:
