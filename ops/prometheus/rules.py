@@ -15,6 +15,10 @@ _SINKS = 'stage=~"erp.*|billing|delivery-.*"'
 _NOT_SINKS = 'stage!~"erp.*|billing|delivery-.*"'
 
 
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f}s" if seconds == round(seconds) else f"{seconds * 1000:.0f}ms"
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """What an installation may set otherwise. `pace` shortens every wait: tests do not wait for minutes."""
@@ -30,7 +34,11 @@ class Tuning:
 
     def wait(self, minutes: float) -> str:
         """A duration as Prometheus writes it."""
-        return f"{round(minutes * 60 * self.pace)}s"
+        return _duration(minutes * 60 * self.pace)
+
+    def look_back(self, minutes: float) -> str:
+        """The range of a query: long enough for some samples."""
+        return _duration(max(minutes * 60 * self.pace, 5 * self.interval_seconds))
 
 
 def objectives(tuning: Tuning) -> tuple[Objective, ...]:
@@ -104,7 +112,9 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "{{ $value }} approved minutes are neither charged, parked nor waived. This is a defect, not load.",
     )  # fmt: skip
     yield alert(
-        "ReconciliationResidue", "page", 15, "abs(hourstream:reconciliation_residue:amount) > 0.005",
+        "ReconciliationResidue", "page", 15,
+        "abs(hourstream:reconciliation_residue:amount) > 0.005"
+        ' and on () sum(hourstream_lag_records{stage=~"metrics|lifecycle"}) == 0',
         "Two readings of the charges differ in {{ $labels.currency }}",
         "The charges published and the charges by state differ by {{ $value }} {{ $labels.currency }}.",
     )  # fmt: skip
@@ -115,7 +125,7 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
     )  # fmt: skip
     yield alert(
         "CommitStalled", "page", 2,
-        f"hourstream_lag_records > 0 and changes(hourstream_committed_offset[{wait(5)}]) == 0",
+        f"hourstream_lag_records > 0 and changes(hourstream_committed_offset[{tuning.look_back(5)}]) == 0",
         "{{ $labels.stage }} does not get on with {{ $labels.topic }}",
         "{{ $value }} records of {{ $labels.topic }}[{{ $labels.partition }}] wait, and nothing has been committed.",
     )  # fmt: skip
