@@ -70,7 +70,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 def page(stream: Running, name: str) -> Samples:
     """{(name, labels): value} of a worker's metrics page; held to the catalogue on the way."""
-    with urllib.request.urlopen(f"http://{targets(stream.settings.home)[name]}/metrics", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://{targets(stream.settings.home)[name]}/metrics", timeout=10) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     ours = [family for family in families if family.name.startswith("hourstream_")]
     assert [wrong for family in ours for wrong in departs_from_catalogue(family)] == []
