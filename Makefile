@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak soak-histories soak-facts soak-faults bench lint types lock clean
+.PHONY: help setup demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -27,9 +27,10 @@ test: setup  ## Every test, with real Kafka and PostgreSQL
 	$(BIN)/python -m pytest
 
 # One after the other, also under -j: each of them fills the machine.
-soak: setup  ## The three soaks below, one after the other (hours)
+soak: setup  ## The four soaks below, one after the other (hours)
 	$(MAKE) soak-histories
 	$(MAKE) soak-facts
+	$(MAKE) soak-sinks
 	@$(MAKE) --no-print-directory soak-faults
 
 soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
@@ -41,6 +42,9 @@ soak-facts: setup  ## 50,000 facts with every feature through the whole stream i
 
 soak-faults: setup  ## 200 faults over a continuous load, and what became of every input (CYCLES=)
 	$(BIN)/python -m tests.soak.faults
+
+soak-sinks: setup  ## 50 cycles of bad weather over deliveries, then a slow target beside a busy stream (CYCLES=)
+	$(BIN)/python -m tests.soak.deliveries
 
 bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
 	$(BIN)/python -m benchmarks
@@ -56,6 +60,9 @@ lint: setup  ## ruff
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
+
+schemas: setup  ## Hold the contracts to what was released and to their consumers
+	$(BIN)/hourstream schemas check
 
 lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock

@@ -17,18 +17,19 @@ from sinks.delivery.figures import DeliveryFigures
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.targets import Declared
 from sinks.erp.journal import POSTINGS_TOPIC
+from sinks.routing import load_routes
 
 PREFIX = "delivery-"
 
 
 def process(settings: Settings, declared: Declared) -> BatchProcess:
     """The queue of a target as a consumer of `billing.ready`, and a thread that empties it."""
-    target = declared.make()
+    target, routes = declared.make(), load_routes(settings.routes)
 
     def make(pool: Pool) -> DeliverySink:
         deliverer = Deliverer(target, pool, declared.policy)
         threading.Thread(target=_run, args=(deliverer,), name=PREFIX + declared.name, daemon=True).start()
-        return DeliverySink(pool, target, deliverer.wake)
+        return DeliverySink(pool, target, deliverer.wake, routes)
 
     topics = (POSTINGS_TOPIC, EXCEPTIONS_TOPIC)
     delivery = sink_process(PREFIX + declared.name, settings, topics, make, DeliveryFigures)

@@ -106,6 +106,12 @@ _LIFECYCLE = (
         LIFECYCLE,
     ),
     _gauge(
+        "reconciliation_residue",
+        "kind currency",
+        "Amount of charges that no journal posting or invoice line has, nor a state explains. Not 0: a defect.",
+        "billing",
+    ),
+    _gauge(
         "lifecycle_unknown_charges",
         "",
         "Charges that were posted or invoiced but are not known: 0 when every topic is read.",

@@ -83,12 +83,15 @@ class SinkBatch:
             raise ValueError(f"{self.topic}-{self.partition}: the batch ends at {self.end}, its rows at {last}")
 
 
-Result = Literal["posted", "refused", "duplicate", "queued"]
+Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one charge; `reason` says why it was refused. Queued: taken, to be delivered by and by."""
+    """What became of one charge; `reason` says why it was refused. Queued: taken, to be delivered by and by.
+
+    Elsewhere: routes give it to other systems.
+    """
 
     charge_id: str
     result: Result

@@ -119,6 +119,11 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "The charges published and the charges by state differ by {{ $value }} {{ $labels.currency }}.",
     )  # fmt: skip
     yield alert(
+        "ReconciliationResidue", "page", 5, "sum by (kind, currency) (hourstream_reconciliation_residue) != 0",
+        "The books do not tie in {{ $labels.currency }}",
+        "{{ $value }} {{ $labels.currency }} of charges: no {{ $labels.kind }} has them, and no state explains it.",
+    )  # fmt: skip
+    yield alert(
         "UnknownCharges", "page", 15, "sum(hourstream_lifecycle_unknown_charges) > 0",
         "Something was posted or invoiced that nobody charged",
         "{{ $value }} charges were answered for or invoiced, but are not on billing.ready.",

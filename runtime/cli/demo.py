@@ -27,7 +27,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.worker import AGENTS, workers_of
+from runtime.cli.worker import own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -93,7 +93,7 @@ def demo(keep: bool, deliver: bool, picture: Path | None) -> None:
         create_topics(admin, every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            names = workers_of(settings) if deliver else AGENTS
+            names = workers_of(settings) if deliver else own_workers(settings)
             with Workers(settings, names, stack.settings.environment()) as workers:
                 holds = _play(Play(stack, workers, pool, home, picture))
     console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")

@@ -165,6 +165,7 @@ def void(invoice_id: str, reason: str) -> None:
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         freed = void_invoice(pool, invoice_id, at=datetime.now(UTC), reason=reason)
+        desk_of(pool).apply_waiting()
     console.print(f"{invoice_id} is voided, {freed} charges are free again")
 
 

@@ -19,6 +19,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "metrics": (*METRICS_INPUTS, "masters.current"),
 }
 DELIVERY = "delivery-"  # followed by the name of a target
+JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 Ends = dict[tuple[str, int], int]
 
 
@@ -59,7 +60,7 @@ def wait_until_quiet(
 
 def inputs_of(name: str) -> tuple[str, ...]:
     """The topics a worker reads."""
-    return ("billing.ready",) if name.startswith(DELIVERY) else INPUTS[name]
+    return ("billing.ready",) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
 
 
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:

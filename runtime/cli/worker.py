@@ -3,36 +3,48 @@
 import importlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from agents.figures import StateFigures, metrics, status
-from runtime.cli.quiet import DELIVERY
+from runtime.cli.quiet import DELIVERY, JOURNAL_WORKER
 from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
-from sinks.delivery.targets import declared
+from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
-OF_A_RUN = tuple(name for name in AGENTS if name != "metrics")  # nobody looks at the figures of a run
+
+
+def own_workers(settings: Settings) -> tuple[str, ...]:
+    """The stream's own workers, and one for each further journal."""
+    return (*AGENTS, *(JOURNAL_WORKER + name for name in settings.journals.split(",") if name))
+
+
+def workers_of_a_run(settings: Settings) -> tuple[str, ...]:
+    """The stream's own but for the one whose figures nobody looks at during a run."""
+    return tuple(name for name in own_workers(settings) if name != "metrics")
 
 
 def workers_of(settings: Settings) -> tuple[str, ...]:
-    """The workers there are: the stream's own, and one a target of HOURSTREAM_TARGETS. Raises TargetsError."""
-    return (*AGENTS, *(DELIVERY + name for name in declared(settings.targets)))
+    """All workers there are: those, and one a target of HOURSTREAM_TARGETS. Raises TargetsError."""
+    return (*own_workers(settings), *(DELIVERY + name for name in declared(settings.targets)))
 
 
 def _process(name: str, settings: Settings) -> BatchProcess:
-    process: BatchProcess
     if name in AGENTS:
-        process = importlib.import_module(f"agents.{name}").process(settings)
-        return process
-    targets = {DELIVERY + target: each for target, each in declared(settings.targets).items()}
-    if name not in targets:
-        raise click.UsageError(f"there is no worker {name}; there are {', '.join((*AGENTS, *targets))}")
-    process = importlib.import_module("agents.delivery").process(settings, declared=targets[name])
-    return process
+        make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
+        return make(settings)
+    if name in own_workers(settings):
+        post: Callable[[Settings, str], BatchProcess] = importlib.import_module("agents.erp").process
+        return post(settings, name.removeprefix(JOURNAL_WORKER))
+    names = workers_of(settings)
+    if name not in names:
+        raise click.UsageError(f"there is no worker {name}; there are {', '.join(names)}")
+    deliver: Callable[[Settings, Declared], BatchProcess] = importlib.import_module("agents.delivery").process
+    return deliver(settings, declared(settings.targets)[name.removeprefix(DELIVERY)])
 
 
 @click.command()
@@ -40,9 +52,10 @@ def _process(name: str, settings: Settings) -> BatchProcess:
 @click.option("--status-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to note pid and port.")
 @click.option("--log-level", default="INFO", show_default=True)
 def worker(name: str, status_file: Path | None, log_level: str) -> None:
-    """Run one worker: masters, intake, settle, erp, billing, lifecycle, metrics, or delivery-TARGET.
+    """Run one worker process: one of the stream's own, erp-NAME of HOURSTREAM_JOURNALS, or delivery-TARGET of
+    HOURSTREAM_TARGETS.
 
-    The targets are those of HOURSTREAM_TARGETS. It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
+    It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
     """
     settings = Settings.load()
     process = _process(name, settings)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from billing.routing import Routes
 from runtime.plane.faults import fault_point
 from schemas.json_form import to_json
 from sinks.contract import CHARGES_TOPIC, ChargeRow, Health, SinkBatch, Written, settle_outcomes
 from sinks.database import Pool, check, transaction
 from sinks.delivery.target import Target
 from sinks.positions import advance, position
+from sinks.routing import outcomes_of, rows_of
 from sinks.staging import as_json, stage
 from sinks.windows import count
 
@@ -32,12 +34,18 @@ RETURNING charge_id
 
 
 class DeliverySink:
-    """The queue of one target as a sink; `queued` is called after charges were queued, to deliver them soon."""
+    """The queue of one target as a sink; `queued` is called after charges were queued, to deliver them soon.
 
-    def __init__(self, pool: Pool, target: Target, queued: Callable[[], None] = lambda: None) -> None:
+    With `routes` it takes what those give to the target, else everything.
+    """
+
+    def __init__(
+        self, pool: Pool, target: Target, queued: Callable[[], None] = lambda: None, routes: Routes | None = None
+    ) -> None:
         self._pool = pool
         self._target = target
         self._queued = queued
+        self._routes = routes
 
     @property
     def name(self) -> str:
@@ -61,9 +69,19 @@ class DeliverySink:
         return written
 
     def _queue(self, cursor: Cursor[TupleRow], batch: SinkBatch) -> Written:
-        stage(cursor, "staged_deliveries", _STAGED, _staged(batch.rows))
+        rows = rows_of(self.name, self._routes, batch.rows, lambda names: self._held(cursor, names))
+        stage(cursor, "staged_deliveries", _STAGED, _staged(rows))
         queued = cursor.execute(_QUEUE, (self.name, batch.partition)).fetchall()
-        return settle_outcomes(batch.rows, {charge_id: None for (charge_id,) in queued}, taken="queued")
+        taken = settle_outcomes(rows, {charge_id: None for (charge_id,) in queued}, taken="queued")
+        return outcomes_of(batch.rows, rows, taken)
+
+    def _held(self, cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[str]:
+        """Those of the charges that were queued for this target before."""
+        found = cursor.execute(
+            "SELECT charge_id FROM hourstream.deliveries WHERE target = %s AND charge_id = ANY(%s)",
+            (self.name, list(charge_ids)),
+        )
+        return [str(charge_id) for (charge_id,) in found.fetchall()]
 
     def health(self) -> Health:
         """Whether PostgreSQL and the target answer."""

@@ -7,6 +7,7 @@ with the target's row locked at the epoch of who records: one that has lost the 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -14,7 +15,7 @@ from psycopg.rows import TupleRow
 from billing.ids import posting_id
 from runtime.plane.faults import fault_point
 from schemas.json_form import from_json
-from sinks.contract import CHARGES_TOPIC, Fenced
+from sinks.contract import CHARGES_TOPIC, ChargeRecord, Fenced
 from sinks.database import Pool, instant_text, transaction
 from sinks.delivery.choosing import Waiting
 from sinks.delivery.exceptions import UNREACHABLE, tell
@@ -25,11 +26,12 @@ from sinks.windows import add
 
 CANCELLED = "REVERSES_REFUSED_CHARGE"
 _ALONE_AFTER = 3  # calls without an answer
+_LONGEST_SAYING = 1000  # characters
 _AT_ONCE = 500  # exceptions opened in one transaction
 _ANSWERS = -1  # the "partition" under which answers are counted: a call may have charges of several
 
 _READ = """
-SELECT d.seq, d.charge, d.attempts, d.alone, undone.state
+SELECT d.engagement_id, d.seq, d.charge, d.attempts, d.alone, undone.state
 FROM hourstream.deliveries d
 LEFT JOIN hourstream.deliveries undone ON undone.charge_id = d.reverses AND undone.target = d.target
 WHERE d.target = %(target)s AND d.state = 'waiting' AND NOT d.engagement_id = ANY(%(without)s)
@@ -68,18 +70,21 @@ class Records:
     def __init__(self, pool: Pool, target: str, epoch: int) -> None:
         self._pool, self._target, self._epoch = pool, target, epoch
 
-    def waiting(self, without: Collection[str], limit: int) -> list[Waiting]:
-        """The first charges that wait and are due, of other engagements than `without`, in the order of the stream.
+    def waiting(self, without: Collection[str], limit: int, of_one: int) -> list[Waiting]:
+        """The first `limit` charges that wait and are due, of other engagements than `without`, in the stream's order.
 
-        An engagement of which a charge is not due yet is left out whole.
+        Of one engagement at most the first `of_one`; one of which a charge is not due yet is left out whole.
         """
         parameters = {"target": self._target, "without": list(without), "limit": limit}
         with transaction(self._pool) as cursor:
             rows = cursor.execute(_READ, parameters).fetchall()
-        return [
-            Waiting(seq, from_json(CHARGES_TOPIC, charge), attempts, alone, undoes)  # type: ignore[arg-type]
-            for seq, charge, attempts, alone, undoes in rows
-        ]
+        found, each = list[Waiting](), Counter[str]()
+        for engagement_id, seq, charge, attempts, alone, undoes in rows:
+            each[engagement_id] += 1
+            if each[engagement_id] <= of_one:
+                record = cast(ChargeRecord, from_json(CHARGES_TOPIC, charge))
+                found.append(Waiting(seq, record, attempts, alone, undoes))
+        return found
 
     def answered(self, answers: Sequence[Answer], retried: bool) -> None:
         """The target's answers to one call."""
@@ -131,7 +136,7 @@ class Records:
                 "UPDATE hourstream.deliveries SET attempts = attempts + 1, alone = alone OR attempts + 1 >= %s,"
                 " failing_since = coalesce(failing_since, now()), due_at = now() + make_interval(secs => %s),"
                 " reason = %s WHERE target = %s AND charge_id = ANY(%s) AND state = 'waiting'",
-                (_ALONE_AFTER, pause, why, self._target, list(ids)),
+                (_ALONE_AFTER, pause, _kept(why), self._target, list(ids)),
             )
             cursor.execute(
                 "UPDATE hourstream.delivery_targets SET paused_until = now() + make_interval(secs => %s),"
@@ -223,5 +228,10 @@ class Records:
 
 
 def _row(answer: Answer) -> tuple[str, str, str | None, str | None]:
-    reason = (answer.reason or "no reason given") if answer.result == "refused" else None
-    return answer.charge_id, answer.result, answer.reference, reason
+    reason = _kept(answer.reason or "no reason given") if answer.result == "refused" else None
+    return answer.charge_id, answer.result, None if answer.reference is None else _kept(answer.reference), reason
+
+
+def _kept(said: str) -> str:
+    """What a target said, as far as it is kept: no longer than anybody reads, and without what no text column takes."""
+    return said[:_LONGEST_SAYING].replace("\0", "�").encode(errors="replace").decode()

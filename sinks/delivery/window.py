@@ -1,7 +1,6 @@
 """The part of a queue that is in memory: of each engagement the first charges that wait, in the order of the stream."""
 
 import threading
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sinks.delivery.choosing import Waiting
@@ -38,17 +37,15 @@ class Window:
             without = {row.engagement_id for row in self._rows}.union(busy)
         if room <= 0:
             return
-        kept, each, skipped = list[Waiting](), Counter[str](), set[str]()
-        for row in self._records.waiting(without, room):
-            engagement, reverses = row.engagement_id, row.charge["reverses"]
-            if engagement in skipped:
+        kept, skipped = list[Waiting](), set[str]()
+        for row in self._records.waiting(without, room, self._of_one):
+            reverses = row.charge["reverses"]
+            if row.engagement_id in skipped:
                 continue
-            if row.undoes in ("refused", "cancelled") and reverses is not None:
-                if not self._records.cancel(row.charge["charge_id"], reverses):
-                    skipped.add(engagement)  # what it undoes was offered again meanwhile: read once more
-            elif each[engagement] < self._of_one:
-                each[engagement] += 1
+            if row.undoes not in ("refused", "cancelled") or reverses is None:
                 kept.append(row)
+            elif not self._records.cancel(row.charge["charge_id"], reverses):
+                skipped.add(row.engagement_id)  # what it undoes was offered again meanwhile: read once more
         with self._lock:
             self._rows = sorted([*self._rows, *kept], key=lambda row: row.seq)
 

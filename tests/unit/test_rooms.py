@@ -21,7 +21,7 @@ ROOMS = {
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
 }
-LIBRARIES_OF_SCHEMAS = {"fastavro", "orjson", "msgspec", "confluent_kafka"}
+LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -1,17 +1,22 @@
 """Deliveries: what becomes of an answer, and of none, until every charge is posted or come to nothing."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from billing.ids import posting_id
+from billing.routing import Policy as RoutingPolicy
+from billing.routing import Routes
+from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.database import Pool
 from sinks.delivery.figures import listed, replays
 from sinks.delivery.memory import MemoryTarget
 from sinks.delivery.pacing import Policy
+from sinks.delivery.queue import DeliverySink
 from sinks.delivery.records import CANCELLED
 from sinks.delivery.replay import Replayed, Selection, replay
-from sinks.delivery.target import TargetUnavailable
+from sinks.delivery.target import Answer, TargetUnavailable
 from tests.contract.sinks.delivering import await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.scripted import Failing, Scripted, announced, id_of, only, told
@@ -57,6 +62,24 @@ def test_a_refused_charge_is_an_exception_until_a_replay_posts_it(pool: Pool) ->
     assert id_of(bad) in target.posted
     revisions = [(p["status"], p["revision"]) for p in announced(pool, "erp.postings") if p["charge_id"] == id_of(bad)]
     assert revisions == [("refused", 1), ("refused", 2), ("posted", 3)]
+
+
+def test_whatever_a_target_says_can_be_kept(pool: Pool) -> None:
+    odd = "no\0 \ud800 " + "x" * 5000
+
+    class Odd(Scripted):
+        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+            if not self.calls:
+                self.calls.append((0.0, []))
+                raise TargetUnavailable(odd)
+            return [Answer(id_of(charges[0]), "posted", odd), Answer(id_of(charges[1]), "refused", reason=odd)]
+
+    with delivering(pool, Odd()) as sink:
+        sink.write(batch(0, [charge("a"), charge("b")]))
+        await_delivered(pool, "memory")
+    posted, refused = listed(pool, Selection())
+    assert posted.reference == refused.reason == ("no� ? " + "x" * 5000)[:1000]
+    assert len(announced(pool, "erp.postings")) == 2
 
 
 def test_after_its_budget_a_charge_is_an_exception_that_heals_by_itself(pool: Pool) -> None:
@@ -147,3 +170,16 @@ def test_two_systems_share_the_exception_of_a_charge(pool: Pool) -> None:
             await_delivered(pool, target.name)
             await_that(lambda t=target: states(pool, t.name) == {id_of(bad): "posted"}, lambda: "not posted")  # type: ignore[misc]
     assert [status for _, status, _ in told(pool, bad)] == ["open", "open", "open", "resolved"]
+
+
+def test_a_target_is_given_what_routes_give_it_and_each_reversal_goes_where_its_charge_went(pool: Pool) -> None:
+    ours, theirs = charge("ours", client_id="C-1"), charge("theirs", client_id="C-2")
+    routes = Routes(("journal",), (RoutingPolicy(("memory",), clients=frozenset({"C-1"})),))
+    sink = DeliverySink(pool, MemoryTarget(), routes=routes)
+    assert [each.result for each in sink.write(batch(0, [ours, theirs])).outcomes] == ["queued", "elsewhere"]
+    back = DeliverySink(pool, MemoryTarget(), routes=Routes(("journal",)))  # cut over, and back again
+    written = back.write(
+        batch(back.positions(CHARGES_TOPIC, 0), [reversal(ours), reversal(theirs), charge("later", client_id="C-1")])
+    )
+    assert [each.result for each in written.outcomes] == ["queued", "elsewhere", "elsewhere"]
+    assert [each.charge_id for each in listed(pool, Selection())] == [id_of(ours), id_of(reversal(ours))]

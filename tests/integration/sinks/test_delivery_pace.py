@@ -18,6 +18,7 @@ from sinks.delivery.pacing import Policy
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.records import Records
 from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
+from sinks.erp.journal import Journal
 from tests.contract.sinks.delivering import QUICK, await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.integration.sinks.scripted import Failing, Scripted, announced, id_of, only
@@ -136,6 +137,26 @@ def test_engagements_do_not_wait_for_each_other_and_each_keeps_its_order(pool: P
         assert mine == order
 
 
+def test_a_slow_target_with_a_long_queue_does_not_slow_the_journal(pool: Pool) -> None:
+    """Generously: the figures are in `make soak-sinks`."""
+
+    def posting(n: int) -> float:
+        began = time.monotonic()
+        for at in range(20):
+            charges = [charge(f"{n}-{at}-{each}") for each in range(50)]
+            journal.write(batch((n * 20 + at) * 50, charges, end=(n * 20 + at + 1) * 50))
+        return time.monotonic() - began
+
+    journal = Journal(pool)
+    posting(0)
+    alone = posting(1)
+    target = Scripted(largest_group=1)
+    with delivering(pool, target, Policy(per_second=5)) as sink:
+        sink.write(batch(0, [charge(str(n), engagement_id=f"E-{n % 9}") for n in range(3000)]))
+        assert posting(2) < 5 * alone + 1
+    assert len(target.posted) < 3000
+
+
 def test_no_more_than_a_window_of_the_queue_is_in_memory(pool: Pool) -> None:
     DeliverySink(pool, MemoryTarget()).write(
         batch(0, [charge(str(n), engagement_id=f"E-{n % 50}") for n in range(3000)])
@@ -148,8 +169,8 @@ def test_no_more_than_a_window_of_the_queue_is_in_memory(pool: Pool) -> None:
             most.append(len(charges))
             return super().deliver(charges)
 
-    def waiting(self: Records, without: Sequence[str], limit: int) -> object:
-        found = real(self, without, limit)
+    def waiting(self: Records, without: Sequence[str], limit: int, of_one: int) -> object:
+        found = real(self, without, limit, of_one)
         most.append(len(found))
         assert len(found) <= limit <= 200
         return found
