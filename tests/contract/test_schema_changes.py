@@ -37,7 +37,14 @@ from tests.contract_folder import (
 from topics.processes import WHOLE, Process
 from topics.review import review
 
-FINANCE = {"erp (finance)", "billing (finance)", "lifecycle (finance)", "delivery (finance)", "commands (finance)"}
+FINANCE = {
+    "erp (finance)",
+    "billing (finance)",
+    "lifecycle (finance)",
+    "metrics (operations)",
+    "delivery (finance)",
+    "commands (finance)",
+}
 
 
 @pytest.fixture
