@@ -47,12 +47,15 @@ class Mapped:
     new: bool
 
 
-def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why) -> int:
-    """Publish a decision on each subject; gives their number once the broker has them. Raises KafkaException."""
+def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why, request: str = "") -> int:
+    """Publish a decision on each subject; gives their number once the broker has them. Raises KafkaException.
+
+    A `request` that is made again gives its decisions the ids they had.
+    """
     publisher = RecordPublisher(broker)
     for each in subjects:
         record = {
-            "decision_id": str(uuid.uuid4()),
+            "decision_id": str(_id_of(request, each)),
             "engagement_id": each.engagement_id,
             "subject": each.subject,
             "subject_revision": each.revision,
@@ -66,6 +69,11 @@ def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Wh
         publisher.publish(DECISIONS, each.engagement_id, record)
     publisher.finish()
     return publisher.published
+
+
+def _id_of(request: str, on: Subject) -> uuid.UUID:
+    named = "\0".join((request, on.engagement_id, on.subject, str(on.revision)))
+    return uuid.uuid5(uuid.NAMESPACE_URL, named) if request else uuid.uuid4()
 
 
 def map_code(broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why) -> Mapped:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from psycopg import DataError
 from starlette.exceptions import HTTPException
 
-from console.access.user import User, current_user
+from console.access.user import User
 from console.pages.showing import render
 from sinks.contract import Unreachable
 
@@ -19,22 +19,30 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not done this way",
+    409: "This cannot be done",
     422: "This cannot be done",
+    429: "Too often",
     503: "Not available now",
 }
 
 
 def failed(request: Request, error: Exception) -> HTMLResponse:
     """The page of an error."""
-    code, detail = _told(error)
-    try:
-        user = current_user(request)
-    except HTTPException:
-        user = _NOBODY
-    return render(request, user, "error.html", code, title=_TITLES.get(code, "This did not work"), detail=detail)
+    code, detail = told(error)
+    user = getattr(request.state, "user", None) or _NOBODY
+    page = render(request, user, "error.html", code, title=title_of(code), detail=detail)
+    if isinstance(error, HTTPException):
+        page.headers.update(error.headers or {})
+    return page
 
 
-def _told(error: Exception) -> tuple[int, str]:
+def title_of(code: int) -> str:
+    """A status in words."""
+    return _TITLES.get(code, "This did not work")
+
+
+def told(error: Exception) -> tuple[int, str]:
+    """(status, what is wrong and what to do) of an error; raises one that nobody expected."""
     match error:
         case HTTPException():
             return error.status_code, str(error.detail)

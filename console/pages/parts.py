@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from console.access.user import User, current_user, require
+from console.access.user import User, require
 from console.read.asking import Asking
 from sinks.database import transaction
 
@@ -21,7 +21,7 @@ def asking(request: Request) -> Iterator[Asking]:
 
 
 Read = Annotated[Asking, Depends(asking)]
-Viewer = Annotated[User, Depends(current_user)]
+Viewer = Annotated[User, Depends(require("viewer"))]
 Operator = Annotated[User, Depends(require("operator"))]
 
 

@@ -1,6 +1,5 @@
 """`hourstream console`: the web console over a running stack, and its part in `up` and `demo`."""
 
-import ipaddress
 import socket
 import threading
 import time
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 import click
 import uvicorn
 
+from console.access.settings import AccessSettings, is_loopback
 from console.access.user import ROLES, User
 from console.app import create_app
 from runtime.cli.context import attached, errors
@@ -19,7 +19,7 @@ from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
 
 HOST, PORT = "127.0.0.1", 8600
-ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True)
+ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True, via="open")
 _START_SECONDS = 30.0
 
 
@@ -37,8 +37,8 @@ def console(host: str, port: int, without_login: bool) -> None:
 
 
 def anybody(without_login: bool) -> User | None:
-    """Who whoever opens the console is, where nobody needs to log in; None where they do."""
-    return ANYBODY if without_login else None
+    """Who whoever opens the console is, where the flag or HOURSTREAM_CONSOLE_OPEN says so; None where people log in."""
+    return ANYBODY if without_login or AccessSettings.load().console_open else None
 
 
 def stand_by() -> None:
@@ -52,13 +52,26 @@ def stand_by() -> None:
 
 @contextmanager
 def serving(
-    settings: Settings, pool: Pool, *, host: str = HOST, port: int = PORT, everybody: User | None = None
+    settings: Settings,
+    pool: Pool,
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    everybody: User | None = None,
+    access: AccessSettings | None = None,
 ) -> Iterator[str]:
     """The console in a thread; yields its address. Raises UsageError where everybody on a network could come in."""
+    access = access or AccessSettings.load()
     if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")
-    app = create_app(settings, pool, everybody=everybody)
+    if access.console_url is None and not is_loopback(host):
+        raise click.UsageError(
+            "--host is not this machine's own: HOURSTREAM_CONSOLE_URL says what people open, https://..."
+        )
     listening = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}"
+    app = create_app(settings, pool, everybody=everybody, access=access, address=address)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="console", daemon=True)
     thread.start()
@@ -67,20 +80,11 @@ def serving(
         if not thread.is_alive() or time.monotonic() > deadline:
             raise RuntimeError("the console did not start; see its messages above")
         time.sleep(0.05)
-    shown = f"[{host}]" if ":" in host else host
     try:
-        yield f"http://{shown}:{listening.getsockname()[1]}"
+        yield address
     finally:
         server.should_exit = True
         thread.join(10)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -18,6 +18,7 @@ COMMANDS = {
     "audit": "audit",
     "invoice": "invoice",
     "console": "console",
+    "tokens": "tokens",
 }
 
 
