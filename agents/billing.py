@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import cast
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from agents.inbox import read
+from agents.metric_catalogue import gauge
 from agents.sink import Announcer, OutboxFeeder, SinkCommitter
 from runtime.plane import committer
 from runtime.plane.batch import Batch, Output
@@ -86,11 +87,7 @@ class BillingFigures(SinkFigures):
         """Charges less what the journal and invoices have of them; asked of the database every half minute at most."""
         if now_ms - self._asked >= _RESIDUES_MS:
             self._asked, self._residues = now_ms, residues(self._pool, self._everything_is_posted)
-        found = GaugeMetricFamily(
-            "hourstream_reconciliation_residue",
-            "Amount of charges that no journal posting or invoice line has, nor a state explains. Not 0: a defect.",
-            labels=("kind", "currency"),
-        )
+        found = gauge("reconciliation_residue")
         for labels, amount in sorted(self._residues.items()):
             found.add_metric(labels, float(amount))
         yield found

@@ -7,15 +7,22 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.process_collector import ProcessCollector
 
 from agents.delivery_figures import delivery_metrics
+from agents.metric_catalogue import gauge
 from runtime.plane.partitions import Partition
 from runtime.plane.process import BatchProcess, Figures
+from runtime.plane.transactional import TransactionalCommitter
+from sinks.contract import Unreachable
 from tables.windows import SPANS, totals, windows
 
+_PROCESS = ProcessCollector(registry=CollectorRegistry())
 FAILURES = ("dead", "open", "refused")  # outcomes that count as failures of a stage
 
 
@@ -51,32 +58,44 @@ class StateFigures:
         return dict(figures)
 
 
-def metrics(process: BatchProcess, figures: Figures, now: Callable[[], float] = time.time) -> Iterator[Metric]:
-    """All metrics of one worker process, for one scrape."""
-    stage = process.name
-    yield from _window_metrics(stage, figures.windows(int(now() * 1000)))
+def metrics(
+    process: BatchProcess, figures: Figures, now: Callable[[], float] = time.time, state_dir: Path | None = None
+) -> Iterator[Metric]:
+    """All metrics of one worker process, for one scrape. Those of a sink whose database is down are left out."""
+    stage, now_ms = process.name, int(now() * 1000)
+    yield from _position_metrics(stage, list(process.partitions.held.values()), now_ms)
+    yield from _state_metrics(stage, list(process.partitions.held.values()), state_dir)
+    yield from _PROCESS.collect()
+    try:
+        found = [*_kept_metrics(stage, figures, now_ms)]
+        reachable = True
+    except Unreachable:
+        found, reachable = [], False
+    yield from found
+    if not isinstance(figures, StateFigures):
+        sink = gauge("sink_reachable")
+        sink.add_metric((stage,), reachable)
+        yield sink
+
+
+def _kept_metrics(stage: str, figures: Figures, now_ms: int) -> Iterator[Metric]:
+    """The figures wherever the process keeps them. Raises Unreachable."""
+    yield from _window_metrics(stage, figures.windows(now_ms))
     totals = figures.totals()
     yield from _total_metrics(stage, totals)
     yield from delivery_metrics(totals)
-    yield from _position_metrics(stage, list(process.partitions.held.values()))
     if isinstance(figures, OwnMetrics):
-        yield from figures.metrics(int(now() * 1000))
+        yield from figures.metrics(now_ms)
 
 
 def _window_metrics(stage: str, counts: dict[tuple[int, str], int]) -> Iterator[Metric]:
-    records = GaugeMetricFamily(
-        "hourstream_window_records",
-        "Records by outcome in the last minutes, by the broker's append time.",
-        labels=("stage", "outcome", "minutes"),
-    )
+    records, failures = gauge("window_records"), gauge("window_failure_ratio")
+    for outcome in ("received", "dead"):
+        for span in SPANS:
+            counts.setdefault((span, outcome), 0)
     for (span, outcome), count in sorted(counts.items()):
         records.add_metric((stage, outcome, str(span)), count)
     yield records
-    failures = GaugeMetricFamily(
-        "hourstream_window_failure_ratio",
-        "Share of the records received in the last minutes that failed (dead letters, newly parked, refused).",
-        labels=("stage", "minutes"),
-    )
     for span in SPANS:
         received = counts.get((span, "received"), 0)
         failed = sum(counts.get((span, outcome), 0) for outcome in FAILURES)
@@ -85,13 +104,7 @@ def _window_metrics(stage: str, counts: dict[tuple[int, str], int]) -> Iterator[
 
 
 def _total_metrics(stage: str, figures: dict[tuple[str, ...], int]) -> Iterator[Metric]:
-    parked = GaugeMetricFamily("hourstream_parked_subjects", "Subjects parked now.", labels=("stage", "code", "region"))
-    minutes = GaugeMetricFamily(
-        "hourstream_parked_minutes", "Worked minutes parked now.", labels=("stage", "code", "region")
-    )
-    waiting = GaugeMetricFamily(
-        "hourstream_waiting_records", "Source records that wait for a look-up.", labels=("stage", "missing")
-    )
+    parked, minutes, waiting = gauge("parked_subjects"), gauge("parked_minutes"), gauge("waiting_records")
     for (name, *labels), total in sorted(figures.items()):
         if name == "parked":
             parked.add_metric((stage, *labels), total)
@@ -101,11 +114,7 @@ def _total_metrics(stage: str, figures: dict[tuple[str, ...], int]) -> Iterator[
             waiting.add_metric((stage, *labels), total)
     yield from (parked, minutes, waiting)
     if ("approved_minutes",) in figures:
-        residue = GaugeMetricFamily(
-            "hourstream_conservation_residue_minutes",
-            "Approved worked minutes that are neither charged, parked nor waived. Anything but 0 is a defect.",
-            labels=("stage",),
-        )
+        residue = gauge("conservation_residue_minutes")
         residue.add_metric((stage,), conservation_residue(figures))
         yield residue
 
@@ -116,23 +125,47 @@ def conservation_residue(figures: dict[tuple[str, ...], int]) -> int:
     return figures.get(("approved_minutes",), 0) - accounted
 
 
-def _position_metrics(stage: str, held: list[Partition]) -> Iterator[Metric]:
-    lag = GaugeMetricFamily(
-        "hourstream_lag_records",
-        "Records of a topic partition that are not committed yet.",
-        labels=("stage", "topic", "partition"),
-    )
-    running = GaugeMetricFamily("hourstream_partitions_running", "Partitions held and restored.", labels=("stage",))
+def _position_metrics(stage: str, held: list[Partition], now_ms: int) -> Iterator[Metric]:
+    lag, age, position = gauge("lag_records"), gauge("lag_seconds"), gauge("committed_offset")
     for partition in held:
-        reader = partition.reader
+        reader, number = partition.reader, str(partition.number)
         if reader is None:
             continue
-        for topic, position in partition.committer.positions.items():
+        for topic, at in partition.committer.positions.items():
             end = max(reader.highwater(topic), 0)
-            done = reader.reached(topic) if partition.taken is None else (position or 0)
-            lag.add_metric((stage, topic, str(partition.number)), max(end - max(done, position or 0), 0))
+            done = reader.reached(topic) if partition.taken is None else (at or 0)
+            lag.add_metric((stage, topic, number), max(end - max(done, at or 0), 0))
+            position.add_metric((stage, topic, number), at or 0)
+        age.add_metric((stage, number), _lag_seconds(partition, now_ms))
+    yield from (lag, age, position)
+
+
+def _lag_seconds(partition: Partition, now_ms: int) -> float:
+    """Age of the first record that is on its way or waits to be; the batch on its way was read before all others."""
+    waiting = partition.taken or (partition.reader.buffer if partition.reader is not None else None)
+    first = [] if waiting is None else waiting.records[:1]
+    return max(now_ms - first[0].timestamp_ms, 0) / 1000 if first else 0.0
+
+
+def _state_metrics(stage: str, held: list[Partition], state_dir: Path | None) -> Iterator[Metric]:
+    assigned, running, rows = gauge("partitions_assigned"), gauge("partitions_running"), gauge("restored_rows")
+    assigned.add_metric((stage,), len(held))
     running.add_metric((stage,), sum(partition.running for partition in held))
-    yield from (lag, running)
+    for partition in held:
+        if isinstance(partition.committer, TransactionalCommitter):
+            rows.add_metric((stage, str(partition.number)), partition.committer.restored_rows)
+    yield from (assigned, running, rows)
+    if state_dir is not None:
+        size = gauge("state_bytes")
+        size.add_metric((stage,), sum(_size(file) for file in state_dir.rglob("*")))
+        yield size
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # RocksDB has just replaced it
+        return 0
 
 
 def status(process: BatchProcess, figures: Figures) -> dict[str, object]:

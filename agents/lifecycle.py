@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from agents.figures import StateFigures
 from agents.inbox import read
+from agents.metric_catalogue import gauge, histogram
 from runtime.plane.batch import Batch, Output
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
@@ -72,17 +73,11 @@ class LifecycleFigures(StateFigures):
         """Charges and amounts by state, and how long they take from step to step."""
         totals = self.totals()
         yield from _charges(totals)
-        cycles = HistogramMetricFamily(
-            "hourstream_cycle_seconds", "Time of charges from step to step.", labels=("step", "region")
-        )
+        cycles = histogram("cycle_seconds")
         for step, region, buckets, seconds in histograms(totals):
             cycles.add_metric((step, region), buckets, seconds)
         yield cycles
-        recent = GaugeMetricFamily(
-            "hourstream_window_cycles",
-            "Charges that completed a step in the last minutes, by the most seconds it took them.",
-            labels=("step", "minutes", "le"),
-        )
+        recent = gauge("window_cycles")
         for step, span, buckets in in_windows(super().windows(now_ms)):
             for bound, count in buckets:
                 recent.add_metric((step, str(span), bound), count)
@@ -90,19 +85,14 @@ class LifecycleFigures(StateFigures):
 
 
 def _charges(totals: dict[tuple[str, ...], int]) -> Iterator[Metric]:
-    charges = GaugeMetricFamily("hourstream_charges", "Charges and reversals by state.", labels=("state",))
-    amounts = GaugeMetricFamily(
-        "hourstream_charges_amount", "Their amounts, reversals deducted.", labels=("state", "currency")
-    )
+    charges = gauge("charges")
+    amounts = gauge("charges_amount")
     for (name, *labels), total in sorted(totals.items()):
         if name == "charges":
             charges.add_metric(labels, total)
         elif name == "charge_amount":
             amounts.add_metric(labels, total / 1_000_000)
     yield from (charges, amounts)
-    unknown = GaugeMetricFamily(
-        "hourstream_lifecycle_unknown_charges",
-        "Charges that were posted or invoiced but are not known: 0 when every topic is read.",
-    )
+    unknown = gauge("lifecycle_unknown_charges")
     unknown.add_metric((), totals.get(("unknown_charges",), 0))
     yield unknown

@@ -1,5 +1,7 @@
 """The console as one application: pages and the interface of machines, and who may come in to them."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,6 +55,7 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(ours)],
         max_body_size=LARGEST_BODY,
+        lifespan=_closing(provider),
     )
     app.state.pool, app.state.broker = pool, settings.broker
     app.state.access = Access(access, url, everybody, provider)
@@ -64,6 +67,16 @@ def create_app(
     app.add_middleware(Shield, url=url)
     check_doors(app)
     return app
+
+
+def _closing(provider: Provider | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if provider is not None:
+            provider.close()
+
+    return lifespan
 
 
 def _failed(request: Request, error: Exception) -> Response:

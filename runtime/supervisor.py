@@ -3,6 +3,7 @@
 A worker that is fenced or fails ends itself (the plane's only answer to a failure); starting it again is what heals it.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.plane.partitions import EXIT_FENCED
+from runtime.scraping import write_targets
 from runtime.settings import Settings
 
 _RECENT, _TOO_OFTEN = 60.0, 4  # seconds; failures within them
@@ -36,6 +38,7 @@ class Workers:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._logs = settings.home / "logs"
+        self._ports: dict[str, int] = {}  # as Prometheus was told
 
     def __enter__(self) -> "Workers":
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -81,6 +84,18 @@ class Workers:
                 elif time.monotonic() >= due[name]:
                     del due[name]
                     self.start(name)
+            self._tell_prometheus()
+
+    def _tell_prometheus(self) -> None:
+        """A worker that is down stays a target: that it does not answer is what Prometheus must see."""
+        ports = dict(self._ports)
+        for name in self.names:
+            with contextlib.suppress(OSError, ValueError):
+                ports[name] = json.loads(self._page(name).read_text())["port"]
+        if ports != self._ports:
+            with contextlib.suppress(OSError):  # of a full disk, say: tried again at the next look
+                write_targets(self._settings.home, ports)
+                self._ports = ports
 
     def check(self) -> None:
         """Raise `WorkerFailed` when a worker cannot stay up, with the end of its log.

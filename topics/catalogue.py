@@ -141,6 +141,15 @@ SETTLE_INPUTS = (
     "exception.decisions",
 )
 LIFECYCLE_INPUTS = ("billing.ready", "erp.postings", "invoice.status")
+METRICS_INPUTS = (
+    "time.entries",
+    "adjustments",
+    "exception.decisions",
+    "billing.ready",
+    "billing.exceptions",
+    "erp.postings",
+    "charge.states",
+)
 _FACTS = frozenset({*MASTERS, *TRANSACTIONS})
 
 

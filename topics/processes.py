@@ -8,7 +8,15 @@ mapping file, not here: `sources.reads`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS, TRANSACTIONS, changelog_of
+from topics.catalogue import (
+    LIFECYCLE_INPUTS,
+    MASTERS,
+    METRICS_INPUTS,
+    SETTLE_INPUTS,
+    TOPICS,
+    TRANSACTIONS,
+    changelog_of,
+)
 
 WHOLE = ("*",)
 DEAD_LETTERS = "dead.letters"
@@ -118,6 +126,38 @@ _FOLLOWED = {
     ),
     "invoice.status": ("invoice_id", "engagement_id", "charge_ids", "status", "at", "revision"),
 }
+_LOOKED_AT = {
+    "time.entries": ("engagement_id", "entry_id", "minutes", "status", "source", "revision", "occurred_at"),
+    "adjustments": ("engagement_id", "subject", "kind"),
+    "exception.decisions": ("engagement_id", "subject"),
+    "billing.ready": (
+        "charge_id",
+        "reverses",
+        "engagement_id",
+        "subject",
+        "kind",
+        "region",
+        "currency",
+        "amount",
+        "work_date",
+        "worked_minutes",
+        "billable_minutes",
+        "consultant_id",
+        "reason",
+    ),
+    "billing.exceptions": (
+        "engagement_id",
+        "subject",
+        "code",
+        "region",
+        "minutes",
+        "amount_at_stake",
+        "status",
+        "first_seen",
+    ),
+    "erp.postings": ("charge_id", "engagement_id", "system", "status"),
+    "charge.states": ("charge_id", "engagement_id", "subject", "state", "revision"),
+}
 INTAKE = Process(
     "intake",
     "delivery",
@@ -168,6 +208,16 @@ PROCESSES = (
         reads={topic: _FOLLOWED[topic] for topic in LIFECYCLE_INPUTS},
         writes=("charge.states", DEAD_LETTERS),
         keeps=True,
+    ),
+    Process(
+        "metrics",
+        "operations",
+        "adds up what finance looks at",
+        reads={**{topic: _LOOKED_AT[topic] for topic in METRICS_INPUTS}, **dict.fromkeys(MASTERS, WHOLE)},
+        writes=(),
+        passes=("masters.current",),
+        keeps=True,
+        groups=("hourstream-follow-masters.current",),
     ),
     Process(
         "delivery",

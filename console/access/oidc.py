@@ -54,6 +54,10 @@ class Provider:
         self._found: Mapping[str, object] | None = None
         self._keys: KeySet | None = None
 
+    def close(self) -> None:
+        """Close the connections to it."""
+        self._http.close()
+
     def start(self) -> Started:
         """Where to send a browser. Raises ProviderUnreachable."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from topics.catalogue import Topic, changelog_of, spread_over
 
-ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecycle")
+ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecycle", "metrics")
 
 
 def every_topic(partitions: int) -> Sequence[Topic]:

@@ -85,7 +85,7 @@ def books_of(pool: Pool, broker: str) -> TrytonBooks:
         companies=companies,
         currencies=[Currency(code, minor_units(code)) for code in sorted({currency for _, currency in sold})],
         taxes=[(category, str(rate)) for category, rate in taxes],
-        years=range(since, datetime.now(UTC).year + 1),
+        years=[*range(since, datetime.now(UTC).year + 1)],
     )
 
 

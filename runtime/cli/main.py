@@ -26,6 +26,7 @@ COMMANDS = {
     "parity": "parity",
     "revenue": "revenue",
     "invoice": "invoice",
+    "metrics": "metrics",
     "backup": "backup",
     "restore": "backup",
     "console": "console",

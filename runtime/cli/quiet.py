@@ -7,7 +7,7 @@ from typing import Any
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
 from sinks.warehouse.arrivals import TOPICS as WAREHOUSE_TOPICS
-from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 
 _NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
 INPUTS: dict[str, tuple[str, ...]] = {
@@ -18,6 +18,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
     "warehouse": (*WAREHOUSE_TOPICS, "masters.current"),
+    "metrics": (*METRICS_INPUTS, "masters.current"),
 }
 DELIVERY = "delivery-"  # followed by the name of a target
 JOURNAL_WORKER = "erp-"  # followed by the name of a further journal

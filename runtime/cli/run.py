@@ -20,7 +20,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
-from runtime.cli.worker import own_workers, workers_of
+from runtime.cli.worker import workers_of, workers_of_a_run
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -45,7 +45,7 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     if not files:
         raise click.ClickException(f"no *.jsonl file in {input_dir}: give the folder that holds the facts")
     with isolated(Settings.load()) as settings, Stack.start(settings, progress=_tell) as stack:
-        names = workers_of(stack.settings) if deliver else own_workers(stack.settings)
+        names = workers_of(stack.settings) if deliver else workers_of_a_run(stack.settings)
         summary = process(files, out_dir, stack.settings, seconds, names)
     console.print_json(json.dumps(summary, default=str))
     if not summary["audit_all_true"]:
@@ -60,7 +60,7 @@ def process(
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     with open_pool(settings.database_url) as pool:
         migrate(pool)
-        with Workers(settings, names or own_workers(settings), settings.environment()) as workers:
+        with Workers(settings, names or workers_of_a_run(settings), settings.environment()) as workers:
             publisher = Publisher(settings.bootstrap)
             for file in files:
                 publisher.publish_file(file)

@@ -15,13 +15,18 @@ from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
 from sinks.delivery.targets import Declared, declared
 
-AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
+AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
 FOR_THE_CONSOLE = ("warehouse",)
 
 
 def own_workers(settings: Settings) -> tuple[str, ...]:
     """The stream's own workers, and one for each further journal."""
     return (*AGENTS, *(JOURNAL_WORKER + name for name in settings.journals.split(",") if name))
+
+
+def workers_of_a_run(settings: Settings) -> tuple[str, ...]:
+    """The stream's own but for the one whose figures nobody looks at during a run."""
+    return tuple(name for name in own_workers(settings) if name != "metrics")
 
 
 def workers_of(settings: Settings) -> tuple[str, ...]:
@@ -59,7 +64,7 @@ def worker(name: str, status_file: Path | None, log_level: str) -> None:
     port = serve_pages(
         settings.metrics_host,
         settings.metrics_port,
-        lambda: metrics(process, figures),
+        lambda: metrics(process, figures, state_dir=settings.state_dir(process.name)),
         lambda: status(process, figures),
     )
     if status_file is not None:

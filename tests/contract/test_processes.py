@@ -13,6 +13,7 @@ from billing.master_data import MASTER_TYPES
 from billing.routing import Policy, Routes
 from runtime.cli.schemas import DOCUMENT, processes
 from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
+from runtime.plane.state import MemoryRows, State
 from schemas import codec
 from schemas.released import read_contracts
 from sinks.contract import ChargeRow
@@ -21,8 +22,9 @@ from sinks.routing import rows_of
 from sinks.staging import CHARGE_COLUMNS
 from sinks.warehouse import arrivals
 from tables.lives import Lives, News
+from tables.overview import Overview
 from tables.windows import Tally
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 from topics.document import document
 from topics.processes import PROCESSES, WHOLE
 
@@ -79,6 +81,15 @@ def test_the_lifecycle_reads_what_is_declared(topic: str) -> None:
     lives = Lives(cast(Any, Rows()), Tally())
     lives.hear([News(topic, record, 0)])
     assert record.asked == set(DECLARED["lifecycle"].reads[topic])
+
+
+@pytest.mark.parametrize("topic", METRICS_INPUTS)
+def test_the_metrics_worker_reads_what_is_declared(topic: str) -> None:
+    record = watched(topic)
+    overview = Overview(State(MemoryRows()), Tally())
+    overview.load([(topic, record)])
+    overview.take(topic, record, 0)
+    assert record.asked == set(DECLARED["metrics"].reads[topic])
 
 
 @pytest.mark.parametrize("topic", SETTLE_INPUTS)

@@ -40,6 +40,7 @@ from topics.review import review
 NEXT_ID = 1 + max(version.id for versions in released_ids().values() for version in versions)
 CONTRACTS = list(read_contracts().values())
 FINANCE = {f"{name} (finance)" for name in ("erp", "billing", "lifecycle", "delivery", "warehouse", "commands")}
+FINANCE |= {"metrics (operations)"}
 
 
 @pytest.fixture

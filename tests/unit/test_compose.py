@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.grafana.panels import SOURCE
+from ops.prometheus.config import JOB
 from runtime.settings import CHECKOUT, PREFIX, Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
@@ -15,6 +17,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hourstream:")}
 WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
 DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
+SERVERS = {"kafka", "registry", "postgres", "topics", "prometheus", "alertmanager", "grafana"}
 SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 
 
@@ -32,9 +35,9 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_of_it_is_there() -> None:
-    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing", "lifecycle"}
+    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics"}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == {"kafka", "registry", "postgres", "topics", "prometheus", "grafana"}
+    assert set(SERVICES) - set(WORKERS) == SERVERS
     assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
     assert SERVICES["topics"]["restart"] == "no"
 
@@ -64,15 +67,25 @@ def test_the_host_reaches_kafka_where_it_says_it_is() -> None:
 
 def test_prometheus_reads_every_worker(settings: Settings) -> None:
     scraped = yaml.safe_load((CHECKOUT / "ops" / "compose" / "prometheus.yml").read_text("utf-8"))
-    targets = {
-        target for job in scraped["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
-    }
+    (job,) = scraped["scrape_configs"]
+    targets = {target for group in job["static_configs"] for target in group["targets"]}
+    assert job["job_name"] == JOB  # which the alerts ask for
     assert targets == {f"{name}:{settings.metrics_port}" for name in WORKERS}
+    (relabel,) = job["relabel_configs"]
+    assert {re.fullmatch(relabel["regex"], target)[1] for target in targets} == set(WORKERS)  # type: ignore[index]
     assert all(f":{settings.metrics_port}/metrics" in worker["healthcheck"]["test"][3] for worker in WORKERS.values())
-    source = yaml.safe_load(
-        (CHECKOUT / "ops/compose/grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
-    )
-    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+
+
+def test_rules_alerts_and_dashboards_are_where_their_servers_look() -> None:
+    scraped = yaml.safe_load((CHECKOUT / "ops" / "compose" / "prometheus.yml").read_text("utf-8"))
+    mounted = dict(volume.split(":")[:2][::-1] for name in SERVERS for volume in SERVICES[name].get("volumes", []))
+    assert mounted[scraped["rule_files"][0]] == "./ops/prometheus/rules.yml"
+    assert scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+    provisioning = CHECKOUT / "ops" / "compose" / "grafana" / "provisioning"
+    source = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text("utf-8"))["datasources"][0]
+    assert (source["url"], source["uid"]) == ("http://prometheus:9090", SOURCE.uid)
+    boards = yaml.safe_load((provisioning / "dashboards" / "hourstream.yml").read_text("utf-8"))
+    assert mounted[boards["providers"][0]["options"]["path"]] == "./ops/grafana"
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

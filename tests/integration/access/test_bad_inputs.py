@@ -25,6 +25,7 @@ from sinks.warehouse.warehouse import Warehouse
 from tests.integration.access.doors import AMOUNT, at_provider, browser, console, csrf, log_in, machine, token
 from tests.integration.sinks.test_warehouse import parked, take
 
+SQL = 4
 INJECTED = ("' OR '1'='1", "'; DROP TABLE hourstream.acts; --", "1) UNION SELECT digest FROM hourstream.api_tokens --",
             "%s", "%(status)s", "\\", "$$", "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "\r\nX-Evil: 1",
             "<script>alert(1)</script>", "{{7*7}}", "\x00", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
@@ -87,7 +88,7 @@ def test_a_route_that_asks_for_none_does_not_start(app: FastAPI) -> None:
     def _() -> str:
         return "secrets"
 
-    other = FastAPI()
+    other = FastAPI(openapi_url=None)
     other.include_router(forgotten, prefix="/api/v1")
     with pytest.raises(OpenDoor, match="/api/v1/forgotten"):
         check_doors(other)
@@ -107,22 +108,25 @@ def test_each_role_reaches_what_it_may_and_nothing_else(
             assert (answer.status_code == refused) is (needed[path] not in may), (method, path, answer.status_code)
 
 
-@pytest.mark.parametrize("value", INJECTED)
-def test_whatever_a_parameter_holds_is_only_looked_for(app: FastAPI, address: str, pool: Pool, value: str) -> None:
-    before = tables(pool)
+def tried(nth: int) -> tuple[str, ...]:
+    """What the nth parameter is tried with: all that speaks SQL, and some of the rest by turns."""
+    return INJECTED[:SQL] + tuple(INJECTED[SQL + (3 * nth + n) % (len(INJECTED) - SQL)] for n in range(3))
+
+
+def test_whatever_a_parameter_holds_is_only_looked_for(app: FastAPI, address: str, pool: Pool) -> None:
     with machine(address, token(pool, "admin")) as client:
-        for method, path, names in routes(app):
-            if method != "GET":
-                continue
-            for wanted in [{name: value} for name in names] + [{}]:
-                answer = client.get(filled(path, value), params=wanted)
-                assert answer.status_code in (200, 303, 404, 422), (path, wanted, answer.status_code)
+        before = tables(pool)
+        asked = [(path, name) for method, path, names in routes(app) if method == "GET" for name in (*names, None)]
+        assert len(asked) > 80
+        for nth, (path, name) in enumerate(asked):
+            for value in tried(nth):
+                answer = client.get(filled(path, value), params={name: value} if name else {})
+                assert answer.status_code in (200, 303, 404, 422), (path, name, value, answer.status_code)
                 assert "x-evil" not in answer.headers
                 assert "<script>alert" not in answer.text
-                assert answer.text.strip() != "49"
                 assert "root:" not in answer.text
-    assert tables(pool)[0] == before[0]
-    assert tables(pool)[2:] == before[2:]
+                assert ">49<" not in answer.text
+        assert tables(pool) == before
 
 
 @pytest.mark.parametrize("value", INJECTED)

@@ -61,7 +61,7 @@ def forgeries(right: str) -> list[str]:
     head, _, secret = right.rpartition("_")
     return [
         f"Bearer {right}x", f"Bearer {right[:-1]}", f"Bearer {head}_", f"Bearer _{secret}", f"Bearer {head}",
-        f"Bearer {right.upper()}", f"Bearer hs_' OR '1'='1_{secret}", "Bearer", "Bearer ", f"Basic {right}", right,
+        f"Bearer {right.upper()}", f"Bearer hs_' OR '1'='1_{secret}", "Bearer", f"Basic {right}", right,
         "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.", "Bearer " + "x" * 5000,
     ]  # fmt: skip
 

@@ -1,0 +1,94 @@
+"""metrics: what finance looks at, from windowed aggregates of its own; publishes nothing but its metrics page.
+
+A process of its own, so that what is asked of every fact costs those nothing who decide. Records that nobody can read
+are dead letters of those who need them; here they are passed over.
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from agents.figures import StateFigures
+from agents.finance_metrics import Finance, finance_metrics
+from agents.inbox import read
+from runtime.plane.batch import Batch, Output
+from runtime.plane.process import Batches, BatchProcess
+from runtime.plane.state import State
+from runtime.plane.transactional import TransactionalCommitter
+from runtime.settings import Settings
+from tables.cycle_times import is_cycle
+from tables.masters import TOPIC as CURRENT
+from tables.masters import MastersTable
+from tables.overview import Overview
+from tables.sums import sums
+from tables.windows import Tally, totals
+from topics.catalogue import METRICS_INPUTS, changelog_of
+
+NAME = "metrics"
+GATHER_SECONDS = 0.5  # a figure may be that old
+_NOT_RECORDS = ("posted_minutes", "manual_minutes")  # windows of minutes, not of records
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The metrics process: one committer a partition, and the masters for names of labels."""
+    masters = MastersTable(settings.bootstrap)
+    masters.start()
+
+    def committer(partition: int) -> TransactionalCommitter:
+        return TransactionalCommitter(
+            NAME,
+            partition,
+            METRICS_INPUTS,
+            broker=settings.bootstrap,
+            changelog=changelog_of(NAME, 1).name,
+            state_dir=settings.state_dir(NAME),
+            decide=decide,
+        )
+
+    patient = settings.model_copy(update={"batch_seconds": max(settings.batch_seconds, GATHER_SECONDS)})
+    metrics = BatchProcess(NAME, METRICS_INPUTS, committer, patient)
+    metrics.figures = MetricsFigures(metrics, masters)
+    metrics.follows[CURRENT] = lambda: masters.snapshot().end
+
+    @metrics.app.agent(metrics.topic)
+    async def look_on(batches: Batches) -> None:
+        async for batch in batches:
+            await metrics.run(batch)
+
+    return metrics
+
+
+def decide(batch: Batch, state: State) -> list[Output]:
+    """Keep the figures of a batch in `state`; nothing is published."""
+    passed_over, tally = list[Output](), Tally()
+    overview = Overview(state, tally)
+    said = list(read(batch.records, NAME, passed_over))
+    overview.load([(record.topic, value) for record, value in said])
+    for record, value in said:
+        overview.take(record.topic, value, record.timestamp_ms)
+    overview.write()
+    tally.count_each("received", (record.timestamp_ms for record in batch.records))
+    tally.count("passed_over", batch.timestamp_ms, len(passed_over))
+    tally.write(state)
+    return []
+
+
+class MetricsFigures(StateFigures):
+    """The figures in the agent's state, with labels from the masters of the moment."""
+
+    def __init__(self, process: BatchProcess, masters: MastersTable) -> None:
+        super().__init__(process)
+        self._masters = masters
+
+    def windows(self, now_ms: int) -> dict[tuple[int, str], int]:
+        """Of records only; the others are in `metrics`."""
+        found = super().windows(now_ms)
+        return {key: n for key, n in found.items() if key[1] not in _NOT_RECORDS and not is_cycle(key[1])}
+
+    def metrics(self, now_ms: int) -> Iterator[Metric]:
+        """What finance looks at, at that moment."""
+        finance = Finance(self._masters.snapshot().masters, super().windows(now_ms), now_ms)
+        for rows in self._rows():
+            finance.sums.update(sums(rows.items()))
+            finance.totals.update(totals(rows.items()))
+        yield from finance_metrics(finance)

@@ -1,0 +1,1 @@
+"""What Prometheus and Alertmanager read: recording and alerting rules as code, and their configuration."""
