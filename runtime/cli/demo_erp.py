@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -41,6 +41,7 @@ NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
 Tell = Callable[[str], None]
 _ANSWER_SECONDS = 300.0
+_DELIVERY_SECONDS = 7200.0
 
 _TARGETS = """\
 targets:
@@ -66,8 +67,8 @@ class Taken:
     seconds: tuple[float, float, float]
 
 
-def books_of(pool: Pool, broker: str) -> TrytonBooks:
-    """Companies, currencies, taxes and years for the charges there are."""
+def books_of(pool: Pool, broker: str, until: date) -> TrytonBooks:
+    """Companies, currencies and taxes for the charges there are, and the years from the first of them `until` then."""
     known = names(broker)
     with transaction(pool) as cursor:
         asked = "SELECT DISTINCT legal_entity, currency FROM hourstream.charges ORDER BY 1, 2"
@@ -75,7 +76,7 @@ def books_of(pool: Pool, broker: str) -> TrytonBooks:
         asked = "SELECT DISTINCT tax_category, tax_rate FROM hourstream.charges WHERE tax_category IS NOT NULL"
         taxes = cursor.execute(asked).fetchall()
         first = cursor.execute("SELECT min(work_date) FROM hourstream.charges").fetchone()
-    since = first[0].year if first and first[0] else date.today().year  # noqa: DTZ011 - the year of the books
+    since = first[0].year if first and first[0] else until.year
     companies = []
     for entity_id, currency in dict(reversed(sold)).items():
         entity = known.legal_entities.get(entity_id)
@@ -85,7 +86,7 @@ def books_of(pool: Pool, broker: str) -> TrytonBooks:
         companies=companies,
         currencies=[Currency(code, minor_units(code)) for code in sorted({currency for _, currency in sold})],
         taxes=[(category, str(rate)) for category, rate in taxes],
-        years=[*range(since, datetime.now(UTC).year + 1)],
+        years=[*range(since, until.year + 1)],
     )
 
 
@@ -94,7 +95,7 @@ def post_to_tryton(
 ) -> tuple[Taken, Table]:
     """Everything that happens in Tryton; what it then holds, and the table that compares it with the ledger."""
     with Tryton.start(
-        home / "tryton", stack.settings, stack.postgres_url, books_of(pool, stack.broker), tell
+        home / "tryton", stack.settings, stack.postgres_url, books_of(pool, stack.broker, issued + PAYS_AFTER), tell
     ) as tryton:
         seconds = [_timed(lambda: _deliver(stack, pool, tryton, tell))]
         calls = Calls(5.0, _ANSWER_SECONDS, None)
@@ -131,7 +132,7 @@ def _deliver(stack: Stack, pool: Pool, tryton: Tryton, tell: Tell) -> None:
     with ExitStack() as running:
         delivery = running.enter_context(Workers(settings, (DELIVERY + NAME,), settings.environment()))
         show = running.enter_context(progress_bars(delivery))
-        wait_until_quiet(delivery, stack.broker, lambda: unsent(pool), progress=show)
+        wait_until_quiet(delivery, stack.broker, lambda: unsent(pool), seconds=_DELIVERY_SECONDS, progress=show)
 
 
 def _pay(payments: TrytonPayments, posted: list[TrytonInvoice], on: date) -> None:

@@ -78,7 +78,7 @@ class Template:
         part.replace(self._dump)
 
     def _restore(self, database: str) -> None:
-        self._run("pg_restore", "--no-owner", "--exit-on-error", str(self._dump), database=database)
+        self._run("pg_restore", "--no-owner", "--single-transaction", str(self._dump), database=database)
 
     def _run(self, name: str, *options: str, database: str) -> None:
         """A program of PostgreSQL as the owner; the password goes by the environment, never on a command line."""

@@ -53,7 +53,7 @@ def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[Line], list[ChargeRe
     lines = []
     for key in sorted(gathered, key=LineKey.order):
         line = _line(key, gathered[key])
-        if line.net or any(charge["billable_minutes"] != 0 for charge in line.charges):
+        if line.net or sum(charge["billable_minutes"] for charge in line.charges) != 0:
             lines.append(line)
         else:
             unlined += line.charges

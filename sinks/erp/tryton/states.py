@@ -133,7 +133,7 @@ class TrytonStates:
             for row in page:
                 id_ = int(row["id"])
                 events += self._events(row, told.get(id_, Told()), charges[id_], payments)
-                told[id_] = Told(row["state"], frozenset(_payment_lines(row)), row["write_date"])
+                told[id_] = Told(row["state"], _paid_by(row, told.get(id_, Told())), row["write_date"])
         until = max((row["write_date"] for row in found), default=cursor.until)
         settled = {id_ for id_, each in told.items() if each.state != "posted" and each.written < until - 2 * OVERLAP}
         return events, Cursor(max(until, cursor.until), {id_: e for id_, e in told.items() if id_ not in settled})
@@ -156,7 +156,7 @@ class TrytonStates:
                 revision=revision,
             )
 
-        now = set(_payment_lines(row))
+        now = _paid_by(row, told)
         if row["state"] != told.state:
             said = event(f"{row['id']}:{row['state']}:{row['write_date'].isoformat()}", row["write_date"])
             yield {**said, "status": row["state"]}
@@ -186,7 +186,12 @@ class TrytonStates:
 
 
 def _has_news(row: Row, told: Told) -> bool:
-    return row["state"] != told.state or frozenset(_payment_lines(row)) != told.payments
+    return row["state"] != told.state or _paid_by(row, told) != told.payments
+
+
+def _paid_by(row: Row, told: Told) -> frozenset[int]:
+    """The lines that pay an invoice; what balances a cancelled one is no payment, and what it was paid stays told."""
+    return told.payments if row["state"] == "cancelled" else frozenset(_payment_lines(row))
 
 
 def _payment_lines(row: Row) -> set[int]:
