@@ -24,6 +24,7 @@ from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from sinks.database import Pool, open_pool, transaction
 from sinks.migrations import migrate
+from sinks.warehouse.mirror import ACCOUNTS
 from sinks.warehouse.sums import sum_up
 
 REQUESTS, WARM = 60, 5
@@ -119,6 +120,8 @@ def fill(pool: Pool, subjects: int, tell: Callable[[str], None]) -> None:
         with transaction(pool) as cursor:
             rows = cursor.execute(statement, {"subjects": subjects}).rowcount
         tell(f"{statement.split('INSERT INTO ')[1].split()[0]}: {rows:,} rows in {time.monotonic() - began:.1f} s")
+    with transaction(pool) as cursor:
+        cursor.execute(ACCOUNTS)
     with pool.connection() as connection:
         connection.autocommit = True
         connection.execute("VACUUM (ANALYZE)")

@@ -1,14 +1,18 @@
 """The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
 
 from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse
 
 from console import acting
 from console.access.addresses import local
 from console.pages.parts import Operator
 from console.pages.showing import link
+from console.pages.stuck import FILTERS, filters
+from console.read.asking import Asking
+from console.read.exceptions import listed
 from sinks.database import transaction
 
 router = APIRouter()
@@ -23,12 +27,16 @@ def decide(
     user: Operator,
     decision: Annotated[str, Form(pattern="^(waive|retry)$")],
     reason: Reason,
-    ids: Annotated[list[str], Form(max_length=acting.MOST)],
+    ids: Annotated[list[str] | None, Form(max_length=acting.MOST)] = None,
+    everything: Annotated[bool, Form()] = False,
     back: Annotated[str, Form(max_length=2000)] = "/exceptions",
 ) -> RedirectResponse:
-    """Waive or retry the chosen exceptions; what is resolved meanwhile is left alone."""
+    """Waive or retry the chosen exceptions, or all that the list in `back` finds; the resolved are left alone."""
     why, state = acting.why(user, reason, SOURCE), request.app.state
     with transaction(state.pool) as cursor:
+        ids = _all_of(cursor, back) if everything else (ids or [])
+        if not ids:
+            raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
         done = acting.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
     left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
     return _back(
@@ -54,6 +62,13 @@ def map_code(
     if not mapped.new:
         return _back(back, f"{mapped.key} is {mapped.canonical_id} already.")
     return _back(back, f"{mapped.key} is {mapped.canonical_id} now. What waited for it is mapped by itself.")
+
+
+def _all_of(cursor: Asking, address: str) -> list[str]:
+    """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
+    asked = dict(parse_qsl(urlsplit(address).query))
+    wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
+    return [each.exception_id for each in listed(cursor, wanted, limit=acting.MOST)[: acting.MOST]]
 
 
 def _back(address: str, said: str) -> RedirectResponse:

@@ -14,7 +14,6 @@ from console.pages.parts import Read, Viewer
 from console.pages.showing import render, zone_of
 from console.read import exceptions as stuck
 from console.read import flow, reconciliation, unbilled
-from console.read.asking import Asking
 
 router = APIRouter(default_response_class=HTMLResponse)
 _SERIES = (
@@ -33,7 +32,8 @@ def overview(request: Request, cursor: Read, user: Viewer) -> Response:
         request, user, "overview.html",
         totals=stuck.totals(cursor, stuck.Filters()), causes=stuck.causes(cursor, stuck.Filters())[:8],
         minutes=reconciliation.minutes(figures), ties=reconciliation.ties(figures),
-        chart=_chart(request, cursor, 1, 60), at=unbilled.summed_at(cursor),
+        chart=_chart(request, flow.slots(cursor, int(time.time()), minutes=1, number=60), 1),
+        at=unbilled.summed_at(cursor),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def throughput(
     labels = _labels(request, slots, minutes)
     return render(
         request, user, "throughput.html",
-        by=by, rows=rows, chart=_chart(request, cursor, minutes, number),
+        by=by, rows=rows, chart=_chart(request, slots, minutes),
         arrivals=columns([entries], labels, 10 if minutes == 1 else 6), entries=_entries,
     )  # fmt: skip
 
@@ -107,8 +107,7 @@ def _labels(request: Request, slots: list[flow.Slot], minutes: int) -> list[str]
     return [datetime.fromtimestamp(slot.starts, UTC).astimezone(zone).strftime(form) for slot in slots]
 
 
-def _chart(request: Request, cursor: Asking, minutes: int, number: int) -> Chart:
-    slots = flow.slots(cursor, int(time.time()), minutes=minutes, number=number)
+def _chart(request: Request, slots: list[flow.Slot], minutes: int) -> Chart:
     series = [Series(name, style, [slot.count(*kinds) for slot in slots]) for name, style, kinds in _SERIES]
     return columns(series, _labels(request, slots, minutes), 10 if minutes == 1 else 6)
 

@@ -19,6 +19,7 @@ from sources.codes import CODE
 
 router = APIRouter(default_response_class=HTMLResponse)
 Text = Annotated[str | None, Query(max_length=300)]
+FILTERS = ("status", "code", "kind", "missing", "region", "client", "engagement", "owner")
 NOTHING_MISSING = "-"  # in an address: a cause without a missing fact, not all causes of its code
 _LONGEST_FILE = 100_000
 _HEADER = (

@@ -16,6 +16,7 @@ from psycopg import sql
 from console.read.asking import Asking, one, rows, where
 
 PAGE = 50
+_MOST_ENGAGEMENTS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,6 @@ _RATED: LiteralString = """
 WITH best AS (
     SELECT currency, hourly, entry FROM hourstream.typical_rates
     WHERE engagement_id = '' ORDER BY entries DESC, currency LIMIT 1
-), accounts AS MATERIALIZED (
-    SELECT * FROM hourstream.accounts
 ), rated AS (
     SELECT t.code, t.missing_kind, t.missing_id, t.status, t.subjects, t.minutes, t.engagement_id,
            coalesce(a.currency, best.currency, '') AS currency,
@@ -151,7 +150,7 @@ WITH best AS (
            + (t.minutes - t.priced_minutes) * coalesce(r.hourly, f.hourly, best.hourly, 0) / 60
            + CASE WHEN t.subject_kind = 'source' THEN t.subjects * coalesce(best.entry, 0) ELSE 0 END AS estimated
     FROM hourstream.exception_totals t
-    LEFT JOIN accounts a ON a.engagement_id = t.engagement_id
+    LEFT JOIN hourstream.accounts a ON a.engagement_id = t.engagement_id
     LEFT JOIN hourstream.typical_rates r ON r.engagement_id = t.engagement_id AND r.currency = a.currency
     LEFT JOIN hourstream.typical_rates f ON f.engagement_id = '' AND f.currency = a.currency
     LEFT JOIN best ON a.currency IS NULL
@@ -161,10 +160,12 @@ WITH best AS (
 
 _CAUSES: LiteralString = """
 , in_currency AS (
-    SELECT code, missing_kind, missing_id, status, currency, sum(subjects)::bigint AS subjects,
-           sum(minutes)::bigint AS minutes, count(DISTINCT engagement_id) AS engagements,
-           sum(amount) AS told, sum(estimated) AS estimated
-    FROM rated GROUP BY code, missing_kind, missing_id, status, currency
+    SELECT code, missing_kind, missing_id, status, currency, sum(subjects) AS subjects, sum(minutes) AS minutes,
+           count(*) AS engagements, sum(told) AS told, sum(estimated) AS estimated
+    FROM (SELECT code, missing_kind, missing_id, status, currency, engagement_id, sum(subjects) AS subjects,
+                 sum(minutes) AS minutes, sum(amount) AS told, sum(estimated) AS estimated
+          FROM rated GROUP BY code, missing_kind, missing_id, status, currency, engagement_id) of_engagement
+    GROUP BY code, missing_kind, missing_id, status, currency
 ), causes AS (
     SELECT code, missing_kind, missing_id, status, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes,
            sum(engagements)::bigint AS engagements,
@@ -260,12 +261,33 @@ def listed(
         if after is not None:
             conditions.append("(e.first_seen, e.exception_id) > (%(value)s::timestamptz, %(after)s)")
         order = "e.first_seen, e.exception_id"
-    picked = (
-        sql.SQL("WITH picked AS (SELECT * FROM hourstream.exceptions e")
-        + where(conditions)
-        + sql.SQL(" ORDER BY " + order + " LIMIT %(limit)s) " + _ROWS + " ORDER BY " + order)
+    ending = sql.SQL(" ORDER BY " + order + " LIMIT %(limit)s")
+    engagements = _engagements(cursor, filters)
+    if engagements is None:
+        picked = sql.SQL("SELECT * FROM hourstream.exceptions e") + where(conditions) + ending
+    else:
+        values["engagements"] = engagements
+        conditions.append("e.engagement_id = asked.engagement_id")
+        of_each = sql.SQL("SELECT * FROM hourstream.exceptions e") + where(conditions) + ending
+        picked = (
+            sql.SQL("SELECT e.* FROM unnest(%(engagements)s::text[]) AS asked (engagement_id) CROSS JOIN LATERAL (")
+            + of_each
+            + sql.SQL(") e")
+            + ending
+        )
+    query = sql.SQL("WITH picked AS (") + picked + sql.SQL(") " + _ROWS + " ORDER BY " + order)
+    return rows(cursor, ExceptionRow, query, values)
+
+
+def _engagements(cursor: Asking, filters: Filters) -> list[str] | None:
+    """The engagements that have what the filters ask for, where looking into each is quicker than going through all."""
+    if filters.missing_id is not None or not (filters.client or filters.owner or filters.region or filters.code):
+        return None
+    query = sql.SQL("SELECT DISTINCT t.engagement_id FROM hourstream.exception_totals t{} LIMIT %(most)s").format(
+        where(["t.subjects > 0", *filters.conditions("t")])
     )
-    return rows(cursor, ExceptionRow, picked, values)
+    found = cursor.execute(query, {**filters.values(), "most": _MOST_ENGAGEMENTS + 1}).fetchall()
+    return None if len(found) > _MOST_ENGAGEMENTS else [str(engagement_id) for (engagement_id,) in found]
 
 
 def exception(cursor: Asking, exception_id: str) -> ExceptionRow | None:
@@ -291,11 +313,7 @@ class Choices:
 
 def choices(cursor: Asking) -> Choices:
     """Codes, regions and owners of what is stuck."""
-    query = (
-        "SELECT array_agg(DISTINCT code ORDER BY code) AS codes,"
-        " array_agg(DISTINCT region ORDER BY region) FILTER (WHERE region <> '') AS regions,"
-        " array_agg(DISTINCT owner ORDER BY owner) FILTER (WHERE owner <> '') AS owners"
-        " FROM hourstream.exception_totals WHERE subjects > 0"
-    )
-    found = cursor.execute(query).fetchone() or (None, None, None)
-    return Choices(*(list(each or ()) for each in found))
+    query = "SELECT DISTINCT code, region, owner FROM hourstream.exception_totals WHERE subjects > 0"
+    found = cursor.execute(query).fetchall()
+    codes, regions, owners = (sorted({str(row[n]) for row in found if row[n]}) for n in range(3))
+    return Choices(codes, regions, owners)

@@ -53,9 +53,9 @@ class Ties:
         return self.charged - self.posted - self.refused
 
     @property
-    def uninvoiced(self) -> Decimal:
-        """Charged less invoiced and open: 0 or a defect."""
-        return self.charged - self.invoiced - self.open
+    def unexplained(self) -> Decimal:
+        """Charges on live invoices less the net of the documents: 0 or a defect."""
+        return self.invoiced - self.documents
 
 
 def figures(cursor: Asking) -> list[Figure]:

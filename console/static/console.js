@@ -21,14 +21,16 @@ if (all) {
   const boxes = [...document.querySelectorAll('input[name="ids"]')];
   const button = [...document.querySelectorAll(".bulk button[name=decision]")];
   const legend = document.querySelector(".bulk legend");
+  const everything = document.querySelector("input[name=everything]");
   const show = () => {
     const chosen = boxes.filter((box) => box.checked).length;
     all.checked = chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
-    button.forEach((each) => { each.disabled = chosen === 0; });
+    button.forEach((each) => { each.disabled = chosen === 0 && !(everything && everything.checked); });
     if (legend) legend.textContent = chosen ? `With the ${chosen} selected` : "With the selected";
   };
   all.addEventListener("change", () => { boxes.forEach((box) => { box.checked = all.checked; }); show(); });
   boxes.forEach((box) => box.addEventListener("change", show));
+  if (everything) everything.addEventListener("change", show);
   show();
 }

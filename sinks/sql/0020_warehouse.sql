@@ -23,7 +23,7 @@ CREATE TABLE hourstream.exceptions (
     partition integer NOT NULL,
     record_offset bigint NOT NULL
 );
-CREATE INDEX exceptions_by_subject ON hourstream.exceptions (engagement_id, subject);
+CREATE INDEX exceptions_by_engagement ON hourstream.exceptions (engagement_id, status, first_seen, exception_id);
 CREATE INDEX exceptions_by_age ON hourstream.exceptions (status, first_seen, exception_id);
 CREATE INDEX exceptions_by_minutes ON hourstream.exceptions (status, minutes, exception_id);
 CREATE INDEX exceptions_by_cause
@@ -179,7 +179,19 @@ CREATE TABLE hourstream.masters (
     record jsonb NOT NULL,
     PRIMARY KEY (topic, identity)
 );
-CREATE VIEW hourstream.accounts AS
+-- Engagements with their clients, for pages to join: kept by whoever writes masters.
+CREATE TABLE hourstream.accounts (
+    engagement_id text PRIMARY KEY,
+    engagement text,
+    client_id text,
+    client text,
+    region text NOT NULL,
+    currency text,
+    owner text,
+    approval_group text
+);
+CREATE INDEX accounts_by_client ON hourstream.accounts (client_id);
+CREATE VIEW hourstream.account_records AS
 SELECT e.identity AS engagement_id, e.record ->> 'name' AS engagement, e.record ->> 'client_id' AS client_id,
        c.record ->> 'name' AS client, coalesce(c.record ->> 'region', '') AS region, e.record ->> 'currency' AS currency,
        e.record ->> 'owner' AS owner, e.record ->> 'approval_group' AS approval_group
@@ -209,8 +221,8 @@ CREATE TABLE hourstream.unbilled (
 CREATE TABLE hourstream.typical_rates (
     engagement_id text NOT NULL,
     currency text NOT NULL,
-    hourly numeric NOT NULL,
-    entry numeric NOT NULL,
+    hourly numeric(18, 6) NOT NULL,
+    entry numeric(18, 6) NOT NULL,
     entries bigint NOT NULL,
     PRIMARY KEY (engagement_id, currency)
 );

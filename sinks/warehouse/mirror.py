@@ -11,6 +11,15 @@ _UPSERT = """
 INSERT INTO hourstream.masters AS m SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])
 ON CONFLICT (topic, identity) DO UPDATE SET record = excluded.record WHERE m.record <> excluded.record
 """
+ACCOUNTS = """
+INSERT INTO hourstream.accounts AS a SELECT * FROM hourstream.account_records
+ON CONFLICT (engagement_id) DO UPDATE SET
+    engagement = excluded.engagement, client_id = excluded.client_id, client = excluded.client,
+    region = excluded.region, currency = excluded.currency, owner = excluded.owner,
+    approval_group = excluded.approval_group
+    WHERE a IS DISTINCT FROM excluded
+"""
+_NAMED = {"master.engagements", "master.clients"}
 
 Master = tuple[str, str, Mapping[str, object]]
 """(topic, identity, record)"""
@@ -23,3 +32,5 @@ def mirror(pool: Pool, masters: Sequence[Master]) -> None:
         topics, identities = zip(*last, strict=True)
         with transaction(pool) as cursor:
             cursor.execute(_UPSERT, (list(topics), list(identities), list(last.values())))
+            if not _NAMED.isdisjoint(topics):
+                cursor.execute(ACCOUNTS)

@@ -19,6 +19,17 @@ SELECT concat_ws(' ',
     (SELECT count(*) FROM hourstream.masters))
 """
 
+# Charges are many, so one look at them serves all sums of them.
+_CHARGED = """
+CREATE TEMPORARY TABLE charged_by_day ON COMMIT DROP AS
+SELECT c.client_id, c.region, c.currency, c.work_date, b.charge_id IS NOT NULL AS invoiced,
+       c.reason IS DISTINCT FROM 'NON_BILLABLE' AS billable,
+       count(*) FILTER (WHERE c.reverses IS NULL) - count(c.reverses) AS charges, count(*) AS records,
+       sum(c.worked_minutes) AS worked, sum(c.billable_minutes) AS minutes, sum(c.amount) AS amount
+FROM hourstream.charges c LEFT JOIN hourstream.invoice_charges b ON b.charge_id = c.charge_id AND b.live
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
+
 _UNBILLED = """
 INSERT INTO hourstream.unbilled
 SELECT 'submitted', coalesce(a.client_id, ''), coalesce(a.region, ''), coalesce(a.currency, ''), t.work_date,
@@ -29,18 +40,13 @@ UNION ALL
 SELECT 'parked', coalesce(a.client_id, ''), coalesce(nullif(e.region, ''), a.region, ''), coalesce(a.currency, ''),
        coalesce(t.work_date, e.missing_day, e.first_seen::date), count(*), sum(e.minutes), coalesce(sum(e.amount), 0)
 FROM hourstream.exceptions e
-LEFT JOIN hourstream.time_entries t ON t.engagement_id = e.engagement_id AND 'time:' || t.entry_id = e.subject
+LEFT JOIN hourstream.time_entries t
+    ON t.engagement_id = e.engagement_id AND t.entry_id = substr(e.subject, 6) AND e.subject LIKE 'time:%'
 LEFT JOIN hourstream.accounts a ON a.engagement_id = e.engagement_id
 WHERE e.status = 'open' GROUP BY 2, 3, 4, 5
 UNION ALL
-SELECT 'charged', c.client_id, c.region, c.currency, c.work_date,
-       count(*) FILTER (WHERE c.reverses IS NULL) - count(c.reverses), sum(c.billable_minutes), sum(c.amount)
-FROM hourstream.charges c
-WHERE c.reason IS DISTINCT FROM 'NON_BILLABLE'
-  AND NOT EXISTS (SELECT FROM hourstream.invoice_charges b WHERE b.charge_id = c.charge_id AND b.live)
-GROUP BY 2, 3, 4, 5
-HAVING count(*) FILTER (WHERE c.reverses IS NULL) <> count(c.reverses)
-    OR sum(c.billable_minutes) <> 0 OR sum(c.amount) <> 0
+SELECT 'charged', client_id, region, currency, work_date, charges, minutes, amount
+FROM pg_temp.charged_by_day WHERE billable AND NOT invoiced AND (charges, minutes, amount) <> (0, 0, 0)
 """
 
 _RATES = """
@@ -51,6 +57,7 @@ FROM hourstream.charges WHERE kind = 'time' AND reverses IS NULL AND amount > 0 
 GROUP BY GROUPING SETS ((engagement_id, currency), (currency))
 """
 
+# A charge counts once as posted, however many journals have it.
 _FIGURES = """
 INSERT INTO hourstream.figures
 SELECT 'approved', '', coalesce(sum(entries), 0), coalesce(sum(minutes), 0), 0
@@ -59,26 +66,14 @@ UNION ALL
 SELECT CASE status WHEN 'open' THEN 'parked' ELSE 'waived' END, '', sum(subjects), sum(minutes), sum(amount)
 FROM hourstream.exception_totals WHERE status IN ('open', 'waived') GROUP BY status
 UNION ALL
-SELECT 'charged', currency, count(*) FILTER (WHERE reverses IS NULL) - count(reverses), sum(worked_minutes), sum(amount)
-FROM hourstream.charges GROUP BY currency
+SELECT 'charged', currency, sum(charges), sum(worked), sum(amount) FROM pg_temp.charged_by_day GROUP BY currency
 UNION ALL
-SELECT 'posted', currency, count(*), sum(worked_minutes), sum(amount)
-FROM hourstream.charges c
-WHERE EXISTS (SELECT FROM hourstream.journal_postings p WHERE p.charge_id = c.charge_id AND p.status = 'posted')
-GROUP BY currency
+SELECT CASE WHEN invoiced THEN 'invoiced' ELSE 'open' END, currency, sum(records), sum(worked), sum(amount)
+FROM pg_temp.charged_by_day GROUP BY invoiced, currency
 UNION ALL
-SELECT 'refused', currency, count(*), sum(worked_minutes), sum(amount)
-FROM hourstream.charges c
-WHERE EXISTS (SELECT FROM hourstream.journal_postings p WHERE p.charge_id = c.charge_id AND p.status = 'refused')
-GROUP BY currency
-UNION ALL
-SELECT 'invoiced', c.currency, count(*), sum(c.worked_minutes), sum(c.amount)
-FROM hourstream.charges c JOIN hourstream.invoice_charges b ON b.charge_id = c.charge_id AND b.live GROUP BY c.currency
-UNION ALL
-SELECT 'open', c.currency, count(*), sum(c.worked_minutes), sum(c.amount)
-FROM hourstream.charges c
-WHERE NOT EXISTS (SELECT FROM hourstream.invoice_charges b WHERE b.charge_id = c.charge_id AND b.live)
-GROUP BY c.currency
+SELECT status, currency, count(*), sum(worked_minutes), sum(amount)
+FROM (SELECT DISTINCT charge_id, status, currency, worked_minutes, amount FROM hourstream.journal_postings) posted
+GROUP BY status, currency
 UNION ALL
 SELECT 'documents', i.currency, count(DISTINCT i.invoice_id), 0, sum(l.net)
 FROM hourstream.invoices i JOIN hourstream.invoice_lines l USING (invoice_id)
@@ -105,6 +100,7 @@ def sum_up(pool: Pool) -> float:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL work_mem = '64MB'")
         word = seen(cursor)
+        cursor.execute(_CHARGED)
         for table, made in (("unbilled", _UNBILLED), ("typical_rates", _RATES), ("figures", _FIGURES)):
             cursor.execute(f"DELETE FROM hourstream.{table}")  # noqa: S608 - one of three names above
             cursor.execute(made)

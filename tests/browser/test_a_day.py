@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import picture
-from tests.browser.office import ENGAGEMENT, LINES, TASK, Office
+from tests.browser.office import ENGAGEMENT, LINES, TASK, Office, until
+
+pytestmark = pytest.mark.timeout(600)  # the first of them starts everything
 
 
 def test_the_biggest_blocked_amount_is_mapped_heals_and_is_traced_to_its_invoice(
@@ -105,6 +108,18 @@ def test_exceptions_are_filtered_chosen_and_waived_in_bulk(page: Page, office: O
     page.get_by_label("Reason").fill("once more")
     retry.click()
     expect(page.get_by_role("status")).to_contain_text("Retry of 1 is on its way")
+
+
+def test_a_whole_list_is_retried_at_once(page: Page, office: Office) -> None:
+    page.goto("/exceptions?code=UNKNOWN_CLIENT&by=minutes")
+    of_all = page.get_by_label(re.compile(r"^all 69 of this list"))
+    of_all.check()
+    page.get_by_label("Reason").fill("the client is on its way")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("status")).to_contain_text("Retry of 69 is on its way")
+    with office.pool.connection() as connection:
+        query = "SELECT count(*) FROM hourstream.history WHERE what LIKE 'retry by anybody: the client is on its way'"
+        until(lambda: connection.execute(query).fetchone() == (69,))
 
 
 def test_times_are_those_of_who_looks(page: Page, office: Office) -> None:

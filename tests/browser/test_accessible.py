@@ -7,6 +7,8 @@ from playwright.sync_api import Browser
 from tests.browser.conftest import picture
 from tests.browser.office import Office
 
+pytestmark = pytest.mark.timeout(600)  # the first of them starts everything
+
 PAGES = {
     "overview": "/",
     "causes": "/causes",

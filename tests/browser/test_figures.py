@@ -7,12 +7,16 @@ from collections import Counter
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from console.read.exceptions import Filters, causes
 from console.read.unbilled import aged
 from runtime.cli.audit import statements
 from runtime.cli.books import NOT_IN_LEDGER, Books
 from sinks.database import transaction
 from tests.browser.office import Office, entries_of_the_example, until
+
+pytestmark = pytest.mark.timeout(600)  # the first of them starts everything
 
 
 def table(office: Office, path: str) -> list[dict[str, str]]:
