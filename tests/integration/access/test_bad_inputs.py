@@ -262,6 +262,20 @@ def test_a_form_leads_back_to_a_page_of_ours_only(address: str, pool: Pool, back
         assert answer.headers["location"].startswith("/?said=")
 
 
+@pytest.mark.parametrize("wanted", ["%00", "' OR '1'='1", "'; DROP TABLE hourstream.acts; --"])
+def test_a_list_to_decide_on_as_a_whole_is_only_looked_for(address: str, pool: Pool, wanted: str) -> None:
+    with machine(address, token(pool, "operator")) as client:
+        before = tables(pool)
+        form = {
+            "decision": "retry",
+            "reason": "because",
+            "everything": "true",
+            "back": f"/exceptions?engagement={wanted}",
+        }
+        assert client.post("/decisions", data=form).status_code == 422
+        assert tables(pool) == before
+
+
 def test_no_cell_of_a_file_is_a_formula(pool: Pool, address: str) -> None:
     evil = ("=HYPERLINK(1)", "+1+1", "-1+1", "@SUM(1)", "\t=1", "  =1", "\r=1")
     take(
