@@ -1,8 +1,10 @@
 """The interface of machines: what the console shows and does, under `/api/v1`, described by OpenAPI."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
@@ -24,7 +26,7 @@ _DESCRIPTION = (
 def router() -> APIRouter:
     """Everything under `/api/v1`, its own description too."""
     # For the description only: who asks is looked up by what each route requires.
-    everything = APIRouter(prefix=VERSION, dependencies=[Depends(HTTPBearer(auto_error=False))])
+    everything = APIRouter(prefix=VERSION, dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(only_known)])
     everything.include_router(looking.router)
     everything.include_router(changing.router)
 
@@ -34,6 +36,20 @@ def router() -> APIRouter:
         return JSONResponse(openapi(request.app))
 
     return everything
+
+
+def only_known(request: Request) -> None:
+    """A dependency: the 422 of a parameter that the route does not have; a misspelt filter must not find everything."""
+    known = set(_queries(request.scope["route"].dependant))
+    wrong = [name for name in request.query_params if name not in known]
+    if wrong:
+        raise RequestValidationError([{"loc": ("query", name), "msg": "there is no such parameter"} for name in wrong])
+
+
+def _queries(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _queries(each)
 
 
 def openapi(app: FastAPI) -> Mapping[str, object]:

@@ -20,7 +20,7 @@ from console.pages.parts import Operator
 from console.read.asking import Asking
 from sinks.database import transaction
 
-router = APIRouter(responses=responses(409, 413))
+router = APIRouter(responses=responses(400, 409, 413))
 SOURCE = "api"
 Answer = TypeVar("Answer", bound=BaseModel)
 _SAID = r"^[^\x00]*[^\x00\s][^\x00]*$"  # neither blank nor with a NUL, which PostgreSQL has not

@@ -30,6 +30,7 @@ class Problem(BaseModel):
 
 
 DESCRIPTIONS = {
+    400: "The body is no JSON",
     401: "No token, or one that is wrong, over or revoked",
     403: "The token's role does not reach this",
     404: "There is no such thing, or it has not arrived yet",

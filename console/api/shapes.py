@@ -208,7 +208,9 @@ class Minutes(Shape):
 class Ties(Shape):
     """One currency from charge to invoice; `unposted` is on its way, `uninvoiced` is 0, or there is a defect."""
 
-    MONEY = frozenset({"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "uninvoiced"})
+    MONEY = frozenset(
+        {"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "uninvoiced", "unexplained"}
+    )
     currency: str
     charges: int
     charged: Decimal | None
@@ -221,6 +223,7 @@ class Ties(Shape):
     open: Decimal | None
     unposted: Decimal | None
     uninvoiced: Decimal | None
+    unexplained: Decimal | None
 
 
 class Reconciliation(BaseModel):

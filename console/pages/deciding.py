@@ -66,7 +66,7 @@ def map_code(
 
 def _all_of(cursor: Asking, address: str) -> list[str]:
     """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
-    asked = dict(parse_qsl(urlsplit(address).query))
+    asked = dict(parse_qsl(urlsplit(local(address)).query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
     return [each.exception_id for each in listed(cursor, wanted, limit=acting.MOST)[: acting.MOST]]
 

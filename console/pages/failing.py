@@ -15,6 +15,7 @@ from sinks.contract import Unreachable
 log = logging.getLogger("hourstream.console")
 _NOBODY = User("", frozenset(), sees_rates=False)
 _TITLES = {
+    400: "This cannot be read",
     401: "Log in first",
     403: "Not allowed",
     404: "Not found",

@@ -95,9 +95,9 @@ def log_in(client: httpx.Client, who: str, onwards: str = "/") -> httpx.Response
     return client.get(allowed.headers["location"])
 
 
-def csrf(client: httpx.Client) -> str:
+def csrf(client: httpx.Client, path: str = "/") -> str:
     """The token of this login's forms, as its pages carry it."""
-    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/").text)
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get(path).text)
     assert found is not None
     return found[1]
 

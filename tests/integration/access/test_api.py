@@ -72,6 +72,8 @@ def test_what_is_not_there_is_a_problem_that_says_so(client: httpx.Client) -> No
     wrong = client.get("/api/v1/exceptions", params={"limit": 0, "by": "amount"})
     assert wrong.status_code == 422
     assert {each["field"] for each in wrong.json()["errors"]} == {"query.limit", "query.by"}
+    misspelt = client.get("/api/v1/exceptions", params={"cod": "NO_RATE"})
+    assert (misspelt.status_code, misspelt.json()["errors"][0]["field"]) == (422, "query.cod")
 
 
 def test_a_decision_is_published_once_however_often_it_is_sent(client: httpx.Client, stack: Stack, pool: Pool) -> None:

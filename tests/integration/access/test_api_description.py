@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from runtime.admin import admin_client
 from runtime.cli.creation import every_topic
@@ -16,6 +17,7 @@ from topics.create import create_topics
 
 EXAMPLES = 8  # of each operation, of what the description allows and of what it does not
 OPERATIONS = 17
+PAGED_IN_TWO_ORDERS = "/api/v1/exceptions"  # what `after` may be hangs on `by`, which no description can say
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,9 @@ def test_the_interface_does_what_its_description_says(
         @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(mode))
         def holds(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers={"Authorization": f"Bearer {bearer}"})
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {bearer}"},
+                excluded_checks=[positive_data_acceptance] if case.operation.path == PAGED_IN_TWO_ORDERS else [],
+            )
 
         holds()
