@@ -76,7 +76,9 @@ def recorded() -> Iterator[Rule]:
         " - sum by (currency) (hourstream_charges_amount)",
         "touchless:ratio_1d": "1 - sum(increase(hourstream_manual_minutes_total[1d]))"
         " / (sum(increase(hourstream_posted_minutes_total[1d])) > 0)",
-        "sync_failure:ratio_1h": 'sum by (system) (increase(hourstream_posting_answers_total{status="refused"}[1h]))'
+        # An ERP that has never refused has no series of refusals: that is 0, not nothing.
+        "sync_failure:ratio_1h": '(sum by (system) (increase(hourstream_posting_answers_total{status="refused"}[1h]))'
+        " or 0 * sum by (system) (increase(hourstream_posting_answers_total[1h])))"
         " / (sum by (system) (increase(hourstream_posting_answers_total[1h])) > 0)",
         "lag:seconds": "max by (stage) (hourstream_lag_seconds)",
     }.items():
