@@ -30,8 +30,14 @@ class Decided:
 def decide(
     cursor: Asking, broker: str, user: User, decision: acts.Decision, ids: list[str], why: acts.Why, request: str = ""
 ) -> Decided:
-    """Waive or retry exceptions; what is resolved meanwhile is left alone. Raises the 503 of a silent Kafka."""
+    """Waive or retry exceptions; what is resolved meanwhile is left alone.
+
+    Raises the 422 of what a system refused, which no decision here can mend, and the 503 of a silent Kafka.
+    """
     found = exceptions_of(cursor, ids)
+    if any(each.subject.startswith("posting:") for each in found):
+        again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
+        raise HTTPException(422, f"What a system refused is not decided here: {again}.")
     standing = [
         acts.Subject(each.engagement_id, each.subject, each.revision) for each in found if each.status != "resolved"
     ]
