@@ -6,6 +6,7 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
+from sources import known
 from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
 
 _NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
@@ -16,6 +17,10 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "erp": ("billing.ready",),
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
+}
+INPUTS |= {
+    f"intake-{source}": (*(name for name in TOPICS if name.startswith(f"source.{source}.")), "master.code-map")
+    for source in known.names()
 }
 Ends = dict[tuple[str, int], int]
 

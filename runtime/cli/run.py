@@ -20,7 +20,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import names_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -56,7 +56,7 @@ def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     with open_pool(settings.database_url) as pool:
         migrate(pool)
-        with Workers(settings, AGENTS, settings.environment()) as workers:
+        with Workers(settings, names_of(settings), settings.environment()) as workers:
             publisher = Publisher(settings.bootstrap)
             for file in files:
                 publisher.publish_file(file)

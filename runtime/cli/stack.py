@@ -7,7 +7,7 @@ import click
 from runtime.admin import admin_client
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import names_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -20,7 +20,7 @@ def up() -> None:
     settings = Settings.load()
     with Stack.start(settings, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
         made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
-        with Workers(settings, AGENTS, stack.settings.environment()) as workers:
+        with Workers(settings, names_of(settings), stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
             console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")
             try:
