@@ -5,10 +5,12 @@ A file is claimed by renaming it into `taking/`, published whole or not at all, 
 and asks `files.taken` by its contents whether it was published.
 """
 
+import contextlib
 import hashlib
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -93,6 +95,18 @@ class Watcher:
         console.print(f"{path.name}: refused: {why}", soft_wrap=True, markup=False)
 
 
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Set by Ctrl-C or SIGTERM, so that a file under way is finished first."""
+    told = threading.Event()
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--source", required=True, help="Which source its files are of: `hourstream sources list`.")
@@ -100,11 +114,9 @@ class Watcher:
 @click.option("--once", is_flag=True, help="Take what is there and end.")
 def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
     """Take every file that appears in DIR, once, and move it to DIR/taken; until told to stop."""
-    mapping, settings, stop = known.load(source), Settings.load(), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    mapping, settings = known.load(source), Settings.load()
     name = f"watch-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
-    with attached(settings) as stack:
+    with attached(settings) as stack, told_to_stop() as stop:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         watcher = Watcher(folder, mapping, FilePublisher(stack.broker, source, name), seconds)
         console.print(f"watching {folder} for files of {source}", soft_wrap=True, markup=False)
