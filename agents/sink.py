@@ -18,7 +18,7 @@ from runtime.plane.batch import Batch, Output
 from runtime.plane.committer import Committer, Fenced
 from runtime.plane.faults import fault_point
 from runtime.plane.partitions import crash
-from runtime.plane.process import BatchProcess
+from runtime.plane.process import BatchProcess, Figures
 from runtime.plane.transactional import producer_config
 from runtime.settings import Settings
 from schemas.codec import encode
@@ -60,6 +60,19 @@ class Announcer:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
 
 
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+    pause = 0.2
+    while True:
+        try:
+            return ask()
+        except contract.Unreachable as error:
+            log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
+            if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
+                raise
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
 class SinkCommitter(Committer):
     """One partition of `billing.ready`, committed in the sink's database."""
 
@@ -97,30 +110,29 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        pause = 0.2
-        while True:
-            try:
-                return ask()
-            except contract.Unreachable as error:
-                log.warning("%s is unreachable, trying again in about %.1f s: %s", self._sink.name, pause, error)
-                if self._closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
-                    raise
-                pause = min(pause * 2, LONGEST_PAUSE)
+        return until_reachable(self._sink.name, ask, self._closing)
 
     def close(self) -> None:
         self._closing.set()
 
 
-def sink_process(name: str, settings: Settings, announces: str, make: Callable[[Pool], Sink]) -> BatchProcess:
-    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on one topic."""
+def sink_process(
+    name: str,
+    settings: Settings,
+    announces: Sequence[str],
+    make: Callable[[Pool], Sink],
+    figures: Callable[[Pool, str], Figures] = SinkFigures,
+) -> BatchProcess:
+    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on some topics."""
     pool = open_pool(settings.database_url)
     migrate(pool)
     announcer, sink = Announcer(settings.bootstrap), make(pool)
-    OutboxFeeder(name, Outbox(pool, announces), announcer)
+    for topic in announces:
+        OutboxFeeder(name, Outbox(pool, topic), announcer)
     process = BatchProcess(
         name, (CHARGES_TOPIC,), lambda partition: SinkCommitter(name, partition, sink, announcer), settings
     )
-    process.figures = SinkFigures(pool, sink.name)
+    process.figures = figures(pool, sink.name)
     return process
 
 

@@ -56,12 +56,12 @@ def read_all(broker: str, topics: Sequence[str]) -> Iterator[Record]:
     yield from read_partitions(broker, partitions_of(broker, topics))
 
 
-def read_partitions(broker: str, wanted: Sequence[tuple[str, int]]) -> Iterator[Record]:
-    """The same for chosen partitions."""
+def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int = 0) -> Iterator[Record]:
+    """The same for chosen partitions, from an offset on."""
     consumer = Consumer(reader_config(broker, "hourstream-reading"))
     try:
         open_ends = set(wanted)
-        consumer.assign([TopicPartition(topic, number, 0) for topic, number in wanted])
+        consumer.assign([TopicPartition(topic, number, begin) for topic, number in wanted])
         while open_ends:
             for message in consumer.consume(5000, 1.0):
                 where = (message.topic(), message.partition())

@@ -11,19 +11,42 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
+KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+_EMPTY_IS_UNSET = (
+    "broker",
+    "postgres_url",
+    "schema_registry_url",
+    "schema_ids",
+    "cache",
+    "targets",
+    "billing_statuses",
+    "routes",
+    "kafka_user",
+    "kafka_password",
+    "kafka_key_password",
+)
+_FILES = (
+    "seal_key_file",
+    "kafka_ca_file",
+    "kafka_cert_file",
+    "kafka_key_file",
+    "kafka_key_password_file",
+    "kafka_password_file",
+)
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -40,11 +63,27 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     broker: str | None = Field(None, description="Kafka brokers, host:port[,host:port]; unset: the embedded broker")
+    kafka_security: KafkaSecurity = Field("PLAINTEXT", description="how Kafka is spoken to, in Kafka's own words")
+    kafka_ca_file: Path | None = Field(None, description="certificates to trust the brokers by; unset: the system's")
+    kafka_cert_file: Path | None = Field(None, description="this process's own certificate (mTLS), PEM")
+    kafka_key_file: Path | None = Field(None, description="the certificate's private key, PEM")
+    kafka_key_password: str | None = Field(None, repr=False, description="password of the key, where it has one")
+    kafka_key_password_file: Path | None = Field(None, description="file of that password, in place of it")
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = Field("SCRAM-SHA-512", description="with SASL_*")
+    kafka_user: str | None = Field(None, description="this process's name, with SASL_*")
+    kafka_password: str | None = Field(None, repr=False, description="its password")
+    kafka_password_file: Path | None = Field(None, description="file of that password, in place of it")
     postgres_url: str | None = Field(
         None, repr=False, description="postgresql://user:password@host:port/database; unset: the embedded server"
     )
     schema_registry_url: str | None = Field(
         None, repr=False, description="http(s) address of a Confluent-compatible registry; unset: ids from schemas/"
+    )
+    schema_ids: Path | None = Field(
+        None, description="file of `hourstream schemas register`: ids the registry gave; unset: ids of schemas/"
+    )
+    seal_key_file: Path | None = Field(
+        None, description="file of the key seals are made with; unset: they tell what was not altered with them"
     )
     home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
@@ -53,6 +92,7 @@ class Settings(BaseSettings):
     replication: Count = Field(1, description="replicas of every topic")
 
     sources: str = Field("tock", description="sources whose intake is run, a comma between them: `sources list`")
+    targets: Path | None = Field(None, description="file of the systems charges are delivered to; unset: none")
 
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
     batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
@@ -61,6 +101,8 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
 
+    routes: Path | None = Field(None, description="file of which systems charges go to; unset: all of them")
+    journals: str = Field("", description="further journals beside `journal`, NAME[,NAME]; each has a worker erp-NAME")
     billing_statuses: Path | None = Field(
         None, description="file of what billing systems' status words mean; unset: ours"
     )
@@ -70,10 +112,20 @@ class Settings(BaseSettings):
     start_seconds: Seconds = Field(180.0, description="how long an embedded server may take to answer")
     stop_seconds: Seconds = Field(20.0, description="how long an embedded server may take to stop by itself")
 
-    @field_validator("broker", "postgres_url", "schema_registry_url", "cache", "billing_statuses", mode="before")
+    @field_validator(*_EMPTY_IS_UNSET, *_FILES, mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("journals")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        names = [name for name in value.split(",") if name]
+        if not all(_NAME.fullmatch(name) for name in names) or len(names) > len(set(names)) or "journal" in names:
+            raise ValueError(
+                f"{value!r} is no list of names; write NAME[,NAME], each of a-z, 0-9 and -, and not journal"
+            )
+        return value
 
     @field_validator("broker")
     @classmethod
@@ -94,10 +146,39 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "billing_statuses")
+    @field_validator("home", "cache", "schema_ids", "targets", "billing_statuses", "routes", *_FILES)
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _presentable(self) -> Self:
+        """Whoever asks for SASL or mTLS by half would find out from a broker's silence."""
+        missing = [name for name in _FILES if (file := getattr(self, name)) is not None and not file.is_file()]
+        if missing:
+            raise ValueError(f"{_variable(missing[0])} names no file: {getattr(self, missing[0])}")
+        if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
+            raise ValueError(f"{_variable('kafka_cert_file')} and {_variable('kafka_key_file')} go together")
+        if self.kafka_security.startswith("SASL"):
+            if self.kafka_user is None or self.kafka_secret("password") is None:
+                raise ValueError(
+                    f"{self.kafka_security} needs {_variable('kafka_user')} and {_variable('kafka_password')} "
+                    "(or …_PASSWORD_FILE)"
+                )
+        elif self.kafka_user is not None:
+            raise ValueError(f"{_variable('kafka_user')} is for SASL_SSL or SASL_PLAINTEXT, not {self.kafka_security}")
+        return self
+
+    def kafka_secret(self, name: Literal["password", "key_password"]) -> str | None:
+        """A password, out of its file where that is named; a line's end there is not part of it."""
+        file: Path | None = getattr(self, f"kafka_{name}_file")
+        given: str | None = getattr(self, f"kafka_{name}")
+        return given if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+
+    @property
+    def seal_key(self) -> bytes:
+        """The key of seals; empty where none is set."""
+        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
 
     @classmethod
     def load(cls, **given: object) -> Self:
@@ -163,7 +244,12 @@ def _required(value: str | None, name: str) -> str:
 
 
 def _explained(name: str, message: str) -> str:
-    return f"{PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
+    said = message.removeprefix("Value error, ")
+    return f"{_variable(name)}: {said}" if name else said
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
 
 
 def _refuse_misspelt(kind: type[Settings]) -> None:

@@ -12,6 +12,7 @@ from schemas.errors import InvalidRecord, Undecodable, UnknownSchema
 from schemas.python_form import check_leaf
 from schemas.registry import FileRegistry, subject_of, topic_of
 from schemas.shape import Record, shape_of
+from schemas.versions import earlier_readers, header_of
 from schemas.walk import Mismatch, converter
 
 _T = TypeVar("_T")
@@ -43,14 +44,13 @@ class _Contract(NamedTuple):
 def _contract(registry: FileRegistry, subject: str) -> _Contract:
     schema_id = registry.id_of(subject)
     shape = shape_of(registry.schema_of(schema_id))
-    return _Contract(
-        subject, b"\x00" + schema_id.to_bytes(4, "big"), shape, reader(shape), row_reader(shape), writer(shape)
-    )
+    return _Contract(subject, header_of(schema_id), shape, reader(shape), row_reader(shape), writer(shape))
 
 
-REGISTRY = FileRegistry()
+REGISTRY = FileRegistry.of_this_process()
 _BY_TOPIC = {topic_of(subject): _contract(REGISTRY, subject) for subject in REGISTRY.subjects()}
 _BY_HEADER = {contract.header: contract for contract in _BY_TOPIC.values()}
+_EARLIER = {contract.subject: earlier_readers(REGISTRY, contract.subject) for contract in _BY_TOPIC.values()}
 
 
 def header(topic: str) -> bytes:
@@ -95,15 +95,20 @@ def _filled(contract: _Contract, record: Mapping[str, object]) -> dict[str, Any]
 
 
 def decode(data: bytes) -> Decoded:
-    """The record in `data` under whichever schema its id names; Undecodable says what is wrong."""
+    """The record in `data` under whichever schema its id names, as its topic's present schema has it.
+
+    Undecodable says what is wrong.
+    """
     contract = _written_under(data)
-    return Decoded(int.from_bytes(contract.header[1:], "big"), contract.subject, _body(contract, data, contract.read))
+    read = contract.read if data[:_HEADER] == contract.header else _EARLIER[contract.subject][data[:_HEADER]]
+    return Decoded(int.from_bytes(data[1:_HEADER], "big"), contract.subject, _body(contract, data, read))
 
 
 def decode_for(topic: str, data: bytes) -> dict[str, Any]:
-    """The record in `data`, which must be under the topic's own schema; Undecodable says what is wrong."""
+    """The record in `data`, which must be under a version of the topic's own schema; Undecodable says what is wrong."""
     contract = _of(topic)
-    _hold_to(contract, data)
+    if data[:_HEADER] != contract.header:
+        return _body(contract, data, _earlier(contract, data))
     return _body(contract, data, contract.read)
 
 
@@ -112,21 +117,28 @@ def row_decoder(topic: str) -> Callable[[bytes], tuple[Any, ...]]:
     contract = _of(topic)
 
     def decode_row(data: bytes) -> tuple[Any, ...]:
-        _hold_to(contract, data)
+        if data[:_HEADER] != contract.header:
+            return tuple(_body(contract, data, _earlier(contract, data)).values())
         return _body(contract, data, contract.read_row)
 
     return decode_row
 
 
-def _hold_to(contract: _Contract, data: bytes) -> None:
-    if data[:_HEADER] != contract.header:
+def _earlier(contract: _Contract, data: bytes) -> Reader:
+    """The reader of a record that is not under the present version of its topic's schema."""
+    read = _EARLIER[contract.subject].get(data[:_HEADER])
+    if read is None:
         raise Undecodable(f"written under the schema of {_written_under(data).subject}, not of {contract.subject}")
+    return read
 
 
 def _written_under(data: bytes) -> _Contract:
     contract = _BY_HEADER.get(data[:_HEADER])
     if contract is None:
-        raise Undecodable(_why_unknown(data))
+        subject = next((subject for subject, readers in _EARLIER.items() if data[:_HEADER] in readers), None)
+        if subject is None:
+            raise Undecodable(_why_unknown(data))
+        return _BY_TOPIC[topic_of(subject)]
     return contract
 
 

@@ -83,12 +83,15 @@ class SinkBatch:
             raise ValueError(f"{self.topic}-{self.partition}: the batch ends at {self.end}, its rows at {last}")
 
 
-Result = Literal["posted", "refused", "duplicate"]
+Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one charge; `reason` says why it was refused."""
+    """What became of one charge; `reason` says why it was refused. Queued: taken, to be delivered by and by.
+
+    Elsewhere: routes give it to other systems.
+    """
 
     charge_id: str
     result: Result
@@ -143,8 +146,8 @@ class Sink(Protocol):
         """Whether the target answers now; never raises."""
 
 
-def settle_outcomes(rows: Sequence[ChargeRow], written: Mapping[str, str | None]) -> Written:
-    """The outcome of each row, from the reason (None: posted) of each charge the target took up.
+def settle_outcomes(rows: Sequence[ChargeRow], written: Mapping[str, str | None], taken: Result = "posted") -> Written:
+    """The outcome of each row, from the reason (None: `taken`) of each charge the target took up.
 
     A charge the target did not take up, or a second row of one it did, is a duplicate.
     """
@@ -156,5 +159,5 @@ def settle_outcomes(rows: Sequence[ChargeRow], written: Mapping[str, str | None]
             outcomes.append(Outcome(charge_id, "duplicate"))
             continue
         reason = left.pop(charge_id)
-        outcomes.append(Outcome(charge_id, "posted" if reason is None else "refused", reason))
+        outcomes.append(Outcome(charge_id, taken if reason is None else "refused", reason))
     return Written(tuple(outcomes))

@@ -26,6 +26,8 @@ class Lock(IntEnum):
     MIGRATIONS = 0x48530001
     OUTBOX = 0x48530002
     INVOICES = 0x48530003
+    DELIVERIES = 0x48530004
+    REVENUE = 0x48530010
 
 
 def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Pool:

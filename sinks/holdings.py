@@ -8,18 +8,29 @@ from sinks.database import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Charge ids as they stand in the journal's postings and on live invoices, one an occurrence."""
+    """Charges as they stand in journals, as (system, charge id), and charge ids on live invoices, one an occurrence.
 
-    posted: tuple[str, ...]
+    `delivered`: charge ids that a system outside has posted, one a system, which knows by itself of no second time.
+    """
+
+    posted: tuple[tuple[str, str], ...]
     invoiced: tuple[str, ...]
+    delivered: tuple[str, ...] = ()
 
 
 def holdings(pool: Pool) -> Holdings:
     """All of them. Raises Unreachable."""
     with transaction(pool) as cursor:
-        posted = cursor.execute("SELECT charge_id FROM hourstream.journal_postings WHERE status = 'posted'").fetchall()
+        posted = cursor.execute(
+            "SELECT system, charge_id FROM hourstream.journal_postings WHERE status = 'posted' AND entry = 'charge'"
+        ).fetchall()
         invoiced = cursor.execute("SELECT charge_id FROM hourstream.invoice_charges WHERE live").fetchall()
-    return Holdings(tuple(str(row[0]) for row in posted), tuple(str(row[0]) for row in invoiced))
+        delivered = cursor.execute("SELECT charge_id FROM hourstream.deliveries WHERE state = 'posted'").fetchall()
+    return Holdings(
+        tuple((str(system), str(charge_id)) for system, charge_id in posted),
+        tuple(str(charge_id) for (charge_id,) in invoiced),
+        tuple(str(charge_id) for (charge_id,) in delivered),
+    )
 
 
 @dataclass(frozen=True, slots=True)

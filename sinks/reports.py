@@ -8,6 +8,7 @@ from typing import LiteralString, TypeVar
 from psycopg.rows import class_row
 
 from sinks.database import Pool, transaction
+from sinks.erp.journal import JOURNAL
 
 _Row = TypeVar("_Row")
 
@@ -103,7 +104,10 @@ class SaidOfInvoice:
 
 @dataclass(frozen=True, slots=True)
 class ClientTotals:
-    """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency."""
+    """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency.
+
+    A charge that several journals have counts once.
+    """
 
     client_id: str
     currency: str
@@ -117,7 +121,7 @@ WITH totals AS (
     SELECT p.number, p.currency, p.worked_minutes, p.billable_minutes, sum(l.debit) AS debit, sum(l.credit) AS credit,
            sum(l.credit - l.debit) FILTER (WHERE l.account = '4000') AS revenue
     FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
-    WHERE p.status = 'posted' GROUP BY p.number
+    WHERE p.status = 'posted' AND p.system = %s GROUP BY p.number
 )
 SELECT currency, count(*) AS postings, sum(debit) AS debit, sum(credit) AS credit, sum(debit - credit) AS balance,
        sum(revenue) AS revenue, sum(worked_minutes) AS worked_minutes, sum(billable_minutes) AS billable_minutes
@@ -137,7 +141,9 @@ SELECT c.charge_id, c.reverses, c.topic, c.partition, c.record_offset, c.decided
        c.billable_minutes, c.derivation, 'JRN-' || p.number AS posting, p.status AS posting_status,
        p.reason AS posting_reason, p.posted_at, i.invoice_id, i.status AS invoice_status, i.issue_date
 FROM hourstream.charges c
-LEFT JOIN hourstream.journal_postings p USING (charge_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM hourstream.journal_postings j WHERE j.charge_id = c.charge_id ORDER BY j.system LIMIT 1
+) p ON true
 LEFT JOIN LATERAL (
     SELECT i.* FROM hourstream.invoice_charges b JOIN hourstream.invoices i USING (invoice_id)
     WHERE b.charge_id = c.charge_id ORDER BY b.live DESC, i.run DESC LIMIT 1
@@ -155,8 +161,10 @@ ORDER BY appended_at, topic, partition, record_offset
 
 _CLIENTS = """
 WITH posted AS (
-    SELECT client_id, currency, sum(amount) AS amount FROM hourstream.journal_postings
-    WHERE status = 'posted' GROUP BY client_id, currency
+    SELECT client_id, currency, sum(amount) AS amount FROM (
+        SELECT DISTINCT ON (charge_id) client_id, currency, amount FROM hourstream.journal_postings
+        WHERE status = 'posted' AND entry = 'charge' ORDER BY charge_id, system
+    ) once GROUP BY client_id, currency
 ), lines AS (
     SELECT i.client_id, i.currency, sum(l.net) AS amount
     FROM hourstream.invoices i JOIN hourstream.invoice_lines l USING (invoice_id)
@@ -173,9 +181,9 @@ ORDER BY client_id, currency
 """
 
 
-def journal_balance(pool: Pool) -> list[JournalBalance]:
-    """The journal by currency. Raises Unreachable, as all of these."""
-    return _read(pool, JournalBalance, _BALANCE)
+def journal_balance(pool: Pool, system: str = JOURNAL) -> list[JournalBalance]:
+    """A journal by currency. Raises Unreachable, as all of these."""
+    return _read(pool, JournalBalance, _BALANCE, (system,))
 
 
 def invoices(pool: Pool) -> list[InvoiceSummary]:

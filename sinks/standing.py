@@ -6,8 +6,8 @@ from decimal import Decimal
 from billing.reconciliation import NETTED, VOIDED, Account, Posted
 from sinks.contract import CHARGES_TOPIC
 from sinks.database import Pool, transaction
+from sinks.erp.journal import JOURNAL
 
-JOURNAL = "journal"
 ON_INVOICE = "on_invoice"
 
 
@@ -41,7 +41,8 @@ FROM hourstream.invoice_lines l JOIN hourstream.invoices USING (invoice_id)
 WHERE status = 'issued' GROUP BY client_id, period, currency
 """
 _POSTINGS = """
-SELECT charge_id, client_id, period, currency, amount, status, partition, record_offset FROM hourstream.journal_postings
+SELECT system, charge_id, client_id, period, currency, amount, status, partition, record_offset
+FROM hourstream.journal_postings WHERE entry = 'charge'
 """
 
 
@@ -55,9 +56,12 @@ def standing(pool: Pool) -> Standing:
         postings = cursor.execute(_POSTINGS).fetchall()
         invoicing = cursor.execute(_INVOICING).fetchall()
         lines = cursor.execute(_LINES).fetchall()
+    held: dict[str, dict[str, Holding]] = {JOURNAL: {}}
+    for system, charge_id, *holding in postings:
+        held.setdefault(str(system), {})[str(charge_id)] = _holding(*holding)
     return Standing(
         read={(str(sink), int(partition)): int(at) for sink, partition, at in positions},
-        postings={JOURNAL: {str(row[0]): _holding(*row[1:]) for row in postings}},
+        postings=held,
         invoicing={str(name): ON_INVOICE if billed else NETTED if live else VOIDED for name, billed, live in invoicing},
         invoice_lines={Account(client, period, currency): net for client, period, currency, net in lines},
     )
@@ -73,16 +77,18 @@ _RESIDUES = """
 WITH read AS (
     SELECT sink, partition, next_offset FROM hourstream.positions WHERE topic = %(topic)s
 ), journal AS (
-    SELECT coalesce(c.currency, p.currency) AS currency,
-        CASE WHEN c.charge_id IS NULL THEN 0
-             WHEN p.status = 'posted' THEN c.amount
-             WHEN p.status = 'refused' OR c.record_offset >= coalesce(jr.next_offset, 0) THEN 0
-             ELSE c.amount END
-        - CASE WHEN p.status = 'posted' AND (c.charge_id IS NOT NULL OR p.record_offset < coalesce(pr.next_offset, 0))
-             THEN p.amount ELSE 0 END AS residue
-    FROM hourstream.charges c FULL JOIN hourstream.journal_postings p USING (charge_id)
-    LEFT JOIN read jr ON jr.sink = %(journal)s AND jr.partition = c.partition
-    LEFT JOIN read pr ON pr.sink = 'projection' AND pr.partition = p.partition
+    SELECT c.currency, c.amount - p.amount AS residue
+    FROM hourstream.charges c JOIN hourstream.journal_postings p USING (charge_id) WHERE p.status = 'posted'
+    UNION ALL
+    SELECT p.currency, -p.amount
+    FROM hourstream.journal_postings p JOIN read ON sink = 'projection' AND read.partition = p.partition
+    WHERE p.status = 'posted' AND p.entry = 'charge' AND p.record_offset < next_offset
+        AND NOT EXISTS (SELECT FROM hourstream.charges c WHERE c.charge_id = p.charge_id)
+    UNION ALL
+    SELECT c.currency, c.amount
+    FROM hourstream.charges c JOIN read ON sink = %(journal)s AND read.partition = c.partition
+    WHERE %(all)s AND c.record_offset < next_offset AND NOT EXISTS (
+        SELECT FROM hourstream.journal_postings p WHERE p.system = %(journal)s AND p.charge_id = c.charge_id)
 ), invoices AS (
     SELECT c.currency, c.amount AS residue
     FROM hourstream.invoice_charges b JOIN hourstream.charges c USING (charge_id)
@@ -96,11 +102,13 @@ UNION ALL SELECT 'invoices', currency, sum(residue) FROM invoices GROUP BY curre
 """
 
 
-def residues(pool: Pool) -> dict[tuple[str, str], Decimal]:
+def residues(pool: Pool, everything_is_posted: bool = True) -> dict[tuple[str, str], Decimal]:
     """{(kind, currency): residue} by the database alone, for a metric: charges less postings, and less invoice lines.
 
-    What one sink has read and the other has not yet is no residue. Raises Unreachable.
+    What one sink has read and the other has not yet is no residue. Where routes decide, a charge may be missing from
+    the journal by right (`everything_is_posted` is False). Raises Unreachable.
     """
+    parameters = {"topic": CHARGES_TOPIC, "journal": JOURNAL, "all": everything_is_posted}
     with transaction(pool) as cursor:
-        rows = cursor.execute(_RESIDUES, {"topic": CHARGES_TOPIC, "journal": JOURNAL}).fetchall()
+        rows = cursor.execute(_RESIDUES, parameters).fetchall()
     return {(str(kind), str(currency)): Decimal(residue) for kind, currency, residue in rows}

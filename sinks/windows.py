@@ -1,7 +1,7 @@
 """Live figures of a sink: records by outcome, a minute of the broker's append time (DESIGN: metrics)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -23,16 +23,21 @@ def count(cursor: Cursor[TupleRow], sink: str, batch: SinkBatch, written: Writte
     for timestamp_ms in batch.dead_ms:
         counts[timestamp_ms // 60_000, "received"] += 1
         counts[timestamp_ms // 60_000, "dead"] += 1
+    add(cursor, sink, batch.partition, counts)
+
+
+def add(cursor: Cursor[TupleRow], sink: str, partition: int, counts: Mapping[tuple[int, str], int]) -> None:
+    """Add counts by (minute, outcome), in one order of rows; what is too old to be shown goes."""
     cursor.executemany(
         "INSERT INTO hourstream.windows AS w VALUES (%s, %s, %s, %s, %s)"
         " ON CONFLICT (sink, partition, minute, outcome) DO UPDATE SET records = w.records + excluded.records",
-        [(sink, batch.partition, minute, outcome, records) for (minute, outcome), records in counts.items()],
+        [(sink, partition, minute, outcome, records) for (minute, outcome), records in sorted(counts.items())],
     )
     if counts:
         latest = max(minute for minute, _ in counts)
         cursor.execute(
             "DELETE FROM hourstream.windows WHERE sink = %s AND partition = %s AND minute < %s",
-            (sink, batch.partition, latest - KEPT_MINUTES),
+            (sink, partition, latest - KEPT_MINUTES),
         )
 
 

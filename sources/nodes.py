@@ -141,7 +141,7 @@ def parsed(file: str, text: str) -> Node:
     except yaml.YAMLError as broken:
         raise MappingError(file, 1, f"not YAML: {broken}") from None
     if root is None:
-        raise MappingError(file, 1, "the file is empty; a mapping has `system` and `entities`")
+        raise MappingError(file, 1, "the file is empty")
     return _node(file, root)
 
 

@@ -121,7 +121,7 @@ def expression(node: Node) -> Expression:
         return Items(tuple(expression(item) for item in node.items("a list")), node.line)
     if not node.is_record:
         value = node.scalar("a value")
-        return _text(node, value) if isinstance(value, str) else Constant(value, node.line)
+        return path_or_text(node, value) if isinstance(value, str) else Constant(value, node.line)
     entries = node.entries("a nested record")
     operators = [name for name in entries if name.startswith("$")]
     if not operators:
@@ -131,7 +131,8 @@ def expression(node: Node) -> Expression:
     return _OPERATORS[operators[0]](node)
 
 
-def _text(node: Node, text: str) -> Expression:
+def path_or_text(node: Node, text: str) -> Constant | Path | Template:
+    """What a piece of text in a file means: itself, a path, or text around paths."""
     if "$" not in text:
         return Constant(text, node.line)
     if whole := _PATH.fullmatch(text):

@@ -11,7 +11,9 @@ from psycopg import sql
 
 from runtime.embedded.postgres import with_database
 from runtime.embedded.stack import Stack
+from runtime.embedded.tryton import Tryton
 from runtime.settings import Settings
+from tests.tryton_server import emptied, server
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The embedded stack in a folder of its own, or the servers HOURSTREAM_BROKER and HOURSTREAM_POSTGRES_URL name."""
     with Stack.start(Settings.load(home=tmp_path_factory.mktemp("stack"))) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tryton_server(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tryton]:
+    """One Tryton for all tests, on the stack's PostgreSQL."""
+    with server(stack, tmp_path_factory.mktemp("tryton")) as running:
+        yield running
+
+
+@pytest.fixture
+def tryton(tryton_server: Tryton) -> Tryton:
+    """That Tryton, without any charge, invoice or move."""
+    emptied(tryton_server)
+    return tryton_server
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,11 @@ _PUBLISHED = (
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
     _spread("charge.states", "charge_id", "finance", "confidential", "What has become of each charge."),
 )
+_SEALS = (
+    _single(
+        "billing.seals", "topic:partition:end", "finance", "internal", "Hashes over what is on append-only topics."
+    ),
+)
 # What other systems say of our own work. Billing events are read beside `billing.ready`, so they are as wide.
 _FEEDBACK = (
     Topic(
@@ -137,7 +142,7 @@ _KEPT_BY_THE_PLANE = (
     ),
 )
 
-_DECLARED = (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE, _TAKEN)
+_DECLARED = (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_SEALS, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE, _TAKEN)
 TOPICS: dict[str, Topic] = {
     topic.name: topic for topic in (*_DECLARED, *_upstream(frozenset(topic.name for topic in _DECLARED)))
 }

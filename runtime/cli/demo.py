@@ -6,7 +6,7 @@ published, and what waited for it heals by itself. The input side of the table i
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -16,18 +16,20 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from agents.names import names
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
-from runtime.cli.invoice import Documents, issue, names, write_documents
+from runtime.cli.demo_erp import holds, post_to_tryton
+from runtime.cli.invoice import Documents, issue, write_documents
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -78,8 +80,11 @@ class Figures:
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of starting afresh.")
+@click.option("--deliver", is_flag=True, help="Deliver the charges to the systems of HOURSTREAM_TARGETS too.")
+@click.option("--erp", type=click.Choice(["tryton"]), help="A real ERP makes the invoices, posts them and is paid.")
+@click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
-def demo(keep: bool, picture: Path | None) -> None:
+def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
     """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
@@ -92,12 +97,25 @@ def demo(keep: bool, picture: Path | None) -> None:
         create_topics(admin, every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, stack.settings.environment()) as workers:
-                holds = _play(Play(stack, workers, pool, home, picture))
+            names = workers_of(settings) if deliver else own_workers(settings)
+            if with_console:
+                names += FOR_THE_CONSOLE
+            with Workers(settings, names, stack.settings.environment()) as workers:
+                good = _play(Play(stack, workers, pool, home, picture, erp is not None))
+                if with_console:
+                    _serve(stack.settings, pool)
     console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
     console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")
-    if not holds:
-        raise click.ClickException("a statement of the audit is false, or a document breaks the official rules")
+    if not good:
+        raise click.ClickException("a statement is false, a document breaks the official rules, or the ERP differs")
+
+
+def _serve(settings: Settings, pool: Pool) -> None:
+    from runtime.cli.console import ANYBODY, serving, stand_by  # with its libraries only where it is wanted
+
+    with serving(settings, pool, everybody=ANYBODY) as address:
+        console.print(f"the console of the demo: {address}; Ctrl-C stops it")
+        stand_by()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,7 @@ class Play:
     pool: Pool
     home: Path
     picture: Path | None
+    erp: bool  # the ERP makes the invoices, not we
 
     @contextmanager
     def publishing(self, what: str) -> Iterator[Publisher]:
@@ -135,24 +154,28 @@ def _play(play: Play) -> bool:
             if topic == lines:
                 publisher.publish(topic, key, value)
     before = Figures.ask(play.workers, play.pool)
-    first = _invoice(play)
+    runs = [] if play.erp else [_invoice(play)]
     with play.publishing("rate card for the other grades") as publisher:
         publisher.publish_file(SECOND_ACT)
     after = Figures.ask(play.workers, play.pool)
-    second = _invoice(play)
+    runs += [] if play.erp else [_invoice(play)]
     with progress_bars(play.workers) as show:
         wait_until_quiet(play.workers, play.stack.broker, lambda: unsent(play.pool), progress=show)
+    in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
     with console.status("the audit reads every topic again"):
         books = Books.read(play.stack.broker)
         found = audit.statements(books, play.pool)
     _show_trace(play, books)
-    table = _compare(counted, before, after, first, second)
+    table = _compare(counted, before, after, runs)
     console.print(table)
+    if in_erp is not None:
+        console.print(in_erp[1])
     audit.show(found)
     if play.picture is not None:
         save_picture(play.picture, "hourstream demo", table, audit.table_of(found))
-    broken = first.documents.broken_rules + second.documents.broken_rules
-    return not broken and all(statement.holds for statement in found)
+    broken = any(each.documents.broken_rules for each in runs)
+    same = in_erp is None or holds(in_erp[0], play.pool)
+    return not broken and same and all(statement.holds for statement in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +196,7 @@ def _invoice(play: Play) -> Invoiced:
     return Invoiced(run, write_documents(play.pool, run, play.home / "invoices", names(play.stack.broker)))
 
 
-def _compare(counted: LinesCounted, before: Figures, after: Figures, first: Invoiced, second: Invoiced) -> Table:
+def _compare(counted: LinesCounted, before: Figures, after: Figures, runs: Sequence[Invoiced]) -> Table:
     table = Table(title="18F's Tock, October 2014 to July 2015", title_justify="left")
     for heading in ("", "first act", "second act", "difference"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -191,11 +214,12 @@ def _compare(counted: LinesCounted, before: Figures, after: Figures, first: Invo
     table.add_row("  minutes not accounted for", *_compared(before.residue, after.residue))
     table.add_row("  charged, USD", *_compared(before.charged.quantize(Decimal("0.01")), after.charged))
     table.add_row("  journal balance", f"{before.balance:.2f}", f"{after.balance:.2f}", "")
-    runs = (first, second)
-    table.add_row("  invoices of the run", *(f"{len(each.run.issued):,}" for each in runs), "")
-    table.add_row("  invoiced by the run, USD", *(f"{each.payable:,.2f}" for each in runs), "")
-    table.add_row("  official rules broken (EN 16931)", *(f"{len(each.documents.broken_rules):,}" for each in runs), "")
-    for refusal in (*first.documents.refused, *second.documents.refused):
+    if runs:
+        table.add_row("  invoices of the run", *(f"{len(each.run.issued):,}" for each in runs), "")
+        table.add_row("  invoiced by the run, USD", *(f"{each.payable:,.2f}" for each in runs), "")
+        broken = (f"{len(each.documents.broken_rules):,}" for each in runs)
+        table.add_row("  official rules broken (EN 16931)", *broken, "")
+    for refusal in (refusal for each in runs for refusal in each.documents.refused):
         table.add_row(f"  [red]{refusal}[/]", "", "", "")
     same = counted.minutes == sum(before.minutes.values()) == sum(after.minutes.values())
     table.add_row("  in = out, to the minute", *(["[green]yes[/]" if same else "[red]NO[/]"] * 2), "")

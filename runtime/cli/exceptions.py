@@ -2,18 +2,15 @@
 
 import getpass
 import shlex
-import uuid
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from agents.inbox import read
+from console.acts import DECISIONS, Decision, Subject, Why, decide, map_code
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.publishing import Publisher
 from runtime.cli.suggesting import Names
 from runtime.reading import read_all
 from runtime.settings import Settings
@@ -23,7 +20,7 @@ from schemas.json_form import to_json
 from sources.codes import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
 
-TOPIC, DECISIONS = "billing.exceptions", "exception.decisions"
+TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
 Record = dict[str, object]
 
@@ -174,29 +171,15 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
     _decide("retry", engagement, subject, reason, by)
 
 
-def _decide(decision: str, engagement: str, subject: str, reason: str, by: str) -> None:
+def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: str) -> None:
+    if subject.startswith("posting:"):
+        again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
+        raise click.ClickException(f"what a system refused is mended there and offered again by `{again}`")
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
-        record = {
-            "decision_id": str(uuid.uuid4()),
-            "engagement_id": engagement,
-            "subject": subject,
-            "subject_revision": standing["revision"],
-            "decision": decision,
-            "reason": reason,
-            "by": by,
-            "source": "command-line",
-            "revision": 1,
-            "occurred_at": _now(),
-        }
-        publisher = Publisher(stack.broker)
-        publisher.publish(DECISIONS, engagement, record)
-        publisher.finish()
+        what = Subject(engagement, subject, int(str(standing["revision"])))
+        decide(stack.broker, decision, [what], Why(by, reason, SOURCE))
     console.print(f"{decision} of {subject} of {engagement} is on {DECISIONS}; the settle worker acts on it")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @exceptions.command("map")
@@ -234,34 +217,15 @@ def _accepted(broker: str, key: str) -> str:
 
 def _map(broker: str, names: tuple[str, str, str], canonical_id: str, by: str, reason: str) -> str:
     """Publish the next revision of a code, unless it says nothing new; what to tell of it."""
-    key = key_of(*names)
-    standing = _mapped(broker, key)
-    if standing is not None and standing["canonical_id"] == canonical_id:
-        return f"{key} is {canonical_id} already, in revision {standing['revision']}"
-    revision = 1 if standing is None else int(str(standing["revision"])) + 1
-    waiting = _waiting_for(broker, key)
-    value = {
-        **dict(zip(("system", "kind", "code"), names, strict=True)),
-        "canonical_id": canonical_id,
-        "source": "command-line",
-        "revision": revision,
-        "occurred_at": _now(),
-    }
-    publisher = Publisher(broker)
+    waiting = _waiting_for(broker, key_of(*names))
     try:
-        publisher.publish(CODE_MAP, key, value, {"by": by, "reason": reason})
+        mapped = map_code(broker, *names, canonical_id, Why(by, reason, SOURCE))
     except InvalidRecord as wrong:
         raise click.UsageError(str(wrong)) from wrong
-    publisher.finish()
-    return f"{key} is {canonical_id} on {CODE_MAP}, revision {revision}; open exceptions that wait for it: {waiting:,}"
-
-
-def _mapped(broker: str, key: str) -> Record | None:
-    """The winning revision of a code on the code map."""
-    of_key = (record for record in read_all(broker, [CODE_MAP]) if record.key == key.encode())
-    # What is no mapping is a dead letter of the masters worker and does not count here either.
-    found = [value for _, value in read(of_key, CODE_MAP, [])]
-    return max(found, key=lambda value: int(str(value["revision"])), default=None)
+    if not mapped.new:
+        return f"{mapped.key} is {canonical_id} already, in revision {mapped.revision}"
+    on = f"{mapped.key} is {canonical_id} on {CODE_MAP}, revision {mapped.revision}"
+    return f"{on}; open exceptions that wait for it: {waiting:,}"
 
 
 def _waiting_for(broker: str, key: str) -> int:

@@ -7,13 +7,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from billing.master_data import Client, Engagement, LegalEntity, Task, master
+from agents.names import names
 from runtime.cli.context import attached, console, errors, print_json
 from runtime.cli.invoice_events import desk_of, link, pay, status
-from runtime.plane.batch import Record
-from runtime.reading import read_all, topic_ends
+from runtime.reading import topic_ends
 from runtime.settings import Settings
-from schemas.codec import decode_for
 from sinks.billing.en16931 import IncompleteDocument
 from sinks.billing.invoice_document import load_invoice
 from sinks.billing.invoice_run import InvoiceRun, run_invoices, void_invoice
@@ -113,29 +111,6 @@ def write_documents(pool: Pool, done: InvoiceRun, out_dir: Path, known: Names, p
     return documents
 
 
-def names(broker: str) -> Names:
-    """Who and what documents name, from `masters.current`."""
-    found: dict[tuple[str, str], Record] = {}
-    for record in read_all(broker, ["masters.current"]):
-        topic, _, id_ = (record.key or b"").decode().partition(":")
-        found[topic, id_] = record
-    clients, entities = dict[str, Client](), dict[str, LegalEntity]()
-    engagements, tasks = dict[str, Engagement](), dict[str, Task]()
-    for (topic, id_), record in found.items():
-        match master(topic, decode_for(topic, record.value or b"")):
-            case Client() as client:
-                clients[id_] = client
-            case LegalEntity() as entity:
-                entities[id_] = entity
-            case Engagement() as engagement:
-                engagements[id_] = engagement
-            case Task() as task:
-                tasks[id_] = task
-            case _:
-                pass
-    return Names(clients, entities, engagements, tasks)
-
-
 @invoice.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def list_(as_json: bool) -> None:
@@ -165,6 +140,7 @@ def void(invoice_id: str, reason: str) -> None:
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         freed = void_invoice(pool, invoice_id, at=datetime.now(UTC), reason=reason)
+        desk_of(pool).apply_waiting()
     console.print(f"{invoice_id} is voided, {freed} charges are free again")
 
 

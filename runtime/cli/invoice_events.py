@@ -38,7 +38,7 @@ def status(invoice_id: str, status: str, at: datetime | None) -> None:
 @click.command()
 @click.argument("invoice_id")
 @click.argument("amount")
-@click.option("--reference", required=True, help="The bank's reference; the same one again is the same payment.")
+@click.option("--reference", required=True, help="The bank's reference; again for this invoice: the same payment.")
 @click.option("--currency", help="Of the payment; the invoice's by default.")
 @click.option("--at", type=AT, help="When, in UTC; now by default.")
 def pay(invoice_id: str, amount: str, reference: str, currency: str | None, at: datetime | None) -> None:
@@ -48,7 +48,7 @@ def pay(invoice_id: str, amount: str, reference: str, currency: str | None, at: 
     except InvalidOperation:
         raise click.UsageError(f"{amount!r} is no amount") from None
     payment = {"amount": paid, "currency": currency, "reference": reference}
-    _say(invoice_id, {"event_id": f"payment:{reference}", "payment": payment, "at": _instant(at)})
+    _say(invoice_id, {"event_id": f"payment:{invoice_id}:{reference}", "payment": payment, "at": _instant(at)})
 
 
 @click.command()

@@ -10,6 +10,10 @@ COMMANDS = {
     "up": "stack",
     "worker": "worker",
     "topics": "topics",
+    "schemas": "schemas",
+    "acls": "acls",
+    "seal": "seal",
+    "verify": "seal",
     "demo": "demo",
     "run": "run",
     "diff": "diff",
@@ -20,11 +24,16 @@ COMMANDS = {
     "watch": "watch",
     "receive": "receive",
     "exceptions": "exceptions",
+    "deliveries": "deliveries",
     "audit": "audit",
     "reconcile": "reconcile",
+    "parity": "parity",
+    "revenue": "revenue",
     "invoice": "invoice",
     "backup": "backup",
     "restore": "backup",
+    "console": "console",
+    "tokens": "tokens",
 }
 
 

@@ -1,16 +1,12 @@
 """Lines of `{"topic", "key", "value"}` onto their topics; what cannot be a record goes to `dead.letters` whole."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-
-from runtime.plane.transactional import producer_config
+from runtime.publishing import RecordPublisher
 from schemas.codec import encode
 from schemas.errors import InvalidRecord, UnknownSchema
-from schemas.json_form import from_json
 from tables.exceptions import instant
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
 
@@ -30,19 +26,12 @@ class RejectedLine:
         return f"{self.file}:{self.line}: {self.why}"
 
 
-class Publisher:
-    """Publishes in order; `finish` returns when the broker has acknowledged everything."""
+class Publisher(RecordPublisher):
+    """Publishes the lines of files too; what is none of a record is `rejected`."""
 
     def __init__(self, broker: str) -> None:
-        self._producer = Producer(producer_config(broker))
-        self._failed: list[KafkaError] = []
-        self.published = 0
+        super().__init__(broker)
         self.rejected: list[RejectedLine] = []
-
-    def publish(self, topic: str, key: str, value: object, headers: Mapping[str, str] | None = None) -> None:
-        """One record in its JSON form. Raises InvalidRecord or UnknownSchema."""
-        self._produce(topic, key.encode(), encode(topic, from_json(topic, value)), headers)
-        self.published += 1
 
     def publish_file(self, path: Path) -> None:
         """Every line of a file, in order; empty lines are none."""
@@ -81,23 +70,3 @@ class Publisher:
             "stage": "run",
         }
         self._produce(DEAD_LETTERS, f"{line.file}:0:{line.line}".encode(), encode(DEAD_LETTERS, value))
-
-    def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None) -> None:
-        encoded = {name: content.encode() for name, content in (headers or {}).items()}
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=encoded, on_delivery=self._acknowledged)
-                break
-            except BufferError:
-                self._producer.poll(0.1)
-        self._producer.poll(0)
-
-    def _acknowledged(self, error: KafkaError | None, message: object) -> None:
-        if error is not None:
-            self._failed.append(error)
-
-    def finish(self) -> None:
-        """Raises KafkaException when a record was not acknowledged."""
-        unsent = self._producer.flush(120)
-        if unsent or self._failed:
-            raise KafkaException(self._failed[0] if self._failed else KafkaError(KafkaError._TIMED_OUT))

@@ -6,6 +6,7 @@ from typing import Any
 
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
+from sinks.warehouse.arrivals import TOPICS as WAREHOUSE_TOPICS
 from sources import known
 from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, SETTLE_INPUTS, TOPICS
 
@@ -17,7 +18,10 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "erp": ("billing.ready",),
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,
+    "warehouse": (*WAREHOUSE_TOPICS, "masters.current"),
 }
+DELIVERY = "delivery-"  # followed by the name of a target
+JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 INPUTS |= {
     f"intake-{source}": (*(name for name in TOPICS if name.startswith(f"source.{source}.")), "master.code-map")
     for source in known.names()
@@ -43,7 +47,7 @@ def wait_until_quiet(
     what a worker had under way shows either in its own answer or as a topic that has grown.
     """
     deadline = time.monotonic() + seconds
-    topics = sorted({topic for name in workers.names for topic in INPUTS[name]})
+    topics = sorted({topic for name in workers.names for topic in inputs_of(name)})
     before = topic_ends(broker, topics)
     while True:
         workers.check()
@@ -60,12 +64,17 @@ def wait_until_quiet(
         time.sleep(0.1)
 
 
+def inputs_of(name: str) -> tuple[str, ...]:
+    """The topics a worker reads."""
+    return ("billing.ready",) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
+
+
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
     """Why this worker is not done, None if it is."""
     if status is None:
         return f"{name} does not answer"
     for (topic, number), end in ends.items():
-        if topic not in INPUTS[name]:
+        if topic not in inputs_of(name):
             continue
         followed: int | None = status["follows"].get(topic)
         partition = status["partitions"].get(str(number))
@@ -79,13 +88,14 @@ def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
             reached, idle = partition["reached"][topic], partition["idle"]
         if not idle or reached < end:
             return f"{name} is at {reached} of {end} of {topic}[{number}]"
-    return None
+    waiting = sum(total for *labels, total in status["totals"] if labels[:2] == ["delivery", "waiting"])
+    return f"{name} has {waiting} charges to deliver" if waiting else None
 
 
 def lag(workers: Workers, name: str, ends: Ends) -> tuple[int, int]:
     """(records read, records there are) of a worker's inputs: for a progress bar."""
     status = workers.status(name)
-    wanted: Sequence[tuple[tuple[str, int], int]] = [(w, e) for w, e in ends.items() if w[0] in INPUTS[name]]
+    wanted: Sequence[tuple[tuple[str, int], int]] = [(w, e) for w, e in ends.items() if w[0] in inputs_of(name)]
     total = sum(end for _, end in wanted)
     if status is None:
         return 0, total

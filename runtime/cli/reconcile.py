@@ -15,8 +15,9 @@ from runtime.cli.context import attached, console, errors, print_json
 from runtime.cli.reconciling import Reconciliation, reconciled
 from runtime.settings import Settings
 from sinks.database import open_pool
+from sinks.erp.journal import JOURNAL
 from sinks.migrations import migrate
-from sinks.standing import JOURNAL
+from sinks.routing import load_routes
 
 
 @click.command()
@@ -35,7 +36,7 @@ def reconcile(client: str | None, period: str | None, each: bool, as_json_: bool
         errors.status("reading every topic again"),
     ):
         migrate(pool)
-        found = reconciled(stack.broker, pool)
+        found = reconciled(stack.broker, pool, load_routes(stack.settings.routes))
     ties = [t for t in found.ties if client in (None, t.account.client_id) and period in (None, t.account.period)]
     sources = [one for one in found.sources if period in (None, one.part[2])]
     if as_json_:

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 from billing.completeness import Completeness, completeness
 from billing.reconciliation import NON_BILLABLE, NOT_YET_INVOICED, Account, Charged, Hours, Posted, Tie, reconcile
+from billing.routing import Routes
 from runtime.cli.arrivals import Arrivals, day_of
 from runtime.cli.books import Line, net_charge
 from sinks.database import Pool
-from sinks.standing import JOURNAL, Standing, standing
+from sinks.erp.journal import JOURNAL
+from sinks.standing import Standing, standing
 from tables.bucket import approved_minutes
 
 _READINGS = 3  # of a stream in motion: what was under way in one reading has arrived by the next
@@ -29,20 +31,20 @@ class Reconciliation:
         return all(tie.ties for tie in self.ties)
 
 
-def reconciled(broker: str, pool: Pool) -> Reconciliation:
-    """The books read again, until they tie or have been read three times."""
+def reconciled(broker: str, pool: Pool, routes: Routes | None) -> Reconciliation:
+    """The books read again, until they tie or have been read three times. Without routes the journal has everything."""
     for reading in range(_READINGS):
         if reading:
             time.sleep(1.0)
         held = standing(pool)  # before the topics: what they have beyond it is told by its positions
-        found = _reconcile(Arrivals.read(broker), held)
+        found = _reconcile(Arrivals.read(broker), held, routes or Routes((JOURNAL,)))
         if found.holds:
             break
     return found
 
 
-def _reconcile(books: Arrivals, held: Standing) -> Reconciliation:
-    charged = list(_charged(books, held))
+def _reconcile(books: Arrivals, held: Standing, routes: Routes) -> Reconciliation:
+    charged = list(_charged(books, held, routes))
     known = books.positions.keys()
     unknown = [
         (f"charge {charge_id}", system, holding.posted)
@@ -94,13 +96,14 @@ def _account(charge: Line) -> Account:
     return Account(str(charge["client_id"]), str(charge["period"]), str(charge["currency"]))
 
 
-def _charged(books: Arrivals, held: Standing) -> Iterator[Charged]:
+def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charged]:
     """Every charge and reversal, with what each system says of it."""
     elsewhere: dict[str, dict[str, Line]] = {}
     for posting in books.postings.values():
         if posting["system"] not in held.postings:
             elsewhere.setdefault(posting["charge_id"], {})[posting["system"]] = posting
     for records in books.charges.values():
+        went: dict[object, tuple[str, ...]] = {}  # of the charges of a subject; a reversal goes where its charge went
         for record in records:
             charge_id, account = str(record["charge_id"]), _account(record)
             amount = Decimal(str(record["amount"]))
@@ -108,11 +111,14 @@ def _charged(books: Arrivals, held: Standing) -> Iterator[Charged]:
             for system, posting in elsewhere.get(charge_id, {}).items():
                 # Another system's amounts are not ours to read; that it has the charge is.
                 postings[system] = Posted(account, amount, str(posting["status"]))
+            wanted = routes.targets_of(record) if record["reverses"] is None else went.get(record["reverses"], ())
+            postings |= dict.fromkeys(set(wanted) - held.postings.keys() - postings.keys())  # not heard of it yet
+            went[record["charge_id"]] = tuple(dict.fromkeys((*wanted, *(s for s, p in postings.items() if p))))
             yield Charged(
                 name=f"charge {charge_id} of {record['engagement_id']}/{record['subject']}",
                 account=account,
                 amount=amount,
-                systems=tuple(dict.fromkeys((JOURNAL, *postings))),
+                systems=went[record["charge_id"]],
                 postings=postings,
                 invoicing=_invoicing(record, held),
             )

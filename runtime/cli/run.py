@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -20,7 +20,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
-from runtime.cli.worker import names_of
+from runtime.cli.worker import own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -34,8 +34,9 @@ from topics.create import create_topics
 @click.command()
 @click.argument("input_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", "out_dir", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--deliver", is_flag=True, help="Deliver the charges to the systems of HOURSTREAM_TARGETS too.")
 @click.option("--seconds", default=3600.0, show_default=True, help="How long the stream may take to come to rest.")
-def run(input_dir: Path, out_dir: Path, seconds: float) -> None:
+def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     """Publish every *.jsonl of INPUT_DIR, process until quiet, and write the ledger and its audit to DIR.
 
     Works on an embedded stack of its own, made for the run and removed after it, unless HOURSTREAM_BROKER names one.
@@ -44,19 +45,22 @@ def run(input_dir: Path, out_dir: Path, seconds: float) -> None:
     if not files:
         raise click.ClickException(f"no *.jsonl file in {input_dir}: give the folder that holds the facts")
     with isolated(Settings.load()) as settings, Stack.start(settings, progress=_tell) as stack:
-        summary = process(files, out_dir, stack.settings, seconds)
+        names = workers_of(stack.settings) if deliver else own_workers(stack.settings)
+        summary = process(files, out_dir, stack.settings, seconds, names)
     console.print_json(json.dumps(summary, default=str))
     if not summary["audit_all_true"]:
         raise click.ClickException(f"the audit is not all true: see {out_dir / 'audit.json'}")
 
 
-def process(files: list[Path], out_dir: Path, settings: Settings, seconds: float) -> dict[str, object]:
+def process(
+    files: list[Path], out_dir: Path, settings: Settings, seconds: float, names: Sequence[str] | None = None
+) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     with open_pool(settings.database_url) as pool:
         migrate(pool)
-        with Workers(settings, names_of(settings), settings.environment()) as workers:
+        with Workers(settings, names or own_workers(settings), settings.environment()) as workers:
             publisher = Publisher(settings.bootstrap)
             for file in files:
                 publisher.publish_file(file)

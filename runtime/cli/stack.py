@@ -1,5 +1,6 @@
 """`hourstream up`: the whole stream on this machine, until it is told to stop."""
 
+import contextlib
 import time
 
 import click
@@ -7,21 +8,35 @@ import click
 from runtime.admin import admin_client
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
-from runtime.cli.worker import names_of
+from runtime.cli.worker import FOR_THE_CONSOLE, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
+from sinks.database import open_pool
+from sinks.migrations import migrate
 from topics.create import create_topics
 
 
 @click.command()
-def up() -> None:
+@click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
+@click.option("--without-login", is_flag=True, help="For a demo on this machine: whoever opens it may do everything.")
+def up(with_console: bool, without_login: bool) -> None:
     """Start Kafka, PostgreSQL and every worker, and keep them running. Ctrl-C stops them."""
     settings = Settings.load()
+    names = workers_of(settings)
+    if with_console:
+        names += FOR_THE_CONSOLE
     with Stack.start(settings, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
         made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
-        with Workers(settings, names_of(settings), stack.settings.environment()) as workers:
+        with contextlib.ExitStack() as running, Workers(settings, names, stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
+            if with_console:
+                from runtime.cli.console import anybody, serving  # with its libraries only where it is wanted
+
+                pool = running.enter_context(open_pool(stack.postgres_url))
+                migrate(pool)
+                address = running.enter_context(serving(stack.settings, pool, everybody=anybody(without_login)))
+                console.print(f"console: {address}")
             console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")
             try:
                 _stand_by(workers)

@@ -3,55 +3,64 @@
 import importlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from agents import intake
 from agents.figures import StateFigures, metrics, status
+from runtime.cli.quiet import DELIVERY, JOURNAL_WORKER
 from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
 from runtime.settings import Settings
-from sources import known
+from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle")
+FOR_THE_CONSOLE = ("warehouse",)
+INTAKE = "intake-"  # followed by the name of a source
 
 
-def names_of(settings: Settings) -> tuple[str, ...]:
-    """Every worker of an installation: the agents, with an intake for each source in use."""
-    more = (intake.name_of(source) for source in settings.source_names)
-    return (*AGENTS, *(name for name in more if name not in AGENTS))
+def own_workers(settings: Settings) -> tuple[str, ...]:
+    """The stream's own workers, an intake for each further source, and a worker for each further journal."""
+    intakes = (intake.name_of(source) for source in settings.source_names)
+    journals = (JOURNAL_WORKER + name for name in settings.journals.split(",") if name)
+    return (*AGENTS, *(name for name in intakes if name not in AGENTS), *journals)
 
 
-def process_of(name: str, settings: Settings) -> BatchProcess:
-    """The process of a worker's name."""
-    if name.startswith(f"{intake.NAME}-"):
-        return intake.process_of(settings, name.removeprefix(f"{intake.NAME}-"))
-    process: BatchProcess = importlib.import_module(f"agents.{name}").process(settings)
-    return process
+def workers_of(settings: Settings) -> tuple[str, ...]:
+    """All workers there are: those, and one a target of HOURSTREAM_TARGETS. Raises TargetsError."""
+    return (*own_workers(settings), *(DELIVERY + name for name in declared(settings.targets)))
 
 
-class _Name(click.ParamType):
-    """An agent, or the intake of a source."""
-
-    name = "worker"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        source = value.removeprefix(f"{intake.NAME}-")
-        if value in AGENTS or (source != value and source in known.names()):
-            return value
-        more = f"{intake.NAME}-SOURCE with a source of `hourstream sources list`"
-        return self.fail(f"{value!r} is none of {', '.join(AGENTS)}, nor {more}", param, ctx)
+def _process(name: str, settings: Settings) -> BatchProcess:
+    if name in (*AGENTS, *FOR_THE_CONSOLE):
+        make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
+        return make(settings)
+    if name.startswith(INTAKE):
+        return intake.process_of(settings, name.removeprefix(INTAKE))
+    if name in own_workers(settings):
+        post: Callable[[Settings, str], BatchProcess] = importlib.import_module("agents.erp").process
+        return post(settings, name.removeprefix(JOURNAL_WORKER))
+    names = workers_of(settings)
+    if name not in names:
+        raise click.UsageError(f"there is no worker {name}; there are {', '.join((*names, *FOR_THE_CONSOLE))}")
+    deliver: Callable[[Settings, Declared], BatchProcess] = importlib.import_module("agents.delivery").process
+    return deliver(settings, declared(settings.targets)[name.removeprefix(DELIVERY)])
 
 
 @click.command()
-@click.argument("name", type=_Name())
+@click.argument("name")
 @click.option("--status-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to note pid and port.")
 @click.option("--log-level", default="INFO", show_default=True)
 def worker(name: str, status_file: Path | None, log_level: str) -> None:
-    """Run one worker process. It needs a broker: `hourstream up`, or HOURSTREAM_BROKER."""
+    """Run one worker process: one of the stream's own, intake-SOURCE of `sources list`, erp-NAME of
+    HOURSTREAM_JOURNALS, or delivery-TARGET of HOURSTREAM_TARGETS.
+
+    It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
+    """
     settings = Settings.load()
-    process = process_of(name, settings)
+    process = _process(name, settings)
     figures = process.figures or StateFigures(process)
     port = serve_pages(
         settings.metrics_host,

@@ -68,7 +68,7 @@ def classpath(cache: Path, progress: Callable[[str], None], lock: Path = LOCK) -
     progress(f"Downloading {lock.stem.capitalize()} ({len(wanted)} jars, this once) ...")
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        context = _maven(cache / "maven")
+        context = maven(cache / "maven")
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             jars = list(pool.map(lambda jar: _fetch(context, jar), wanted))
         written = resolved.with_suffix(".part")
@@ -82,7 +82,8 @@ def classpath(cache: Path, progress: Callable[[str], None], lock: Path = LOCK) -
     return jars
 
 
-def _maven(repository: Path) -> MavenContext:
+def maven(repository: Path) -> MavenContext:
+    """Maven Central, or the mirror that jgo's own configuration names, kept in `repository`."""
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
@@ -93,10 +94,10 @@ def _maven(repository: Path) -> MavenContext:
 
 def _fetch(context: MavenContext, jar: Jar) -> Path:
     path = _download(context, jar.group, jar.artifact, jar.version)
-    if _sha256(path) != jar.sha256:
+    if sha256_of(path) != jar.sha256:
         path.unlink()  # cut short by an earlier kill, or altered: once more from the start
         path = _download(context, jar.group, jar.artifact, jar.version)
-    if _sha256(path) != jar.sha256:
+    if sha256_of(path) != jar.sha256:
         path.unlink()
         raise StackError(f"{path.name} from Maven is not the file of its lock; it was removed")
     return path
@@ -109,7 +110,8 @@ def _download(context: MavenContext, group: str, artifact: str, version: str) ->
         raise OSError(str(error)) from error
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Digest of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -121,9 +123,9 @@ def relock(version: str) -> None:
     artifacts = jgo.resolve(f"org.apache.kafka:kafka_2.13:{version}")
     log4j = next(a.version for a in artifacts if a.artifactId == "log4j-core")
     found = [(str(a.groupId), str(a.artifactId), str(a.version), Path(a.resolve())) for a in artifacts]
-    context = _maven(found[0][3].parents[5])
+    context = maven(found[0][3].parents[5])
     found.append((*_LOGGING, log4j, _download(context, *_LOGGING, log4j)))
-    lines = sorted(str(Jar(group, artifact, at, _sha256(path))) for group, artifact, at, path in found)
+    lines = sorted(str(Jar(group, artifact, at, sha256_of(path))) for group, artifact, at, path in found)
     LOCK.write_text("\n".join([f"# Apache Kafka {version}: group:artifact:version sha256", *lines, ""]), "utf-8")
 
 

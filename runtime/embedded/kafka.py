@@ -92,10 +92,12 @@ class Kafka:
         port: int | None,
         more: Mapping[str, str] | None = None,
         fronts: Sequence[Front] = (),
+        probe: Mapping[str, object] | None = None,
     ) -> None:
         self._folder = folder
         self._more = dict(more or {})  # properties beside the usual ones, or in their place
         self._fronts = fronts
+        self._probe = dict(probe or {})  # how a client must present itself, where `more` asks for it
         self._settings = settings
         self._progress = progress
         self._preferred = port
@@ -223,7 +225,12 @@ class Kafka:
     def _wait(self) -> None:
         deadline = time.monotonic() + self._settings.start_seconds
         client = AdminClient(
-            {"bootstrap.servers": f"{LOOPBACK}:{self._trying}", "log_level": 0, "reconnect.backoff.max.ms": 200}
+            {
+                "bootstrap.servers": f"{LOOPBACK}:{self._trying}",
+                "log_level": 0,
+                "reconnect.backoff.max.ms": 200,
+                **self._probe,
+            }
         )
         while time.monotonic() < deadline:
             if not self._child.alive:

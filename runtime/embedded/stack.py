@@ -36,6 +36,11 @@ class Stack:
     """The running servers of one home folder. Made by `start`."""
 
     def __init__(self, settings: Settings, home: Path, progress: Callable[[str], None]) -> None:
+        if settings.broker is None and settings.kafka_security != "PLAINTEXT":
+            raise StackError(
+                f"HOURSTREAM_KAFKA_SECURITY is {settings.kafka_security}, and the embedded Kafka is an open one on "
+                "loopback: set HOURSTREAM_BROKER, or unset it"
+            )
         self._home = home
         self._given = settings
         self._ports_file = home / "ports.json"

@@ -5,11 +5,13 @@ the follower's owner made of it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.plane.batch import Record
+from runtime.plane.hearing import Listener
 from runtime.plane.partitions import crash
 from runtime.plane.reader import reader_config
 
@@ -21,16 +23,23 @@ class Follower:
         self._broker, self._topic, self._apply = broker, topic, apply
         self._stop = threading.Event()
         self._caught_up = threading.Event()
+        self.silent_since: float | None = None  # see runtime.plane.hearing
+        self._end = 0
         self._thread = threading.Thread(target=self._follow, name=f"follow-{topic}", daemon=True)
 
     def start(self) -> None:
         """Begin to read; see `wait`."""
         self._thread.start()
+        Listener(self._broker, lambda: (self,), crash).start()
 
     def wait(self, seconds: float) -> None:
         """Return once the end that stood at the start has been applied; `TimeoutError` if it takes longer."""
         if not self._caught_up.wait(seconds):
             raise TimeoutError(f"{self._topic} could not be read to its end within {seconds:g} s")
+
+    def heard_to(self) -> dict[tuple[str, int], int]:
+        """The offset before which everything was applied."""
+        return {(self._topic, 0): self._end}
 
     def stop(self) -> None:
         """End the thread."""
@@ -52,8 +61,12 @@ class Follower:
         if end >= goal:
             self._caught_up.set()
         while not self._stop.is_set():
-            records = []
-            for message in consumer.consume(5000, 0.05):
+            records, messages = [], consumer.consume(5000, 0.05)
+            if messages:
+                self.silent_since = None
+            elif self.silent_since is None:
+                self.silent_since = time.monotonic()
+            for message in messages:
                 if (error := message.error()) is not None:
                     if error.code() != KafkaError._PARTITION_EOF:
                         raise KafkaException(error)
@@ -65,7 +78,8 @@ class Follower:
                 records.append(Record(self._topic, 0, offset, timestamp, message.key(), message.value(), headers))
             if records or end > told:
                 self._apply(records, end)
-                told = end
+                told = self._end = end
             if end >= goal:
                 self._caught_up.set()
+        self.silent_since = None
         consumer.close()

@@ -147,6 +147,8 @@ class Partitions:
             if reader is None:
                 continue
             room = self._largest - len(reader.buffer.records)
+            if room <= 0:
+                reader.silent_since = None  # it is not asked
             try:
                 count = reader.read(min(room, _AT_ONCE)) if room > 0 else 0
             except Exception as error:
@@ -159,6 +161,10 @@ class Partitions:
                 batch = Batch(partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records)
                 due.append((partition.number, batch))
         return due
+
+    def readers(self) -> list[PartitionReader]:
+        """Of the partitions that are running."""
+        return [partition.reader for partition in list(self.held.values()) if partition.reader is not None]
 
     @property
     def gathering(self) -> bool:

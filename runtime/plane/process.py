@@ -24,10 +24,12 @@ import faust
 from faust.types import TP
 
 from runtime.admin import admin_client
+from runtime.bus import credentials
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
-from runtime.plane.partitions import Partitions
+from runtime.plane.hearing import Listener
+from runtime.plane.partitions import Partitions, crash
 from runtime.settings import Settings
 
 Batches = AsyncIterator[Batch]
@@ -128,6 +130,7 @@ class BatchProcess:
         self.app = faust.App(
             f"hourstream-{name}",
             broker=f"hourstream-batches://{broker}",
+            broker_credentials=credentials(settings),
             datadir=str(datadir),
             web_enabled=False,
             TableManager=transport.NoTables,
@@ -145,6 +148,7 @@ class BatchProcess:
         self.app.on_partitions_assigned.connect(self._assigned)
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_before_shutdown.connect(self._leave)
+        self._listener = Listener(broker, self.partitions.readers, crash)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
         self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
@@ -170,5 +174,6 @@ class BatchProcess:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         _give_memory_back()
+        self._listener.start()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
         worker.execute_from_commandline()

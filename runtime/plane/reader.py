@@ -4,12 +4,14 @@ Assigning the same consumer again within milliseconds can abort librdkafka, and 
 commit was under way doubled records in a fault run: so a reader is made for a partition and closed with it.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.admin import QUIET
+from runtime.bus import connection
 from runtime.plane.batch import Record
 
 
@@ -20,7 +22,7 @@ class LostRecords(RuntimeError):
 def reader_config(broker: str, group: str) -> dict[str, object]:
     """Consumer settings of every reader of the plane: committed records only, and no silent jump over a gap."""
     return {
-        "bootstrap.servers": broker,
+        **connection(broker),
         **QUIET,
         "group.id": group,  # required by the client, never joined: readers are assigned, not subscribed
         "enable.auto.commit": False,
@@ -53,6 +55,7 @@ class PartitionReader:
         self.seen_end = dict.fromkeys(begin, -1)  # the read_committed end when the reader last stood at it
         self._consumer.assign([TopicPartition(topic, partition, at) for topic, at in begin.items()])
         self.buffer = Buffer(dict(begin), dict(begin))
+        self.silent_since: float | None = None  # see runtime.plane.hearing
 
     def _beginning(self, topic: str) -> int:
         low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, self.partition), 30)
@@ -62,8 +65,12 @@ class PartitionReader:
 
     def read(self, limit: int) -> int:
         """Move up to `limit` records that have arrived into the buffer, without waiting. Returns how many."""
-        count = 0
-        for message in self._consumer.consume(limit, 0):
+        count, messages = 0, self._consumer.consume(limit, 0)
+        if messages:
+            self.silent_since = None
+        elif self.silent_since is None:
+            self.silent_since = time.monotonic()
+        for message in messages:
             error, topic = message.error(), message.topic()
             if error is not None:
                 if error.code() != KafkaError._PARTITION_EOF:
@@ -106,6 +113,10 @@ class PartitionReader:
     def reached(self, topic: str) -> int:
         """Everything of `topic` before this offset has been read (transaction markers included)."""
         return max(self.next[topic], self.seen_end[topic])
+
+    def heard_to(self) -> dict[tuple[str, int], int]:
+        """`reached` by (topic, partition)."""
+        return {(topic, self.partition): self.reached(topic) for topic in self.next}
 
     def highwater(self, topic: str) -> int:
         """The end of `topic` as last heard from the broker."""

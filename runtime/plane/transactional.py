@@ -20,6 +20,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from runtime.admin import QUIET
+from runtime.bus import connection
 from runtime.plane.batch import Batch, Output
 from runtime.plane.changelog import ChangelogReplaced, describe_changelog
 from runtime.plane.committer import Committer
@@ -54,7 +55,7 @@ class Derived:
 def producer_config(broker: str) -> dict[str, object]:
     """Settings of every producer: acknowledged by all replicas, Java's partitioner, compressed batches."""
     return {
-        "bootstrap.servers": broker,
+        **connection(broker),
         **QUIET,
         "acks": "all",
         "enable.idempotence": True,

@@ -72,6 +72,11 @@ class StoredEvent:
     attempts: int
 
     @property
+    def name(self) -> str:
+        """The system and its id of the event."""
+        return f"{self.system}:{self.event_id}"
+
+    @property
     def number(self) -> Number:
         """The system's own number of its invoice."""
         return self.system, self.invoice
@@ -149,9 +154,13 @@ def _columns(topic: str, row: EventRow) -> tuple[object, ...]:
     return (*said, event["status"], *paid, *made, topic, row.partition, row.offset, row.appended_at)
 
 
-def waiting_numbers(cursor: Cursor[TupleRow]) -> frozenset[Number]:
-    """The numbers of events that have a problem."""
-    found = cursor.execute("SELECT DISTINCT system, invoice FROM hourstream.billing_events WHERE problem IS NOT NULL")
+def waiting_numbers(cursor: Cursor[TupleRow], code: str | None) -> frozenset[Number]:
+    """The numbers of events that have a problem, or that one."""
+    found = cursor.execute(
+        "SELECT DISTINCT system, invoice FROM hourstream.billing_events"
+        " WHERE problem IS NOT NULL AND (%(code)s::text IS NULL OR problem = %(code)s)",
+        {"code": code},
+    )
     return frozenset((system, invoice) for system, invoice in found.fetchall())
 
 

@@ -2,7 +2,8 @@
 
 Only this process writes `invoice.status`. An event is kept first, so its order of arrival does not matter: whenever
 anything new is said of an invoice, where it stands is worked out of all that was said (`billing.invoice_events`). What
-cannot be used is an exception of its own, looked at again with every batch, invoice run and link.
+cannot be used is an exception of its own, looked at again when what it waits for may have come: a charge, an invoice
+run, a void, a link, a start with other words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -85,19 +86,24 @@ class StatusDesk:
         """Keep the events at the offsets from `start` to `end`, and apply them. Raises Fenced, Unreachable."""
         with transaction(self._pool) as cursor:
             advance(cursor, NAME, SinkBatch(EVENTS_TOPIC, partition, start, end, ()))
+            if not rows:
+                return
+            _lock_invoices(cursor)  # before any event, which is the order in which everybody locks
             touched = keep(cursor, EVENTS_TOPIC, rows)
             if touched.numbers:
                 self._apply(cursor, touched.numbers, touched.documents)
 
-    def apply_waiting(self) -> None:
-        """Look again at what could not be used. Raises Unreachable."""
+    def apply_waiting(self, code: str | None = None) -> None:
+        """Look again at what could not be used, or what could not for one reason. Raises Unreachable."""
         with transaction(self._pool) as cursor:
-            if waiting := waiting_numbers(cursor):
+            if waiting := waiting_numbers(cursor, code):
+                _lock_invoices(cursor)
                 self._apply(cursor, waiting)
 
     def link(self, system: str, number: str, invoice_id: str) -> None:
         """Note that a system's number is an invoice of ours. Raises NoSuchInvoice, Unreachable."""
         with transaction(self._pool) as cursor:
+            _lock_invoices(cursor)
             document = _document_of(cursor, [invoice_id])
             if document is None:
                 raise NoSuchInvoice(f"{invoice_id} is no invoice; see `hourstream invoice list`")
@@ -109,7 +115,6 @@ class StatusDesk:
             self._apply(cursor, [(system, number)])
 
     def _apply(self, cursor: Cursor[TupleRow], numbers: Iterable[Number], documents: Iterable[str] = ()) -> None:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
         found = set(documents)
         for number in sorted(numbers):
             events = events_of_number(cursor, number)
@@ -175,14 +180,14 @@ class StatusDesk:
         if is_voided or (stands and stands[-1].status == "voided"):
             problems |= _stranded(events, problems)
         for event in events:
-            problem = problems.get(event.event_id)
+            problem = problems.get(event.name)
             tell(cursor, event, problem, rows[0].engagement_id if problem else "")
 
     def _usable(self, events: Sequence[StoredEvent], currency: str) -> tuple[list[InvoiceEvent], dict[str, Problem]]:
-        """What events say in our words, and what is wrong with the others, by event id."""
+        """What events say in our words, and what is wrong with the others, by their names."""
         usable, problems = list[InvoiceEvent](), dict[str, Problem]()
         for event in events:
-            name = event.event_id
+            name = event.name
             try:
                 status = self._meaning(event)
             except UnknownWord as unknown:
@@ -192,8 +197,12 @@ class StatusDesk:
                 message = f"a payment in {event.payment_currency} for an invoice in {currency}"
                 problems[name] = Problem("OTHER_CURRENCY", message, None, event.payment)
                 continue
-            usable.append(InvoiceEvent(event.at, f"{event.system}:{name}", status, event.payment))
+            usable.append(InvoiceEvent(event.at, name, status, event.payment))
         return usable, problems
+
+
+def _lock_invoices(cursor: Cursor[TupleRow]) -> None:
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
 
 
 def _unmapped(event: StoredEvent, unknown: UnknownWord) -> Problem:
@@ -202,11 +211,11 @@ def _unmapped(event: StoredEvent, unknown: UnknownWord) -> Problem:
 
 def _stranded(events: Sequence[StoredEvent], problems: dict[str, Problem]) -> dict[str, Problem]:
     """The payments of a voided invoice, unless they were given back: the money has to go somewhere."""
-    paid = [event for event in events if event.payment is not None and event.event_id not in problems]
+    paid = [event for event in events if event.payment is not None and event.name not in problems]
     if not sum((event.payment or Decimal(0) for event in paid), Decimal(0)):
         return {}
     message = "the invoice is voided: give the payment back, or book it on the invoice that came after"
-    return {e.event_id: Problem("VOIDED_INVOICE", message, None, e.payment) for e in paid}
+    return {e.name: Problem("VOIDED_INVOICE", message, None, e.payment) for e in paid}
 
 
 def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[Standing]) -> None:

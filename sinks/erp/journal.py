@@ -2,22 +2,28 @@
 
 A charge debits accounts receivable accrued and credits revenue; a negative amount, as a reversal has, swaps the sides.
 Charges of nothing are posted too: their minutes are statistics of the ledger. Each posting is announced on
-`erp.postings` through the outbox.
+`erp.postings` through the outbox. There may be several journals, each a system with a name of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from billing.ids import posting_id
+from billing.routing import Routes
 from runtime.plane.faults import fault_point
-from sinks.contract import ChargeRecord, Health, SinkBatch, Written, settle_outcomes
+from sinks.contract import ChargeRecord, ChargeRow, Health, SinkBatch, Written, settle_outcomes
 from sinks.database import Pool, check, instant_text, transaction
 from sinks.positions import advance, position
+from sinks.routing import outcomes_of, rows_of
 from sinks.staging import CHARGE_COLUMNS, stage
 from sinks.windows import count
 
 POSTINGS_TOPIC = "erp.postings"
+JOURNAL = "journal"
 RECEIVABLES = "1210"
 REVENUE = "4000"
 
@@ -35,6 +41,8 @@ _FIELDS = (
     "billable_minutes",
     "currency",
     "amount",
+    "tax_category",
+    "tax_rate",
 )
 _STAGED = {
     **{name: CHARGE_COLUMNS[name] for name in _FIELDS},
@@ -62,18 +70,21 @@ WITH judged AS (
             OR coalesce(s.undone_currency, original.currency) <> s.currency THEN 'REVERSAL_DIFFERS'
     END AS refusal
     FROM staged_postings s
-    LEFT JOIN hourstream.journal_postings original ON original.charge_id = s.reverses
-    LEFT JOIN hourstream.journal_postings earlier ON earlier.reverses = s.reverses AND earlier.status = 'posted'
+    LEFT JOIN hourstream.journal_postings original
+        ON original.system = %(system)s AND original.charge_id = s.reverses
+    LEFT JOIN hourstream.journal_postings earlier
+        ON earlier.system = %(system)s AND earlier.reverses = s.reverses AND earlier.status = 'posted'
 ), written AS (
     INSERT INTO hourstream.journal_postings AS p
-        (posting_id, charge_id, reverses, status, reason, subject, kind, engagement_id, client_id, legal_entity,
-         work_date, period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset,
-         posted_at)
-    SELECT posting_id, charge_id, reverses, CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal,
-           subject, kind, engagement_id, client_id, legal_entity, work_date, period, worked_minutes, billable_minutes,
-           currency, amount, %(topic)s, %(partition)s, record_offset, %(at)s
+        (system, posting_id, charge_id, reverses, status, reason, subject, kind, engagement_id, client_id,
+         legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
+         topic, partition, record_offset, posted_at)
+    SELECT %(system)s::text, posting_id, charge_id, reverses,
+           CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal, subject, kind, engagement_id, client_id,
+           legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
+           %(topic)s, %(partition)s, record_offset, %(at)s
     FROM judged ORDER BY record_offset
-    ON CONFLICT (charge_id) DO UPDATE
+    ON CONFLICT (system, charge_id) DO UPDATE
         SET status = excluded.status, reason = excluded.reason, revision = p.revision + 1,
             topic = excluded.topic, partition = excluded.partition, record_offset = excluded.record_offset,
             posted_at = excluded.posted_at
@@ -97,14 +108,22 @@ SELECT charge_id, reason FROM written
 
 
 class Journal:
-    """The journal as a sink; `clock` tells the posting time, `system` names the ledger on `erp.postings`."""
+    """The journal as a sink; `clock` tells the posting time, `system` names the ledger on `erp.postings`.
+
+    With `routes` it takes what those give to its system, else everything.
+    """
 
     def __init__(
-        self, pool: Pool, clock: Callable[[], datetime] = lambda: datetime.now(UTC), system: str = "journal"
+        self,
+        pool: Pool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        system: str = JOURNAL,
+        routes: Routes | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._system = system
+        self._routes = routes
 
     @property
     def name(self) -> str:
@@ -131,9 +150,10 @@ class Journal:
         }
         with transaction(self._pool) as cursor:
             advance(cursor, self._system, batch)
-            stage(cursor, "staged_postings", _STAGED, self._offered(batch))
+            rows = rows_of(self._system, self._routes, batch.rows, lambda names: self._held(cursor, names))
+            stage(cursor, "staged_postings", _STAGED, self._offered(rows))
             posted = cursor.execute(_POST, parameters).fetchall()
-            written = settle_outcomes(batch.rows, dict(posted))
+            written = outcomes_of(batch.rows, rows, settle_outcomes(rows, dict(posted)))
             count(cursor, self._system, batch, written)
             fault_point(f"{self._system}:written")
         return written
@@ -142,12 +162,20 @@ class Journal:
         """Whether PostgreSQL answers."""
         return check(self._pool)
 
-    def _offered(self, batch: SinkBatch) -> Iterator[tuple[object, ...]]:
+    def _held(self, cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[str]:
+        """Those of the charges that this ledger was given before, refused ones included."""
+        found = cursor.execute(
+            "SELECT charge_id FROM hourstream.journal_postings WHERE system = %s AND charge_id = ANY(%s)",
+            (self._system, list(charge_ids)),
+        )
+        return [str(charge_id) for (charge_id,) in found.fetchall()]
+
+    def _offered(self, rows: Sequence[ChargeRow]) -> Iterator[tuple[object, ...]]:
         """Each charge once, with the charge of the same batch that it undoes and whether another undid it before."""
         undoable: dict[str, ChargeRecord] = {}
         seen: set[str] = set()
         undone: set[str | None] = set()
-        for row in batch.rows:
+        for row in rows:
             charge = row.charge
             charge_id, reverses = charge["charge_id"], charge["reverses"]
             if charge_id in seen:

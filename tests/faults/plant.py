@@ -153,7 +153,7 @@ class _Together:
                 return None  # one of them does not know yet that another has its partition
             partitions |= answer["partitions"]
         follows = {topic: min(a["follows"][topic] for a in answers if a) for topic in ("masters.current",)}
-        return {"partitions": partitions, "follows": follows}
+        return {"partitions": partitions, "follows": follows, "totals": [t for a in answers if a for t in a["totals"]]}
 
     def totals(self) -> dict[tuple[str, ...], int]:
         found: dict[tuple[str, ...], int] = {}

@@ -10,6 +10,8 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from runtime.plane.reader import reader_config
 
+SILENCE = 60.0  # seconds; as with the plane's own readers, see runtime.plane.hearing
+
 
 class Progress:
     """Reads the changelog's new records until `stop`; times are those of `time.monotonic`."""
@@ -21,14 +23,21 @@ class Progress:
             "auto.offset.reset": "latest",
             "enable.partition.eof": False,
         }
-        self._consumer = Consumer({**reader_config(broker, "faults-progress"), **quick})
-        self._consumer.assign([TopicPartition(changelog, number, OFFSET_END) for number in range(partitions)])
+        self._config = {**reader_config(broker, "faults-progress"), **quick}
+        self._wanted = [TopicPartition(changelog, number, OFFSET_END) for number in range(partitions)]
+        self._consumer = self._begin()
         self._lock = threading.Lock()
         self._last = dict.fromkeys(range(partitions), time.monotonic())
         self._longest = dict.fromkeys(range(partitions), 0.0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="progress", daemon=True)
         self._thread.start()
+
+    def _begin(self) -> Consumer:
+        consumer = Consumer(self._config)
+        consumer.assign(self._wanted)
+        self._began = time.monotonic()
+        return consumer
 
     def stop(self) -> None:
         """End the thread."""
@@ -56,6 +65,10 @@ class Progress:
         while not self._stop.is_set():
             seen = {message.partition() for message in self._consumer.consume(1000, 0.2) if message.error() is None}
             now = time.monotonic()
+            if now - max(min(self._last.values()), self._began) > SILENCE:
+                print(f"nothing of a partition was seen for {SILENCE:g} s: what looks is replaced", flush=True)
+                self._consumer.close()
+                self._consumer = self._begin()
             with self._lock:
                 for number in seen:
                     self._longest[number] = max(self._longest[number], now - self._last[number])

@@ -63,7 +63,7 @@ class Proxy:
         writers = list(self._open)
         self._cutting = len(writers) // 4
         for writer in writers[::2]:
-            _reset(writer)
+            reset(writer)
         return len(writers)
 
     async def _end(self) -> None:
@@ -71,14 +71,14 @@ class Proxy:
         for pump in self._pumps:
             pump.cancel()
         for writer in list(self._open):
-            _reset(writer)
+            reset(writer)
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             onward = await asyncio.open_connection(LOOPBACK, self.target)
         except OSError:  # the broker is down
-            _reset(writer)
+            reset(writer)
             return
         for source, sink, back in ((reader, onward[1], writer), (onward[0], writer, onward[1])):
             self._open.add(sink)
@@ -103,11 +103,12 @@ class Proxy:
             pass
         finally:
             for writer in (sink, back):
-                _reset(writer)
+                reset(writer)
                 self._open.discard(writer)
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Break a connection off, with a RST."""
     connection = writer.get_extra_info("socket")
     if connection is not None and not writer.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -17,11 +17,12 @@ ROOMS = {
     "topics": {"schemas"},
     "tables": {"topics", "schemas", "billing", "runtime"},
     "sources": {"topics", "schemas"},
-    "sinks": {"topics", "schemas", "billing", "runtime"},
+    "sinks": {"topics", "schemas", "billing", "runtime", "sources"},  # sources: the mapping language, one both ways
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
+    "console": {"sinks", "sources", "topics", "schemas", "billing", "runtime"},
 }
-LIBRARIES_OF_SCHEMAS = {"fastavro", "orjson", "msgspec", "confluent_kafka"}
+LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from faust.auth import SASLCredentials
 
+from runtime.bus import connection, credentials, librdkafka
 from runtime.settings import CHECKOUT, PREFIX, Settings, SettingsError
 
 PASSWORD = "s3cret-9f2"
@@ -50,6 +52,9 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
         ("PARTITIONS", "many", "valid integer"),
         ("METRICS_PORT", "70000", "less than or equal to 65535"),
         ("SESSION_SECONDS", "-1", "greater than 0"),
+        ("JOURNALS", "next,next", "'next,next' is no list of names"),
+        ("JOURNALS", "journal", "and not journal"),
+        ("JOURNALS", "a b", "each of a-z, 0-9 and -"),
         ("SCHEMA_REGISTRY_URL", "registry:8081", "is no address of the form http://host:port/path"),
         ("POSTGRES_URL", f"mysql://u:{PASSWORD}@h/d", "is no address of the form postgresql://"),
         ("POSTGRES_URL", f"postgresql://u:{PASSWORD}@h:port/d", "is no address of the form postgresql://"),
@@ -90,3 +95,51 @@ def test_downloads_are_kept_where_the_user_may_write(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert Settings.load().cache_dir == tmp_path / "hourstream"
     assert Settings.load(cache=tmp_path / "own").cache_dir == tmp_path / "own"
+
+
+def test_how_kafka_is_spoken_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    monkeypatch.setenv("HOURSTREAM_KAFKA_SECURITY", "SASL_SSL")
+    monkeypatch.setenv("HOURSTREAM_KAFKA_USER", "settle")
+    monkeypatch.setenv("HOURSTREAM_KAFKA_PASSWORD_FILE", str(secret))
+    settings = Settings.load()
+    assert librdkafka(settings) == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "settle",
+        "sasl.password": PASSWORD,
+    }
+    assert connection("one:9092")["bootstrap.servers"] == "one:9092"
+    faust = credentials(settings)
+    assert isinstance(faust, SASLCredentials)
+    assert (faust.username, faust.password, str(faust.protocol.value)) == ("settle", PASSWORD, "SASL_SSL")
+    assert PASSWORD not in f"{settings!r} {faust!r} {settings.environment()}"
+
+
+def test_a_plain_cluster_is_the_default() -> None:
+    assert connection("one:9092") == {"bootstrap.servers": "one:9092"}
+    assert credentials(Settings.load()) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"SECURITY": "TLS"}, "HOURSTREAM_KAFKA_SECURITY: Input should be 'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT'"),
+        ({"SECURITY": "SASL_SSL"}, "SASL_SSL needs HOURSTREAM_KAFKA_USER and HOURSTREAM_KAFKA_PASSWORD"),
+        ({"SECURITY": "SASL_SSL", "USER": "u", "PASSWORD": ""}, "SASL_SSL needs HOURSTREAM_KAFKA_USER"),
+        ({"USER": "u"}, "HOURSTREAM_KAFKA_USER is for SASL_SSL or SASL_PLAINTEXT, not PLAINTEXT"),
+        ({"SECURITY": "SSL", "CERT_FILE": __file__}, "HOURSTREAM_KAFKA_CERT_FILE and HOURSTREAM_KAFKA_KEY_FILE go"),
+        ({"SECURITY": "SSL", "CA_FILE": "/nowhere/ca.pem"}, "HOURSTREAM_KAFKA_CA_FILE names no file: /nowhere/ca.pem"),
+        ({"PASWORD": PASSWORD}, "HOURSTREAM_KAFKA_PASWORD is no setting; did you mean HOURSTREAM_KAFKA_PASSWORD?"),
+    ],
+)
+def test_half_a_way_to_speak_to_kafka_is_refused(
+    values: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"HOURSTREAM_KAFKA_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert told in str(caught.value)
+    assert PASSWORD not in str(caught.value)

@@ -53,7 +53,15 @@ def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) 
         "po_number": None,
         "region": "EMEA",
         "approved_by": "lead@example.com",
-        "lineage": {"topic": "time.entries", "partition": 0, "offset": 7, "source": "test", "revision": n},
+        "lineage": {
+            "topic": "time.entries",
+            "partition": 0,
+            "offset": 7,
+            "source": "test",
+            "revision": n,
+            "masters": [{"kind": "rate_card", "id": "RC-1", "revision": 1, "line_id": "1"}],
+            "rules_version": "1",
+        },
         "decided_at": datetime(2025, 3, 15, tzinfo=UTC),
         "derivation": "card RC-1 line 1 (all)",
     }

@@ -1,5 +1,6 @@
 """What billing systems say of invoices: held to our own, summed, announced once, whatever comes first."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -252,6 +253,22 @@ def test_of_two_invoices_over_one_charge_the_second_is_told(desk: Desk) -> None:
     desk.desk.apply_waiting()
     assert desk.exceptions() == [("source:books:statuses:i1", "CHARGE_INVOICED_TWICE", "resolved")]
     assert desk.statuses() == [(INVOICE, "voided", 2), ("books:X-1", "issued", 1)]
+
+
+def test_partitions_runs_and_links_at_the_same_time_come_to_the_same(desk: Desk) -> None:
+    def hears(partition: int) -> None:
+        for n in range(10):
+            paid = event(f"p{partition}-{n % 5}", payment=payment("6"), revision=n, days=n)
+            desk.desk.write(partition, n, n + 1, [EventRow(partition, n, AT, paid)])
+            desk.desk.apply_waiting()
+
+    with ThreadPoolExecutor(5) as threads:
+        done = [threads.submit(hears, partition) for partition in range(4)]
+        threads.submit(desk.desk.link, "books", "X-1", INVOICE).result(60)
+        assert [one.result(60) for one in done] == [None] * 4
+    assert stands(desk.pool) == ("paid", "120")
+    revisions = [revision for _, _, revision in desk.statuses()]
+    assert revisions == list(range(2, len(revisions) + 2))
 
 
 def test_a_draft_that_was_never_issued_says_nothing(pool: Pool) -> None:

@@ -19,7 +19,7 @@ from runtime.cli.main import main
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import workers_of
 from runtime.embedded.stack import Stack
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
@@ -56,11 +56,15 @@ class Running:
 
     def takes(self, *lines: Line) -> None:
         """Publish, and wait until nothing is left to do."""
+        self.publish(*lines)
+        self.rest()
+
+    def publish(self, *lines: Line) -> None:
+        """Publish, and wait until the broker has it."""
         publisher = Publisher(self.broker)
         for each in lines:
             publisher.publish(each["topic"], each["key"], each["value"])
         publisher.finish()
-        self.rest()
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
         """One record just as it is."""
@@ -131,12 +135,13 @@ class Running:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Running]:
-    """Start everything in `home`, two partitions wide; stop it at the end."""
-    with Stack.start(Settings.load(home=home, partitions=2)) as stack:
+def running(home: Path, without: Sequence[str] = (), **given: object) -> Iterator[Running]:
+    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end."""
+    with Stack.start(Settings.load(home=home, partitions=2, **given)) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            with Workers(settings, AGENTS, settings.environment()) as workers:
+            names = [name for name in workers_of(settings) if name not in without]
+            with Workers(settings, names, settings.environment()) as workers:
                 yield Running(settings, workers, pool)

@@ -23,7 +23,7 @@ from sinks.standing import residues
 from sources.tock.records import MASTERS as TOCK_MASTERS
 from tests.integration.stream.running import Running, running
 from tests.unit.agents.tock_records import GRADE, LINE, USER, WEEK, as_line
-from tests.unit.tables.contents import MASTERS, SELLER, engagement, entry, line, rate_card, task
+from tests.unit.tables.contents import MASTERS, SELLER, engagement, entry, line, period, rate_card, task
 from tests.unit.tables.stream import wire
 from topics.catalogue import TOPICS
 from topics.create import create_topics
@@ -230,7 +230,7 @@ def test_a_voided_invoice_frees_its_charges_for_the_next_run(stream: Running, tm
     assert len(on_it) == mine["charges"] > 0
     told = stream.hourstream("invoice", "void", mine["invoice_id"], "--reason", "wrong address")
     assert f"{len(on_it)} charges are free again" in told.output
-    stream.rest()
+    stream.kill("lifecycle")  # whatever it had under way
     assert stream.charge_states() == before | dict.fromkeys(on_it, "voided")
     cut_off = ("--cut-off", "2024-12-31", "--issue-date", "2025-01-02")
     run = answered(stream.hourstream("invoice", "run", *cut_off, "--out", str(tmp_path), "--json"))
@@ -361,6 +361,34 @@ def test_hours_charges_invoices_and_journal_tie_and_an_error_is_named(stream: Ru
     assert 'hourstream_reconciliation_residue{currency="EUR",kind="journal"} 0.0' in stream.metrics("billing")
 
 
+def test_a_closed_month_is_earned_and_closing_it_again_posts_nothing(stream: Running) -> None:
+    stages = {"milestones": [{"milestone_id": "1", "name": "Stage 1", "amount": "1000"}]}
+    stream.takes(
+        stream.next_revision(engagement("E3", ends_on="2024-01-31")),
+        stream.next_revision(engagement("E4", **stages)),
+        line(period("E3", "2024-01", "closed")),
+        line(period("E4", "2024-01", "closed")),
+        line(period("E1", "2024-01", "open")),
+        line(entry("E4", "planned", 240)),
+    )
+    stream.takes(stream.next_revision(engagement("E3", ends_on="2024-02-29")))  # a second fee, half of both earned
+    planned = stream.hourstream("revenue", "plan", "E4", "1000", "--reason", "as offered", "--by", "lead")
+    assert "by the share of 1,000 minutes" in planned.output
+    close = ("revenue", "close", "--period", "2024-01")
+    done = answered(stream.hourstream(*close, "--json"))
+    assert {one["account"]["engagement_id"]: one["revenue"] for one in done["entries"]} == {
+        "E3": "16.67",  # 31 of 60 days of 1000.00, and 500.00 charged
+        "E4": "240",
+    }
+    assert "E1" in done["still_open"]
+    assert [one["ties"] for one in done["totals"] if one["client_id"] == "CL"] == [True]
+    again = stream.hourstream(*close)
+    assert (again.exit_code, again.output.splitlines()[0]) == (0, "0 entries for 2024-01")
+    shown = answered(stream.hourstream("revenue", "show", "--json"))
+    assert all(one["ties"] for one in shown)
+    assert "unbilled" in stream.hourstream("revenue", "show").output
+
+
 def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> None:
     stream.rest()
     found = answered(stream.hourstream("audit", "--json"))
@@ -371,4 +399,5 @@ def test_in_the_end_every_statement_of_the_audit_is_true(stream: Running) -> Non
     read_again = stream.books()
     assert read_again.ledger() == list(read_again.expected())
     assert all(ending == -9 for ending in stream.workers.endings("settle"))
-    assert [stream.workers.endings(name) for name in ("masters", "intake", "erp", "billing", "lifecycle")] == [[]] * 5
+    assert [stream.workers.endings(name) for name in ("masters", "intake", "erp", "billing")] == [[]] * 4
+    assert stream.workers.endings("lifecycle") == [-9]

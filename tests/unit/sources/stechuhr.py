@@ -5,12 +5,13 @@ It has no durations, only times on the clocks of Berlin, in Windows' own encodin
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from runtime.settings import CHECKOUT
-from schemas.fingerprint import fingerprint
 
-ROOMS = ("agents", "billing", "runtime", "schemas", "sinks", "sources", "tables", "topics")
+ROOMS = ("agents", "billing", "console", "runtime", "schemas", "sinks", "sources", "tables", "topics")
 MAPPING = """
 system: stechuhr
 entities:
@@ -59,15 +60,12 @@ Jürgen Groß;100;A-2;28.10.2025 18:00;28.10.2025 17:00
 
 
 def checkout_with_it(folder: Path) -> Path:
-    """A copy of this checkout, with two files more and a line in a third."""
+    """A copy of this checkout, with two files more, the schema released."""
     for room in ROOMS:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__", "*.xz"))
     (folder / "sources" / "stechuhr.yaml").write_text(MAPPING, encoding="utf-8")
     upstream = folder / "schemas" / "upstream" / "stechuhr"
     upstream.mkdir()
     (upstream / "source.stechuhr.buchungen.avsc").write_text(json.dumps(SCHEMA), encoding="utf-8")
-    ids = folder / "schemas" / "ids.json"
-    released = json.loads(ids.read_text())
-    new = {"id": 9001, "fingerprint": fingerprint(SCHEMA)}  # type: ignore[arg-type]
-    ids.write_text(json.dumps({**released, "source.stechuhr.buchungen-value": [new]}))
+    subprocess.run([sys.executable, "-m", "schemas.released"], cwd=folder, check=True, capture_output=True, timeout=240)
     return folder

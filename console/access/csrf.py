@@ -1,0 +1,56 @@
+"""Forms that only our own pages can post.
+
+Each login has a token of its own, which its forms carry and which ends with it. Besides, what a browser says of where
+a request comes from must not be another site. Requests with a bearer token need none of it: no browser sends one alone.
+"""
+
+import hmac
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+
+from console.access.asking import access_of, identify
+
+FIELD, HEADER = "csrf", "X-CSRF-Token"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def csrf_token(request: Request) -> str:
+    """The token a form carries."""
+    return str(getattr(request.state, "csrf", ""))
+
+
+async def ours(request: Request) -> None:
+    """A dependency of everything: 403 for a change that another site's page may have asked a browser for."""
+    if request.method in _SAFE or "authorization" in request.headers:
+        return
+    if _from_elsewhere(request):
+        raise HTTPException(403, "This came from a page of another site. Open the console itself, and do it there.")
+    if await run_in_threadpool(identify, request) is None:
+        raise HTTPException(401, "Log in first.")
+    given, wanted = await _given(request), csrf_token(request)
+    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise HTTPException(403, "This form is of an earlier login, or not ours. Load the page again, and repeat it.")
+
+
+async def _given(request: Request) -> str:
+    header = request.headers.get(HEADER)
+    if header is not None:
+        return header
+    if not request.headers.get("content-type", "").lower().startswith(_FORMS):
+        return ""
+    form = await request.form()
+    value = form.get(FIELD, "")
+    return value if isinstance(value, str) else ""
+
+
+def _from_elsewhere(request: Request) -> bool:
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False
+    scheme = urlsplit(access_of(request).url).scheme
+    return origin != f"{scheme}://{request.headers.get('host', '')}"

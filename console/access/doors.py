@@ -1,0 +1,38 @@
+"""No way in without a role: every route of an application is looked at before it serves anything."""
+
+from collections.abc import Iterator
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+
+from console.access.login import CALLBACK
+from console.access.user import NEEDS
+
+# What nobody needs a role for: to log in and out (who is logged in has one), and the stylesheet and script.
+OPEN = frozenset({"/login", CALLBACK, "/logout", "/static"})
+
+
+class OpenDoor(RuntimeError):
+    """A route asks for no role."""
+
+
+def doors(app: FastAPI) -> Iterator[tuple[str, str | None]]:
+    """Each path of the application, and the role its route asks for; None for none."""
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        asked = _all(dependant) if isinstance(dependant, Dependant) else ()
+        yield str(route.path), next((role for each in asked if (role := getattr(each.call, NEEDS, None))), None)
+
+
+def check_doors(app: FastAPI) -> None:
+    """Raises OpenDoor for a route that is open and not meant to be."""
+    for path, role in doors(app):
+        if role is None and path not in OPEN:
+            raise OpenDoor(f"{path} asks for no role: give it Depends(require(...))")
+
+
+def _all(dependant: Dependant) -> Iterator[Dependant]:
+    for each in dependant.dependencies:
+        yield each
+        yield from _all(each)

@@ -1,0 +1,104 @@
+"""Settings of who may come in, read from `HOURSTREAM_CONSOLE_*` and `HOURSTREAM_OIDC_*` variables.
+
+A secret stands in its variable, or in the file that the variable with `_FILE` after its name names; never in a log.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from console.access.user import ROLES
+from runtime.settings import PREFIX, SettingsError
+
+RATES = "+rates"
+Minutes = Annotated[int, Field(ge=1)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class AccessSettings(BaseSettings):
+    """Where people log in, and for how long. A field is the variable of its name in capitals after `HOURSTREAM_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    console_url: str | None = Field(None, description="address people open, https://host; unset: the bound address")
+    console_open: bool = Field(False, description="whoever opens it may do everything; on a loopback address only")
+    console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
+    console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
+    oidc_issuer: str | None = Field(None, description="issuer of the OpenID provider, as its discovery document says")
+    oidc_client_id: str | None = Field(None, description="this console's client id there")
+    oidc_client_secret: SecretStr | None = Field(None, repr=False, description="its secret; none for a public client")
+    oidc_client_secret_file: Path | None = Field(None, description="file that holds it")
+    oidc_scopes: str = Field("openid profile", description="scopes asked for; openid is among them")
+    oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be given anew")
+    oidc_roles_claim: str = Field("groups", description="claim with a person's groups; dots lead into objects")
+    oidc_roles: dict[str, str] = Field(
+        {}, description='group to viewer, operator or admin, with +rates to see rates: {"finance": "operator+rates"}'
+    )
+
+    @field_validator("console_url", "oidc_issuer")
+    @classmethod
+    def _https_beyond_this_machine(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        except ValueError:
+            usable = False
+        if not usable or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("write https://host; http:// is for loopback addresses only")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _roles(cls, value: dict[str, str]) -> dict[str, str]:
+        for group, right in value.items():
+            if right.removesuffix(RATES) not in ROLES:
+                raise ValueError(f"{group!r} has {right!r}; write {', '.join(ROLES)}, with {RATES} to see rates")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.oidc_issuer is not None:
+            if not self.oidc_client_id:
+                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID as well")
+            if not self.oidc_roles:
+                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_ROLES, or nobody has a role")
+            if "openid" not in self.oidc_scopes.split():
+                raise ValueError(f"{PREFIX}OIDC_SCOPES must have openid among them")
+        if self.oidc_client_secret is not None and self.oidc_client_secret_file is not None:
+            raise ValueError(f"set {PREFIX}OIDC_CLIENT_SECRET or {PREFIX}OIDC_CLIENT_SECRET_FILE, not both")
+        return self
+
+    @classmethod
+    def load(cls, **given: object) -> Self:
+        """Read the environment; `given` values win over it. Raises `SettingsError`, never showing a secret."""
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # pydantic checks each value
+        except ValidationError as error:
+            lines = [
+                f"{''.join(PREFIX + str(part).upper() + ': ' for part in item['loc'][:1])}"
+                f"{item['msg'].removeprefix('Value error, ')}"
+                for item in error.errors()
+            ]
+            raise SettingsError("\n".join(lines)) from None
+
+    def client_secret(self) -> str | None:
+        """The secret, read from its file where one is named. Raises SettingsError."""
+        if self.oidc_client_secret_file is None:
+            return None if self.oidc_client_secret is None else self.oidc_client_secret.get_secret_value()
+        try:
+            return self.oidc_client_secret_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE cannot be read: {error.strerror}") from error

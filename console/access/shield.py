@@ -1,0 +1,74 @@
+"""Around the whole application: what every answer says to a browser, and what is not let in at all.
+
+Requests for another host (a name rebound to this address) are answered here, before anything has looked at them. Bodies
+over `LARGEST_BODY` are refused by FastAPI while they come in, whether they tell their length or not.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.access.settings import is_loopback
+
+LARGEST_BODY = 1 << 20
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+}
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Shield:
+    """The outermost part of the application. `url` is the console's own address."""
+
+    def __init__(self, app: ASGIApp, url: str) -> None:
+        self._app = app
+        own = urlsplit(url)
+        self._hosts = _LOOPBACK if is_loopback(own.hostname or "") else frozenset({(own.hostname or "").lower()})
+        self._secure = own.scheme == "https"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _host(Headers(scope=scope).get("host", "")) not in self._hosts:
+            refusal = PlainTextResponse("This console has another address.", 421)
+            await refusal(scope, receive, self._shielding(scope, send))
+            return
+        await self._app(scope, receive, self._shielding(scope, send))
+
+    def _shielding(self, scope: Scope, send: Send) -> Send:
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers(str(scope["path"])):
+                    headers[name] = value
+            await send(message)
+
+        return answering
+
+    def _headers(self, path: str) -> Iterable[tuple[str, str]]:
+        yield from HEADERS.items()
+        if self._secure:
+            yield "Strict-Transport-Security", "max-age=31536000"
+        if not path.startswith("/static/"):
+            yield "Cache-Control", "no-store"
+
+
+def _host(header: str) -> str:
+    try:
+        return (urlsplit(f"//{header}").hostname or "").lower()
+    except ValueError:
+        return ""

@@ -1,0 +1,68 @@
+"""Acts of the console's users, from its pages and its interface alike: noted in the audit, then published.
+
+Both in one transaction of the cursor given: what Kafka does not take is not noted.
+"""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from fastapi import HTTPException
+
+from console import acts
+from console.access.audit import record
+from console.access.user import User
+from console.read.asking import Asking
+from console.read.exceptions import exceptions_of
+from schemas.errors import InvalidRecord
+
+MOST = 1_000  # decided at once
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+
+    decided: int
+    resolved: int
+    unknown: int
+
+
+def decide(
+    cursor: Asking, broker: str, user: User, decision: acts.Decision, ids: list[str], why: acts.Why, request: str = ""
+) -> Decided:
+    """Waive or retry exceptions; what is resolved meanwhile is left alone. Raises the 503 of a silent Kafka."""
+    found = exceptions_of(cursor, ids)
+    standing = [
+        acts.Subject(each.engagement_id, each.subject, each.revision) for each in found if each.status != "resolved"
+    ]
+    for each in standing:
+        record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)
+    try:
+        decided = acts.decide(broker, decision, standing, why, request)
+    except KafkaException as error:
+        raise _unpublished(error) from error
+    return Decided(decided, len(found) - decided, len(set(ids)) - len(found))
+
+
+def map_code(
+    cursor: Asking, broker: str, user: User, system: str, kind: str, code: str, canonical_id: str, why: acts.Why
+) -> acts.Mapped:
+    """Say what a code is called here. Raises the 422 of what cannot be mapped, the 503 of a silent Kafka."""
+    record(cursor, user, "map", f"{system}:{kind}:{code} -> {canonical_id}", why.reason)
+    try:
+        return acts.map_code(broker, system, kind, code, canonical_id.strip(), why)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be mapped: {error}") from error
+    except KafkaException as error:
+        raise _unpublished(error) from error
+
+
+def why(user: User, reason: str, source: str) -> acts.Why:
+    """Who acts, and why. Raises the 422 of no reason."""
+    if not reason.strip():
+        raise HTTPException(422, "Say why: the reason is kept for good.")
+    return acts.Why(user.name, reason.strip(), source)
+
+
+def _unpublished(error: KafkaException) -> HTTPException:
+    return HTTPException(503, f"Kafka did not take it: {error.args[0]}. Nothing was decided; try again.")

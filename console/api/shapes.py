@@ -1,0 +1,300 @@
+"""What the interface answers with. Who may not see rates gets null wherever an amount, or what tells one, would be."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import ClassVar, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from console.access.user import User
+
+Item = TypeVar("Item")
+WORDS_HIDDEN = "hidden: it names amounts"
+
+
+class Shape(BaseModel):
+    """A part of an answer; `MONEY` are its fields that only those see who see rates."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+    MONEY: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def shown(cls, thing: object, user: User) -> Self:
+        """The thing as this user may see it."""
+        made = cls.model_validate(thing)
+        return made if user.sees_rates else made.model_copy(update=dict.fromkeys(cls.MONEY))
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some of a list; `next` goes on behind it as `after`, null at the end."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Stuck(Shape):
+    """An exception. `amount` is what settle told, `estimate` what it may come to where settle could not tell."""
+
+    MONEY = frozenset({"amount", "estimate"})
+    exception_id: str
+    engagement_id: str
+    engagement: str | None
+    client_id: str | None
+    client: str | None
+    subject: str
+    revision: int
+    code: str
+    message: str
+    missing_kind: str
+    missing_id: str
+    missing_day: date | None
+    amount: Decimal | None
+    estimate: Decimal | None
+    currency: str | None
+    minutes: int
+    status: str
+    first_seen: datetime
+    changed_at: datetime
+    attempts: int
+    owner: str
+    region: str
+
+
+class Stake(Shape):
+    """What is at stake in one currency."""
+
+    currency: str
+    told: Decimal
+    estimated: Decimal
+
+
+class Cause(Shape):
+    """Exceptions that wait for one missing fact; the largest stake first."""
+
+    MONEY = frozenset({"stakes"})
+    code: str
+    missing_kind: str
+    missing_id: str
+    status: str
+    subjects: int
+    minutes: int
+    engagements: int
+    stakes: list[Stake] | None
+    first_seen: datetime | None
+
+
+class Step(Shape):
+    """One thing that happened to a subject."""
+
+    MONEY = frozenset({"amount"})
+    at: datetime
+    stage: str
+    what: str
+    where: str
+    charge_id: str | None
+    invoice_id: str | None
+    amount: Decimal | None
+    currency: str | None
+
+    @classmethod
+    def shown(cls, thing: object, user: User) -> Self:
+        """The step; words that name amounts are hidden with them."""
+        made = super().shown(thing, user)
+        # A derivation names rates; what an expense or an adjustment says of itself names its cost.
+        telling = made.stage in ("charge", "reversal") or (
+            made.stage in ("fact", "source") and "time.entries" not in made.where
+        )
+        return made.model_copy(update={"what": WORDS_HIDDEN}) if telling and not user.sees_rates else made
+
+
+class Charge(Shape):
+    """A charge or reversal, with its posting and invoice."""
+
+    MONEY = frozenset({"rate", "rate_unit", "multiplier", "amount", "derivation", "components", "lineage"})
+    charge_id: str
+    reverses: str | None
+    engagement_id: str
+    subject: str
+    client_id: str
+    consultant_id: str | None
+    task_id: str | None
+    labor_category: str | None
+    work_date: date
+    worked_minutes: int
+    billable_minutes: int
+    rate: Decimal | None
+    rate_unit: str | None
+    multiplier: Decimal | None
+    currency: str
+    amount: Decimal | None
+    reason: str | None
+    tax_category: str | None
+    tax_rate: Decimal | None
+    approved_by: str | None
+    decided_at: datetime
+    appended_at: datetime
+    derivation: str | None
+    components: list[dict[str, object]] | None
+    lineage: dict[str, object] | None
+    where: str
+    posting: str | None
+    posting_status: str | None
+    posting_reason: str | None
+    posted_at: datetime | None
+    invoice_id: str | None
+
+
+class InvoiceCharge(Shape):
+    """A charge on an invoice, or of an engagement's list."""
+
+    MONEY = frozenset({"amount"})
+    charge_id: str
+    engagement_id: str
+    subject: str
+    work_date: date
+    billable_minutes: int
+    currency: str
+    amount: Decimal | None
+
+
+class Invoice(Shape):
+    """An invoice or credit note."""
+
+    MONEY = frozenset({"net", "tax", "payable"})
+    invoice_id: str
+    kind: str
+    status: str
+    legal_entity: str
+    client_id: str
+    client: str | None
+    engagement_id: str
+    currency: str
+    issue_date: date
+    due_date: date | None
+    net: Decimal | None
+    tax: Decimal | None
+    payable: Decimal | None
+    void_reason: str | None
+
+
+class InvoiceStatus(Shape):
+    """What became of an invoice."""
+
+    MONEY = frozenset({"amount"})
+    status: str
+    amount: Decimal | None
+    currency: str
+    at: datetime
+    where: str
+
+
+class InvoiceDetail(BaseModel):
+    """An invoice, and what became of it."""
+
+    invoice: Invoice
+    statuses: list[InvoiceStatus]
+
+
+class Minutes(Shape):
+    """Approved minutes are charged, parked or waived; `residue` is 0, or there is a defect."""
+
+    approved: int
+    charged: int
+    parked: int
+    waived: int
+    residue: int
+
+
+class Ties(Shape):
+    """One currency from charge to invoice; `unposted` is on its way, `uninvoiced` is 0, or there is a defect."""
+
+    MONEY = frozenset({"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "uninvoiced"})
+    currency: str
+    charges: int
+    charged: Decimal | None
+    postings: int
+    posted: Decimal | None
+    refused: Decimal | None
+    invoiced_charges: int
+    invoiced: Decimal | None
+    documents: Decimal | None
+    open: Decimal | None
+    unposted: Decimal | None
+    uninvoiced: Decimal | None
+
+
+class Reconciliation(BaseModel):
+    """What must tie, as of `at`; null while it was never summed up."""
+
+    at: datetime | None
+    minutes: Minutes
+    money: list[Ties]
+
+
+class Figure(Shape):
+    """A sum over everything; currency is '' for those of minutes alone."""
+
+    MONEY = frozenset({"amount"})
+    name: str
+    currency: str
+    records: int
+    minutes: int
+    amount: Decimal | None
+
+
+class Aged(Shape):
+    """Unbilled work of one stage, region and currency in one bucket of age in days."""
+
+    MONEY = frozenset({"amount"})
+    stage: str
+    region: str
+    currency: str
+    bucket: int = Field(description="0: up to 30 days, 1: 31-60, 2: 61-90, 3: 91-180, 4: older")
+    subjects: int
+    minutes: int
+    amount: Decimal | None
+
+
+class Slot(Shape):
+    """What came in from `starts` (epoch seconds) on, by what the records say."""
+
+    starts: int
+    counts: dict[str, int]
+    failures: int
+
+
+class ActDone(Shape):
+    """One act of the audit."""
+
+    act_id: int
+    at: datetime
+    name: str
+    via: str
+    act: str
+    subject: str
+    reason: str
+
+
+class Decided(Shape):
+    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+
+    decided: int
+    resolved: int
+    unknown: int
+
+
+class Mapped(Shape):
+    """What a code is called here now; `new` is false where it was called that before."""
+
+    key: str
+    canonical_id: str
+    revision: int
+    new: bool
+
+
+class Me(BaseModel):
+    """Who the token belongs to, and what it may do."""
+
+    name: str
+    roles: list[str]
+    sees_rates: bool

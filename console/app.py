@@ -1,0 +1,80 @@
+"""The console as one application: pages and the interface of machines, and who may come in to them."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from psycopg import DataError
+from starlette.exceptions import HTTPException
+
+from console import api
+from console.access import login
+from console.access.asking import Access
+from console.access.csrf import ours
+from console.access.doors import check_doors
+from console.access.oidc import Provider
+from console.access.settings import AccessSettings
+from console.access.shield import LARGEST_BODY, Shield
+from console.access.user import User
+from console.api.problems import problem
+from console.pages import everything
+from console.pages.failing import failed
+from console.pages.showing import render
+from runtime.settings import Settings
+from sinks.contract import Unreachable
+from sinks.database import Pool
+
+STATIC = Path(__file__).parent / "static"
+ADDRESS = "http://127.0.0.1:8600"
+
+
+def create_app(
+    settings: Settings,
+    pool: Pool,
+    *,
+    everybody: User | None = None,
+    access: AccessSettings | None = None,
+    address: str = ADDRESS,
+) -> FastAPI:
+    """The console over a database, served on `address` (or on the one that the settings of access name).
+
+    `everybody` is who anybody is where nobody needs to log in. Raises OpenDoor for a route that asks for no role.
+    """
+    access = access or AccessSettings.load()
+    url = (access.console_url or address).rstrip("/")
+    provider = Provider(access, url + login.CALLBACK) if access.oidc_issuer else None
+    app = FastAPI(
+        title="Hourstream console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(ours)],
+        max_body_size=LARGEST_BODY,
+    )
+    app.state.pool, app.state.broker = pool, settings.broker
+    app.state.access = Access(access, url, everybody, provider)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in (login.router(_leaving), api.router(), *everything()):
+        app.include_router(router)
+    for kind in (HTTPException, RequestValidationError, DataError, Unreachable):
+        app.add_exception_handler(kind, _failed)
+    app.add_middleware(Shield, url=url)
+    check_doors(app)
+    return app
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith(api.PREFIX):
+        return problem(request, error)
+    nobody = isinstance(error, HTTPException) and error.status_code == 401 and "authorization" not in request.headers
+    if nobody and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(asked, safe='')}", 303)
+    return failed(request, error)
+
+
+def _leaving(request: Request, user: User, template: str, elsewhere: str | None) -> HTMLResponse:
+    return render(request, user, template, elsewhere=elsewhere)

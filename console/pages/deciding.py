@@ -1,0 +1,64 @@
+"""The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
+
+from console import acting
+from console.access.addresses import local
+from console.pages.parts import Operator
+from console.pages.showing import link
+from sinks.database import transaction
+
+router = APIRouter()
+SOURCE = "console"
+Reason = Annotated[str, Form(min_length=1, max_length=500)]
+Word = Annotated[str, Form(min_length=1, max_length=200)]
+
+
+@router.post("/decisions")
+def decide(
+    request: Request,
+    user: Operator,
+    decision: Annotated[str, Form(pattern="^(waive|retry)$")],
+    reason: Reason,
+    ids: Annotated[list[str], Form(max_length=acting.MOST)],
+    back: Annotated[str, Form(max_length=2000)] = "/exceptions",
+) -> RedirectResponse:
+    """Waive or retry the chosen exceptions; what is resolved meanwhile is left alone."""
+    why, state = acting.why(user, reason, SOURCE), request.app.state
+    with transaction(state.pool) as cursor:
+        done = acting.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
+    left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
+    return _back(
+        back, f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
+    )
+
+
+@router.post("/mappings")
+def map_code(
+    request: Request,
+    user: Operator,
+    system: Word,
+    kind: Word,
+    code: Word,
+    canonical_id: Word,
+    reason: Reason,
+    back: Annotated[str, Form(max_length=2000)] = "/causes",
+) -> RedirectResponse:
+    """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
+    why, state = acting.why(user, reason, SOURCE), request.app.state
+    with transaction(state.pool) as cursor:
+        mapped = acting.map_code(cursor, state.broker, user, system, kind, code, canonical_id, why)
+    if not mapped.new:
+        return _back(back, f"{mapped.key} is {mapped.canonical_id} already.")
+    return _back(back, f"{mapped.key} is {mapped.canonical_id} now. What waited for it is mapped by itself.")
+
+
+def _back(address: str, said: str) -> RedirectResponse:
+    """To a page of ours, never elsewhere, with a sentence to show there."""
+    path, _, query = local(address).partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not part.startswith("said="))
+    joined = f"{path}?{kept}&" if kept else f"{path}?"
+    return RedirectResponse(joined + link("", said=said).removeprefix("?"), 303)

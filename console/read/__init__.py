@@ -1,0 +1,1 @@
+"""Questions to the read models: plain functions of a cursor, answered with dataclasses."""

@@ -1,0 +1,43 @@
+"""Records onto their topics, in order; for whoever publishes outside of a batch's transaction."""
+
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from runtime.plane.transactional import producer_config
+from schemas.codec import encode
+from schemas.json_form import from_json
+
+
+class RecordPublisher:
+    """Publishes in order; `finish` returns when the broker has acknowledged everything."""
+
+    def __init__(self, broker: str) -> None:
+        self._producer = Producer(producer_config(broker))
+        self._failed: list[KafkaError] = []
+        self.published = 0
+
+    def publish(self, topic: str, key: str, value: object, headers: Mapping[str, str] | None = None) -> None:
+        """One record in its JSON form. Raises InvalidRecord or UnknownSchema."""
+        self._produce(topic, key.encode(), encode(topic, from_json(topic, value)), headers)
+        self.published += 1
+
+    def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None) -> None:
+        encoded = {name: content.encode() for name, content in (headers or {}).items()}
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=encoded, on_delivery=self._acknowledged)
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+
+    def _acknowledged(self, error: KafkaError | None, message: object) -> None:
+        if error is not None:
+            self._failed.append(error)
+
+    def finish(self) -> None:
+        """Raises KafkaException when a record was not acknowledged."""
+        unsent = self._producer.flush(120)
+        if unsent or self._failed:
+            raise KafkaException(self._failed[0] if self._failed else KafkaError(KafkaError._TIMED_OUT))

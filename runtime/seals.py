@@ -1,0 +1,195 @@
+"""A chain of hashes over append-only topics: what was sealed and is altered, gone or added since is found.
+
+Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
+Seals lie on `billing.seals`, one for some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) nobody who lacks it
+can make a seal that fits; without one, a seal only tells what was not altered together with it.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from confluent_kafka import Producer
+
+from runtime.plane.batch import Record
+from runtime.plane.transactional import producer_config
+from runtime.reading import partitions_of, read_all, read_partitions
+from schemas.codec import decode_for, encode
+from topics.catalogue import key_of
+
+SEALS = "billing.seals"
+SEALED = ("billing.ready",)
+_MOST = 500  # records of one seal
+_MARK = 8
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A record of `billing.seals`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: int
+    previous: bytes
+    hash: bytes
+    marks: bytes
+    offsets: Sequence[int]
+    at: datetime
+
+    @property
+    def marked(self) -> dict[int, bytes]:
+        """{offset: mark} of its records."""
+        cut = (self.marks[n : n + _MARK] for n in range(0, len(self.marks), _MARK))
+        return dict(zip(self.offsets, cut, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a topic's partition since it was sealed: `faults` in words, `open` records not sealed yet."""
+
+    topic: str
+    partition: int
+    sealed: int
+    open: int
+    head: bytes
+    faults: tuple[str, ...]
+
+
+def content(record: Record) -> bytes:
+    """Everything a record is, unambiguously."""
+    parts = [record.topic.encode(), b"%d" % record.partition, b"%d" % record.offset, b"%d" % record.timestamp_ms]
+    parts += [b"\x00" if part is None else b"\x01" + part for part in (record.key, record.value)]
+    for name, value in record.headers:
+        parts += [name.encode(), b"\x00" if value is None else b"\x01" + value]
+    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def mark(key: bytes, record: Record) -> bytes:
+    """What tells a record from an altered one."""
+    return hmac.new(key, content(record), sha256).digest()[:_MARK]
+
+
+def chain(key: bytes, previous: bytes, records: Iterable[Record]) -> bytes:
+    """The hash over records that follow those of `previous`."""
+    made = hmac.new(key, previous, sha256)
+    for record in records:
+        made.update(hmac.new(key, content(record), sha256).digest())
+    return made.digest()
+
+
+def make(key: bytes, last: Seal | None, records: Sequence[Record]) -> Seal:
+    """The seal of the records that follow `last`'s; there is at least one."""
+    first, end = records[0], records[-1]
+    previous = b"" if last is None else last.hash
+    return Seal(
+        topic=first.topic,
+        partition=first.partition,
+        start=0 if last is None else last.end,
+        end=end.offset + 1,
+        records=(0 if last is None else last.records) + len(records),
+        previous=previous,
+        hash=chain(key, previous, records),
+        marks=b"".join(mark(key, record) for record in records),
+        offsets=[record.offset for record in records],
+        at=_EPOCH + timedelta(milliseconds=end.timestamp_ms),
+    )
+
+
+def seals_of(broker: str) -> dict[Place, list[Seal]]:
+    """The seals of every partition, in the order they were made."""
+    found: dict[Place, list[Seal]] = {}
+    for record in read_all(broker, [SEALS]):
+        seal = Seal(**decode_for(SEALS, record.value or b""))
+        found.setdefault((seal.topic, seal.partition), []).append(seal)
+    return found
+
+
+def seal_all(broker: str, key: bytes, topics: Sequence[str] = SEALED) -> int:
+    """Seal what is not sealed yet; the number of records. Raises KafkaException where another sealer took over."""
+    producer = Producer({**producer_config(broker), "transactional.id": "hourstream-seal-0"})
+    producer.init_transactions(60)  # from here on nobody else's seal lands: what is read next is the last
+    standing, sealed = seals_of(broker), 0
+    for place in partitions_of(broker, topics):
+        last = standing.get(place, [None])[-1]
+        for records in _groups(_from(broker, place, 0 if last is None else last.end)):
+            last = make(key, last, records)
+            _publish(producer, last)
+            sealed += len(records)
+    return sealed
+
+
+def _publish(producer: Producer, seal: Seal) -> None:
+    record = {name: getattr(seal, name) for name in Seal.__slots__}
+    producer.begin_transaction()
+    producer.produce(SEALS, encode(SEALS, record), key_of(SEALS, record).encode())
+    producer.commit_transaction(60)
+
+
+def verify(broker: str, key: bytes, topics: Sequence[str] = SEALED) -> list[Verdict]:
+    """Read everything sealed again and hold it to its seals."""
+    standing = seals_of(broker)
+    places = {*partitions_of(broker, topics), *(place for place in standing if place[0] in topics)}
+    return [verdict(key, place, standing.get(place, []), _from(broker, place, 0)) for place in sorted(places)]
+
+
+def verdict(key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[Record]) -> Verdict:
+    """Hold the records of a partition, in offset order, to its seals, in theirs."""
+    faults: list[str] = []
+    coming = iter(records)
+    ahead = next(coming, None)
+    last: Seal | None = None
+    for seal in seals:
+        faults += _unfit(last, seal)
+        inside: list[Record] = []
+        while ahead is not None and ahead.offset < seal.end:
+            inside.append(ahead)
+            ahead = next(coming, None)
+        faults += _altered(key, seal, inside)
+        last = seal
+    unsealed = 0 if ahead is None else 1 + sum(1 for _ in coming)
+    total, head = (0, b"") if last is None else (last.records, last.hash)
+    return Verdict(*place, total, unsealed, head, tuple(faults))
+
+
+def _unfit(last: Seal | None, seal: Seal) -> Iterator[str]:
+    """Whether a seal continues the one before it."""
+    end, previous, total = (0, b"", 0) if last is None else (last.end, last.hash, last.records)
+    if (seal.start, seal.previous, seal.records) != (end, previous, total + len(seal.offsets)):
+        yield f"{seal.topic}[{seal.partition}]: the seal of {seal.start} to {seal.end} does not follow the one before"
+
+
+def _altered(key: bytes, seal: Seal, records: Sequence[Record]) -> Iterator[str]:
+    """The records of a seal that are not as they were sealed; the seal itself where all of them seem to be."""
+    if [r.offset for r in records] == list(seal.offsets) and chain(key, seal.previous, records) == seal.hash:
+        return
+    where = f"{seal.topic}[{seal.partition}]"
+    found = False
+    now = {record.offset: mark(key, record) for record in records}
+    for offset in sorted({*now, *seal.marked}):
+        if now.get(offset) != seal.marked.get(offset):
+            found = True
+            what = "is gone" if offset not in now else "was added" if offset not in seal.marked else "was altered"
+            yield f"{where}@{offset} {what} since it was sealed at {seal.at:%Y-%m-%d %H:%M:%S}Z"
+    if not found:
+        yield f"{where}: the seal of {seal.start} to {seal.end} was altered, or made with another key"
+
+
+def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:
+    group: list[Record] = []
+    for record in records:
+        group.append(record)
+        if len(group) == _MOST:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _from(broker: str, place: Place, offset: int) -> Iterator[Record]:
+    return read_partitions(broker, [place], offset)

@@ -1,0 +1,95 @@
+"""The sink of a target outside: its charges queued in PostgreSQL, in the transaction that moves the position.
+
+The queue takes whatever the stream brings at the database's pace, so a target that is slow or down holds up nobody;
+what empties it is `sinks.delivery.deliverer`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from billing.routing import Routes
+from runtime.plane.faults import fault_point
+from schemas.json_form import to_json
+from sinks.contract import CHARGES_TOPIC, ChargeRow, Health, SinkBatch, Written, settle_outcomes
+from sinks.database import Pool, check, transaction
+from sinks.delivery.target import Target
+from sinks.positions import advance, position
+from sinks.routing import outcomes_of, rows_of
+from sinks.staging import as_json, stage
+from sinks.windows import count
+
+_STAGED = {"charge_id": "text", "reverses": "text", "charge": "jsonb", "record_offset": "bigint"}
+
+_QUEUE = """
+INSERT INTO hourstream.deliveries
+    (target, charge_id, reverses, engagement_id, client_id, period, charge, partition, record_offset)
+SELECT %s, charge_id, reverses, charge ->> 'engagement_id', charge ->> 'client_id', charge ->> 'period', charge, %s,
+       record_offset
+FROM staged_deliveries ORDER BY record_offset
+ON CONFLICT (charge_id, target) DO NOTHING
+RETURNING charge_id
+"""
+
+
+class DeliverySink:
+    """The queue of one target as a sink; `queued` is called after charges were queued, to deliver them soon.
+
+    With `routes` it takes what those give to the target, else everything.
+    """
+
+    def __init__(
+        self, pool: Pool, target: Target, queued: Callable[[], None] = lambda: None, routes: Routes | None = None
+    ) -> None:
+        self._pool = pool
+        self._target = target
+        self._queued = queued
+        self._routes = routes
+
+    @property
+    def name(self) -> str:
+        """The name of the target."""
+        return self._target.name
+
+    def positions(self, topic: str, partition: int) -> int:
+        """The next offset to read, 0 before the first batch. Raises Unreachable."""
+        with transaction(self._pool) as cursor:
+            return position(cursor, self.name, topic, partition)
+
+    def write(self, batch: SinkBatch) -> Written:
+        """Queue the charges that are new and move the position. Raises Fenced, Unreachable."""
+        with transaction(self._pool) as cursor:
+            advance(cursor, self.name, batch)
+            written = self._queue(cursor, batch)
+            count(cursor, self.name, batch, written)
+            fault_point(f"{self.name}:written")
+        if written.count("queued"):
+            self._queued()
+        return written
+
+    def _queue(self, cursor: Cursor[TupleRow], batch: SinkBatch) -> Written:
+        rows = rows_of(self.name, self._routes, batch.rows, lambda names: self._held(cursor, names))
+        stage(cursor, "staged_deliveries", _STAGED, _staged(rows))
+        queued = cursor.execute(_QUEUE, (self.name, batch.partition)).fetchall()
+        taken = settle_outcomes(rows, {charge_id: None for (charge_id,) in queued}, taken="queued")
+        return outcomes_of(batch.rows, rows, taken)
+
+    def _held(self, cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[str]:
+        """Those of the charges that were queued for this target before."""
+        found = cursor.execute(
+            "SELECT charge_id FROM hourstream.deliveries WHERE target = %s AND charge_id = ANY(%s)",
+            (self.name, list(charge_ids)),
+        )
+        return [str(charge_id) for (charge_id,) in found.fetchall()]
+
+    def health(self) -> Health:
+        """Whether PostgreSQL and the target answer."""
+        database = check(self._pool)
+        return database if not database.ok else self._target.health()
+
+
+def _staged(rows: Sequence[ChargeRow]) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        charge = row.charge
+        yield charge["charge_id"], charge["reverses"], as_json(to_json(CHARGES_TOPIC, charge)), row.offset

@@ -1,0 +1,40 @@
+"""Secrets by reference: `env:NAME` or `file:/path`; the value is in no settings, log, error or representation."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class NoSecret(ValueError):
+    """A secret is not where its reference says, or was written out; the text says what to do, and never shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference; `reveal` reads what it refers to each time, so that a file may be renewed while a process runs."""
+
+    reference: str
+
+    @classmethod
+    def of(cls, reference: str) -> "Secret":
+        """Raises NoSecret for what is no reference, without repeating it: it may be the secret itself."""
+        kind, _, where = reference.partition(":")
+        if kind not in ("env", "file") or not where:
+            raise NoSecret("a secret is written as env:NAME or file:/path, never itself")
+        return cls(reference)
+
+    def reveal(self) -> str:
+        """The secret. Raises NoSecret."""
+        kind, _, where = self.reference.partition(":")
+        if kind == "env":
+            found = os.environ.get(where, "")
+        else:
+            try:
+                found = Path(where).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise NoSecret(f"{self.reference} cannot be read: {type(error).__name__}") from None
+        if not found.isprintable():
+            raise NoSecret(f"{self.reference} holds line ends or other characters that no header can carry")
+        if not found:
+            raise NoSecret(f"{self.reference} is empty or not set; put the secret there")
+        return found

@@ -1,0 +1,60 @@
+"""What a system outside has to be so that charges can be delivered to it: all that an adapter implements.
+
+Idempotency is the target's: the same charges offered again, in the same or in other groups, give the same answers, and
+nothing is made twice. Everything else (rate, retries, order, what is announced) is the deliverer's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sinks.contract import ChargeRecord, Health, SinkError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the target made of one charge."""
+
+    charge_id: str
+    result: Literal["posted", "refused"]
+    reference: str | None = None  # the target's own number of what it made
+    reason: str | None = None  # why it was refused, in the target's words
+
+
+class TargetUnavailable(SinkError):
+    """It is not known whether the charges were taken: the same ones are offered again.
+
+    `retry_after` is the number of seconds the target asked for, None where it asked for none.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class GroupRefused(SinkError):
+    """A call of several charges was refused as a whole, without saying for which: each is offered alone, at once."""
+
+
+class Target(Protocol):
+    """A system outside that takes charges. Methods may be called from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The system's name: that of `system` on `erp.postings`."""
+
+    @property
+    def largest_group(self) -> int:
+        """The number of charges that one call may carry, at least 1."""
+
+    def group_of(self, charge: ChargeRecord) -> str:
+        """Charges of equal groups may share a call; within one they are in the order they are offered in."""
+
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        """One answer for each charge, in the order of the charges, all of one group.
+
+        Raises TargetUnavailable, GroupRefused.
+        """
+
+    def health(self) -> Health:
+        """Whether the target answers now; never raises."""

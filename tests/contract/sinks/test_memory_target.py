@@ -1,0 +1,67 @@
+"""The target in memory, as a target and under a queue."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from sinks.contract import ChargeRecord, Health, Sink
+from sinks.database import Pool
+from sinks.delivery.memory import MemoryTarget
+from sinks.delivery.queue import DeliverySink
+from sinks.delivery.target import Answer, Target, TargetUnavailable
+from tests.contract.sinks.sink_charges import charge
+from tests.contract.sinks.sink_contract import Ledger, as_ledger
+from tests.contract.sinks.target_contract import DeliveryContract, TargetContract
+
+
+class Away(MemoryTarget):
+    """One that may be away."""
+
+    away = False
+
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        if self.away:
+            raise TargetUnavailable("it is away")
+        return super().deliver(charges)
+
+    def health(self) -> Health:
+        return Health(not self.away, "in memory")
+
+
+class Memory:
+    """What both contracts ask of it."""
+
+    @pytest.fixture
+    def target(self) -> Target:
+        """The target under test."""
+        return Away()
+
+    def held(self, target: Target) -> Ledger:
+        """What it has posted."""
+        assert isinstance(target, MemoryTarget)
+        return as_ledger(target.posted.values())
+
+
+class TestMemoryTarget(Memory, TargetContract):
+    """As a target."""
+
+    refusal = "no legal entity"
+
+    def refused(self) -> ChargeRecord:
+        return charge("refused", legal_entity="")
+
+    @contextmanager
+    def unavailable(self, target: Target) -> Iterator[None]:
+        assert isinstance(target, Away)
+        target.away = True
+        yield
+        target.away = False
+
+
+class TestMemoryDelivery(Memory, DeliveryContract):
+    """Under a queue."""
+
+    @staticmethod
+    def build(pool: Pool) -> Sink:
+        return DeliverySink(pool, MemoryTarget())

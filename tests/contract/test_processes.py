@@ -1,0 +1,101 @@
+"""What each process is declared to read is what its code reads; who writes what is known for every topic."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, cast
+
+import pytest
+from schema_records import sample
+
+from billing.facts import FACT_TYPES
+from billing.master_data import MASTER_TYPES
+from runtime.cli.schemas import DOCUMENT, processes
+from runtime.cli.worker import AGENTS
+from schemas import codec
+from schemas.released import read_contracts
+from sinks.contract import ChargeRow, SinkBatch
+from sinks.erp.journal import Journal
+from sinks.staging import CHARGE_COLUMNS
+from tables.lives import Lives, News
+from tables.windows import Tally
+from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.document import document
+from topics.processes import PROCESSES, WHOLE
+
+DECLARED = {process.name: process for process in PROCESSES}
+
+
+class Watched(dict[str, Any]):
+    """A record that remembers which of its fields were asked for."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        super().__init__(record)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the record holds
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401
+        if name in self:  # asked of every topic's record alike
+            self.asked.add(name)
+        return super().get(name, default)
+
+
+def watched(topic: str) -> Watched:
+    return Watched(sample(codec.shape(topic)))
+
+
+def test_the_journal_reads_what_is_declared() -> None:
+    charge = watched("billing.ready")
+    batch = SinkBatch("billing.ready", 0, 0, 1, [ChargeRow(0, 0, cast(Any, charge))])
+    list(Journal(cast(Any, None))._offered(batch))
+    assert charge.asked == set(DECLARED["erp"].reads["billing.ready"])
+
+
+def test_the_projection_reads_what_is_declared() -> None:
+    assert {*CHARGE_COLUMNS, "components", "lineage"} == set(DECLARED["billing"].reads["billing.ready"])
+
+
+@pytest.mark.parametrize("topic", DECLARED["lifecycle"].reads)
+def test_the_lifecycle_reads_what_is_declared(topic: str) -> None:
+    record = watched(topic)
+
+    class Rows:
+        def load(self, keys: Iterator[bytes]) -> None:
+            list(keys)
+
+        def get(self, key: bytes) -> bytes | None:
+            return None
+
+    lives = Lives(cast(Any, Rows()), Tally())
+    lives.hear([News(topic, record, 0)])
+    assert record.asked == set(DECLARED["lifecycle"].reads[topic])
+
+
+@pytest.mark.parametrize("topic", SETTLE_INPUTS)
+def test_settle_takes_every_field_of_a_fact(topic: str) -> None:
+    taken = {field.name for field in fields(FACT_TYPES[topic])} - {"origin"}
+    assert taken == {field.name for field in codec.shape(topic).fields}
+    assert DECLARED["settle"].reads[topic] == WHOLE
+
+
+@pytest.mark.parametrize("topic", sorted(set(MASTERS) & MASTER_TYPES.keys()))
+def test_masters_are_taken_whole(topic: str) -> None:
+    assert {field.name for field in fields(MASTER_TYPES[topic])} == {field.name for field in codec.shape(topic).fields}
+    assert DECLARED["masters"].reads[topic] == DECLARED["settle"].reads[topic] == WHOLE
+
+
+def test_every_worker_is_declared() -> None:
+    assert set(AGENTS) <= DECLARED.keys()
+
+
+def test_every_topic_is_known_to_somebody() -> None:
+    known = {topic for process in PROCESSES for topic in (*process.reads, *process.writes, *process.passes)}
+    assert known == set(TOPICS)
+
+
+def test_the_catalogue_document_is_current() -> None:
+    assert DOCUMENT.read_text("utf-8") == document(read_contracts(), processes()), (
+        "run `hourstream schemas catalogue --write`"
+    )
