@@ -15,6 +15,7 @@ from runtime.plane.state import State
 from runtime.plane.transactional import TransactionalCommitter
 from runtime.settings import Settings
 from schemas.codec import encode
+from sources import known
 from sources.codes import CODE_MAP
 from sources.errors import Unusable
 from sources.mapper import Mapper, Problem
@@ -26,27 +27,42 @@ from tables.windows import Tally
 from topics.catalogue import changelog_of
 
 NAME = "intake"
+FIRST = "tock"  # whose process has no other name
 BATCH_RECORDS = 2_000  # a record makes several: with smaller batches the next stages need not wait
 MAPPING = Path(__file__).parents[1] / "sources" / "tock.yaml"
 
 
 def process(settings: Settings) -> BatchProcess:
     """The intake process of Tock."""
-    mapper = Mapper(load_mapping(MAPPING))
+    return _process(settings, NAME, MAPPING)
+
+
+def process_of(settings: Settings, source: str) -> BatchProcess:
+    """The intake process of any source, called after it."""
+    return _process(settings, name_of(source), known.file_of(source))
+
+
+def name_of(source: str) -> str:
+    """What the intake process of a source is called."""
+    return NAME if source == FIRST else f"{NAME}-{source}"
+
+
+def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
+    mapper = Mapper(load_mapping(file))
     topics = mapper.mapping.topics
 
     def committer(partition: int) -> TransactionalCommitter:
         return TransactionalCommitter(
-            NAME,
+            name,
             partition,
             topics,
             broker=settings.bootstrap,
-            changelog=changelog_of(NAME, 1).name,
-            state_dir=settings.state_dir(NAME),
+            changelog=changelog_of(name, 1).name,
+            state_dir=settings.state_dir(name),
             decide=decider(mapper),
         )
 
-    intake = BatchProcess(NAME, topics, committer, settings, batch_records=BATCH_RECORDS)
+    intake = BatchProcess(name, topics, committer, settings, batch_records=BATCH_RECORDS)
 
     @intake.app.agent(intake.topic)
     async def map_records(batches: Batches) -> None:

@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     partitions: Count = Field(4, description="partitions of every keyed topic; fixed once topics exist")
     replication: Count = Field(1, description="replicas of every topic")
 
+    sources: str = Field("tock", description="sources whose intake is run, a comma between them: `sources list`")
     targets: Path | None = Field(None, description="file of the systems charges are delivered to; unset: none")
 
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
@@ -207,6 +208,11 @@ class Settings(BaseSettings):
         shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         existing = next(folder for folder in (shared, *shared.parents) if folder.exists())
         return shared / "hourstream" if os.access(existing, os.W_OK) else self.home / "cache"
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The sources whose intake is run."""
+        return tuple(name.strip() for name in self.sources.split(",") if name.strip())
 
     def state_dir(self, process: str) -> Path:
         """Folder of the local state of one process, such as `settle`."""

@@ -6,19 +6,21 @@ What passes here can still fail on a record (a code nobody mapped, a text that i
 from collections.abc import Mapping
 
 from schemas.shape import Choice, Field, Many, Maybe, Record, Shape, Text, Whole
-from sources.codes import CODE_MAP
+from sources.codes import CODE, CODE_MAP
 from sources.contracts import Contracts
 from sources.errors import MappingError
 from sources.fitting import said, takes, takes_constant
 from sources.language import (
     NEXT,
     SPLIT,
+    Between,
     Code,
     Collection,
     Constant,
     Each,
     Entity,
     Expression,
+    First,
     Group,
     Items,
     LookUp,
@@ -29,6 +31,7 @@ from sources.language import (
     Translate,
     parts,
 )
+from sources.layouts import check_layout
 from sources.nodes import nearest
 
 _SPLIT_FIELDS = Record(SPLIT, (Field("date", Text()), Field("minutes", Whole())))
@@ -53,6 +56,8 @@ class _Checker:
                 raise self._wrong(entity.line, f"topic {entity.topic} is another entity's already; merge the two")
             topics.add(entity.topic)
             self._check_links(entity)
+            if entity.name != CODE:
+                check_layout(self._mapping.file, entity, self._shape(entity.topic, entity.line))
         for entity in self._mapping.entities.values():
             for publication in entity.publish:
                 self._check_publication(entity, publication)
@@ -166,12 +171,15 @@ class _Checker:
                     self._check_value(entity, f"{what}[]", items, item, locals_)
             case Many(Record() as item), Each():
                 self._check_each(entity, what, item, expression)
+            case _, First(choices):
+                for choice in choices:
+                    self._check_value(entity, what, Maybe(wanted), choice, locals_)
             case _, Constant(value):
                 if not takes_constant(wanted, value):
                     raise self._wrong(expression.line, f"{what} must be {said(wanted)}, not {value!r}")
-            case _, Translate(of, to):
+            case _, Translate(of, to, other=other):
                 self._produced(entity, of, locals_)
-                for value in to.values():
+                for value in (*to.values(), *(() if other is None else (other.value,))):
                     self._check_value(entity, what, Maybe(wanted), Constant(value, expression.line), locals_)
             case _:
                 produced = self._produced(entity, expression, locals_)
@@ -198,7 +206,7 @@ class _Checker:
                 raise self._wrong(expression.line, "a path or text is needed here")
         for part in parts(expression):
             self._produced(entity, part, locals_)
-        return Whole() if isinstance(expression, Minutes) else Text()
+        return Whole() if isinstance(expression, Minutes | Between) else Text()
 
     def _at(self, entity: Entity, path: Path, locals_: Mapping[str, Record]) -> Shape:
         first, *rest = path.steps

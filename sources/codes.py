@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from sources.errors import MappingError
 from sources.language import (
+    Between,
     Code,
     Collection,
     Constant,
@@ -16,11 +17,14 @@ from sources.language import (
     Each,
     Entity,
     Expression,
+    First,
     Group,
     Instant,
     Items,
     LookUp,
+    Match,
     Minutes,
+    Number,
     Path,
     Publication,
     SourceMapping,
@@ -104,12 +108,16 @@ class _Placing:
         match expression:
             case Code():
                 return self._path(entity, expression)
-            case Translate(of) | Minutes(of) | Instant(of) | Day(of):
+            case Translate(of) | Minutes(of) | Instant(of) | Day(of) | Number(of) | Match(of):
                 return replace(expression, of=self._replaced(entity, of))
+            case Between(start, end):
+                return replace(expression, start=self._replaced(entity, start), end=self._replaced(entity, end))
             case Group(fields):
                 return replace(expression, fields=self._fields(entity, fields))
             case Items(items):
                 return replace(expression, items=tuple(self._replaced(entity, item) for item in items))
+            case First(choices):
+                return replace(expression, choices=tuple(self._replaced(entity, choice) for choice in choices))
             case Each(collection, fields=fields):
                 member = self._member(entity, collection)
                 return expression if member is None else replace(expression, fields=self._fields(member, fields))

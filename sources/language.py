@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Scalar: TypeAlias = "str | int | bool | None"
-Unit: TypeAlias = Literal["hours", "minutes", "seconds"]
+Unit: TypeAlias = Literal["hours", "minutes", "seconds", "h:mm", "h:mm:ss"]
+Repeats: TypeAlias = Literal["separate", "same"]
+FileFormat: TypeAlias = Literal["csv", "json"]
 
 WAITS = "waits"
 SPLIT, NEXT = "split", "next"
-UNITS: tuple[Unit, ...] = ("hours", "minutes", "seconds")
+UNITS: tuple[Unit, ...] = ("hours", "minutes", "seconds", "h:mm", "h:mm:ss")
+REPEATS: tuple[Repeats, ...] = ("separate", "same")
+FORMATS: tuple[FileFormat, ...] = ("csv", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,12 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Translate:
-    """A code of the source by a table; a code that is not in it is UNMAPPED_CODE."""
+    """A code of the source by a table; one that is not in it is `other`, or UNMAPPED_CODE where there is none."""
 
     of: "Expression"
     to: Mapping[str, Scalar]
     line: int
+    other: Constant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """A number of hours, minutes or seconds as whole minutes, half up."""
+    """A number of hours, minutes or seconds, or a clock's h:mm or h:mm:ss, as whole minutes, half up."""
 
     of: "Expression"
     unit: Unit
@@ -77,17 +82,63 @@ class Minutes:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """An ISO 8601 instant with any offset, as UTC in milliseconds."""
+    """An instant as UTC in milliseconds: ISO 8601, or in the first of `formats` that fits, by the clocks of `zone`.
+
+    `ambiguous` says which one an hour is that clocks show twice: "earlier", "later", or None, which refuses it.
+    """
 
     of: "Expression"
     line: int
+    formats: tuple[str, ...] = ()
+    zone: str | None = None
+    ambiguous: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The calendar day an ISO 8601 date or instant begins with, as its source wrote it."""
+    """The calendar day of a date or instant, as its source wrote it, or where clocks show `zone`; `plus` days on."""
 
     of: "Expression"
+    line: int
+    formats: tuple[str, ...] = ()
+    zone: str | None = None
+    plus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Whole minutes, half up, that truly passed from one instant to another, changes of the clocks included."""
+
+    start: "Expression"
+    end: "Expression"
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A decimal as a person or a spreadsheet writes it (`$1,234.50`, `1.234,50`), as plain decimal text."""
+
+    of: "Expression"
+    points: tuple[str, ...]
+    grouping: str
+    without: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The first group of a regular expression that must be found in the text; absent where the text is."""
+
+    of: "Expression"
+    pattern: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first of several values that is there."""
+
+    choices: tuple["Expression", ...]
     line: int
 
 
@@ -117,7 +168,23 @@ class Each:
     line: int
 
 
-Expression: TypeAlias = Constant | Path | Template | Translate | Code | Minutes | Instant | Day | Group | Items | Each
+Expression: TypeAlias = (
+    Constant
+    | Path
+    | Template
+    | Translate
+    | Code
+    | Minutes
+    | Instant
+    | Day
+    | Between
+    | Number
+    | Match
+    | First
+    | Group
+    | Items
+    | Each
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +230,40 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How records of an entity stand in files: see `sources.mapping`.
+
+    `columns` has the headers (of JSON: the paths) a field may stand under; without an `id` among them, the `key`
+    fields make one. `records` is the path to the list of records in a JSON file.
+    """
+
+    format: FileFormat
+    encoding: str
+    delimiter: str | None
+    skip: int
+    columns: Mapping[str, tuple[str, ...]]
+    key: tuple[str, ...]
+    repeats: Repeats
+    joined: tuple[str, ...]
+    records: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How a system signs what it sends: HMAC-SHA256 in hex, after `prefix` in `header`.
+
+    With `timestamp` (a header with seconds since the epoch) the signature is of `TIMESTAMP.BODY`, else of the body.
+    """
+
+    records: tuple[str, ...]
+    header: str
+    prefix: str
+    timestamp: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entity:
     """One kind of source record, its topic, and what is made of it."""
 
@@ -174,6 +275,8 @@ class Entity:
     look_ups: Mapping[str, LookUp] = field(default_factory=dict)
     collections: Mapping[str, Collection] = field(default_factory=dict)
     publish: tuple[Publication, ...] = ()
+    file: Layout | None = None
+    webhook: Webhook | None = None
 
     @property
     def links(self) -> tuple[LookUp | Collection, ...]:
@@ -200,11 +303,13 @@ def parts(expression: Expression) -> Iterator[Expression]:
     match expression:
         case Template(pieces):
             yield from (piece for piece in pieces if isinstance(piece, Path))
-        case Translate(of) | Code(of) | Minutes(of) | Instant(of) | Day(of):
+        case Translate(of) | Code(of) | Minutes(of) | Instant(of) | Day(of) | Number(of) | Match(of):
             yield of
+        case Between(start, end):
+            yield from (start, end)
         case Group(fields):
             yield from fields.values()
-        case Items(items):
+        case Items(items) | First(items):
             yield from items
         case Constant() | Path() | Each():
             return

@@ -10,6 +10,8 @@ A file names its `system` and its `entities`. An entity is one kind of source re
                  instead. With `optional`, an empty id is no look-up; without, it is an exception
     collections  all records of an entity that point here: `NAME: {entity, by}`, `by` being their field with this id
     publish      what is made of a record: a list of `{topic, fields, split}`; `source` and `revision` fill themselves
+    file         how its records stand in exported files, and
+    webhook      how its system signs what it sends: docs/sources.md
 
 A value is one of
 
@@ -17,14 +19,26 @@ A value is one of
     $hours_spent                       a field
     $timecard.reporting_period.end     a field of a record found through look-ups; absent where an optional one is empty
     GS-${grade.grade}                  text around paths; absent where one of them is
-    {$translate: $state, to: {A: b}}   a code of the source by a table; others are UNMAPPED_CODE exceptions
+    {$translate: $state, to: {A: b}}   a code of the source by a table; others are `else: c`, or without that
+                                       UNMAPPED_CODE exceptions
     {$code: $worker.email, kind: consultant}
                                        a code of the source as the canonical id that `master.code-map` has for it; one
                                        that is not mapped is an UNMAPPED_CODE exception until it is. A path, or text
                                        around paths to fields of one record; absent where the code is
-    {$minutes: $spent, unit: seconds}  whole minutes, half up, of hours, minutes or seconds
-    {$instant: $updated}               an ISO 8601 instant with any offset, in UTC
-    {$day: $started}                   the calendar day of an ISO 8601 date or instant, as its source wrote it
+    {$minutes: $spent, unit: seconds}  whole minutes, half up, of hours, minutes or seconds, or of a clock's "h:mm" or
+                                       "h:mm:ss"
+    {$instant: $updated}               an ISO 8601 instant with any offset, in UTC; with `format: "%d.%m.%Y %H:%M"` (or
+                                       a list: the first that fits) and `zone: Europe/Berlin` the time on clocks there.
+                                       A time they skipped is an exception, one they showed twice too, unless
+                                       `ambiguous: earlier` or `later` says which
+    {$day: $started}                   the calendar day of an ISO 8601 date or instant, as its source wrote it; with
+                                       `format` as above; with `zone` the day on clocks there; `plus: 1` a day on
+    {$between: $from, and: $to}        whole minutes that truly passed between two instants, half up
+    {$number: $price, point: ",", grouping: ".", without: "€"}
+                                       a decimal as people write it; `point` may be a list
+    {$match: $currency, pattern: "([A-Z]{3})$"}
+                                       the first group of a regular expression, which must be found
+    {$first: [$task, $project]}        the first that is there
     {$each: NAME, order_by: $from, fields: {...}}
                                        a record for each of a collection, in that order; `$next.from` is the one after
     {street: $street, ...}, [...]      a nested record, a list

@@ -8,12 +8,14 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import yaml
 
 from sources.errors import MappingError
 from sources.language import Scalar
 
+Word = TypeVar("Word", bound=str)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 _TRUTH = {"true": True, "false": False}
 
@@ -90,6 +92,25 @@ class Node:
         value = self.scalar(what)
         if not isinstance(value, str) or not value:
             raise self.wrong(f"{what} must be text, not {value!r}")
+        return value
+
+    def texts(self, what: str) -> tuple[str, ...]:
+        """One text, or a list of them."""
+        return tuple(item.text(what) for item in self.items(what)) if self.is_list else (self.text(what),)
+
+    def one_of(self, what: str, known: tuple[Word, ...]) -> Word:
+        """One of a few words."""
+        written = self.text(what)
+        for word in known:
+            if word == written:
+                return word
+        raise self.wrong(f"{what} is {written!r}; write one of {', '.join(known)}")
+
+    def whole(self, what: str) -> int:
+        """A whole number, 0 or more."""
+        value = self.scalar(what)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.wrong(f"{what} must be a whole number, 0 or more, not {value!r}")
         return value
 
     def flag(self, what: str) -> bool:

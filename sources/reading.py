@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sources.language import (
     UNITS,
     WAITS,
+    Between,
     Code,
     Collection,
     Constant,
@@ -13,11 +15,14 @@ from sources.language import (
     Each,
     Entity,
     Expression,
+    First,
     Group,
     Instant,
     Items,
     LookUp,
+    Match,
     Minutes,
+    Number,
     Path,
     Publication,
     Scalar,
@@ -27,6 +32,7 @@ from sources.language import (
     Translate,
     Unit,
 )
+from sources.layouts import layout_of, webhook_of
 from sources.nodes import Node
 
 _STEPS = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
@@ -50,7 +56,7 @@ def mapping_of(root: Node) -> SourceMapping:
 
 def _entity(name: str, node: Node) -> Entity:
     what = f"entity {name}"
-    found = node.record(what, ("topic",), ("id", "revision", "look_ups", "collections", "publish"))
+    found = node.record(what, ("topic",), ("id", "revision", "look_ups", "collections", "publish", "file", "webhook"))
     look_ups = found["look_ups"].entries(f"look_ups of {name}") if "look_ups" in found else {}
     collections = found["collections"].entries(f"collections of {name}") if "collections" in found else {}
     publish = found["publish"].items(f"publish of {name}") if "publish" in found else []
@@ -63,6 +69,8 @@ def _entity(name: str, node: Node) -> Entity:
         {key: _look_up(key, value) for key, value in look_ups.items()},
         {key: _collection(key, value) for key, value in collections.items()},
         tuple(_publication(item) for item in publish),
+        layout_of(found["file"]) if "file" in found else None,
+        webhook_of(found["webhook"]) if "webhook" in found else None,
     )
 
 
@@ -104,11 +112,7 @@ def _split(node: Node) -> Split:
 
 
 def _unit(node: Node) -> Unit:
-    written = node.text("unit")
-    for unit in UNITS:
-        if unit == written:
-            return unit
-    raise node.wrong(f"unit is {written!r}; write one of {', '.join(UNITS)}")
+    return node.one_of("unit", UNITS)
 
 
 def expression(node: Node) -> Expression:
@@ -146,11 +150,12 @@ def _path(node: Node, steps: str) -> Path:
 
 
 def _translate(node: Node) -> Expression:
-    found = node.record("$translate", ("$translate", "to"))
+    found = node.record("$translate", ("$translate", "to"), ("else",))
     table: dict[str, Scalar] = {
         code: value.scalar("a translation") for code, value in found["to"].entries("to").items()
     }
-    return Translate(expression(found["$translate"]), table, node.line)
+    other = Constant(found["else"].scalar("else"), found["else"].line) if "else" in found else None
+    return Translate(expression(found["$translate"]), table, node.line, other)
 
 
 def _code(node: Node) -> Expression:
@@ -167,11 +172,67 @@ def _minutes(node: Node) -> Expression:
 
 
 def _instant(node: Node) -> Expression:
-    return Instant(expression(node.record("$instant", ("$instant",))["$instant"]), node.line)
+    found = node.record("$instant", ("$instant",), ("format", "zone", "ambiguous"))
+    ambiguous = found["ambiguous"].one_of("ambiguous", ("earlier", "later")) if "ambiguous" in found else None
+    zone = _zone(found["zone"]) if "zone" in found else None
+    return Instant(expression(found["$instant"]), node.line, _formats(found), zone, ambiguous)
 
 
 def _day(node: Node) -> Expression:
-    return Day(expression(node.record("$day", ("$day",))["$day"]), node.line)
+    found = node.record("$day", ("$day",), ("format", "zone", "plus"))
+    zone = _zone(found["zone"]) if "zone" in found else None
+    plus = found["plus"].whole("plus") if "plus" in found else 0
+    return Day(expression(found["$day"]), node.line, _formats(found), zone, plus)
+
+
+def _between(node: Node) -> Expression:
+    found = node.record("$between", ("$between", "and"))
+    return Between(expression(found["$between"]), expression(found["and"]), node.line)
+
+
+def _number(node: Node) -> Expression:
+    found = node.record("$number", ("$number",), ("point", "grouping", "without"))
+    return Number(
+        expression(found["$number"]),
+        found["point"].texts("point") if "point" in found else (".",),
+        _optional_text(found, "grouping") or "",
+        _optional_text(found, "without") or "",
+        node.line,
+    )
+
+
+def _match(node: Node) -> Expression:
+    found = node.record("$match", ("$match", "pattern"))
+    pattern = found["pattern"].text("pattern")
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as broken:
+        raise found["pattern"].wrong(f"{pattern!r} is no regular expression: {broken}") from None
+    if groups != 1:
+        raise found["pattern"].wrong(f"{pattern!r} must have one group: what to take, in parentheses")
+    return Match(expression(found["$match"]), pattern, node.line)
+
+
+def _first(node: Node) -> Expression:
+    choices = node.record("$first", ("$first",))["$first"].items("$first")
+    return First(tuple(expression(choice) for choice in choices), node.line)
+
+
+def _formats(found: dict[str, Node]) -> tuple[str, ...]:
+    return found["format"].texts("format") if "format" in found else ()
+
+
+def _optional_text(found: dict[str, Node], name: str) -> str | None:
+    return found[name].text(name) if name in found else None
+
+
+def _zone(node: Node) -> str:
+    name = node.text("zone")
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise node.wrong(f"zone is {name!r}; write a name of the time zone database, such as Europe/Berlin") from None
+    return name
 
 
 def _each(node: Node) -> Expression:
@@ -189,5 +250,9 @@ _OPERATORS: dict[str, Callable[[Node], Expression]] = {
     "$minutes": _minutes,
     "$instant": _instant,
     "$day": _day,
+    "$between": _between,
+    "$number": _number,
+    "$match": _match,
+    "$first": _first,
     "$each": _each,
 }

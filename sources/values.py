@@ -1,24 +1,28 @@
 """Values of the mapping language for one source record: a pure reading of records already there."""
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping
 
+from sources import conversions
 from sources.codes import CODE, key_of, unmapped
 from sources.contracts import Json
 from sources.errors import Missing, Unmappable, Unusable
 from sources.language import (
     NEXT,
     WAITS,
+    Between,
     Code,
     Constant,
     Day,
     Each,
     Entity,
     Expression,
+    First,
     Group,
     Instant,
     Items,
+    Match,
     Minutes,
+    Number,
     Path,
     SourceMapping,
     Template,
@@ -116,17 +120,28 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
             return value
         case Template(parts):
             return _text(parts, scope)
-        case Translate(of, to):
-            return _translated(evaluate(of, scope), to, scope)
+        case Translate(of):
+            return _translated(evaluate(of, scope), expression, scope)
         case Code(of, kind):
             code = id_text(evaluate(of, scope))
             return None if code is None else key_of(scope.system, kind, code)
         case Minutes(of, unit):
             return _minutes(evaluate(of, scope), unit, scope)
         case Instant(of):
-            return _instant(evaluate(of, scope), scope)
+            return _converted(lambda text: _instant(text, expression), evaluate(of, scope), scope)
         case Day(of):
-            return _day(evaluate(of, scope), scope)
+            return _converted(lambda text: _day(text, expression), evaluate(of, scope), scope)
+        case Between(start, end):
+            return _between(evaluate(start, scope), evaluate(end, scope), scope)
+        case Number(of, points, grouping, without):
+            return _converted(
+                lambda text: conversions.number(text, points, grouping, without), evaluate(of, scope), scope
+            )
+        case Match(of, pattern):
+            return _converted(lambda text: conversions.matched(text, pattern), evaluate(of, scope), scope)
+        case First(choices):
+            found = (evaluate(choice, scope) for choice in choices)
+            return next((value for value in found if value not in (None, "")), None)
         case Group(fields):
             return fields_of(fields, scope)
         case Items(items):
@@ -169,36 +184,44 @@ def _text(parts: tuple[str | Path, ...], scope: Scope) -> str | None:
     return "".join(pieces)
 
 
-def _translated(code: Json, table: Mapping[str, str | int | bool | None], scope: Scope) -> Json:
+def _translated(code: Json, table: Translate, scope: Scope) -> Json:
     # The table's keys are as written in YAML, where true is `true`.
     written = str(code).lower() if isinstance(code, bool) else str(code)
     if code is None:
         return None
-    if isinstance(code, list | dict) or written not in table:
-        known = ", ".join(table)
-        raise scope.unmappable(f"the code {code!r} is none of {known}", "UNMAPPED_CODE")
-    return table[written]
+    if not isinstance(code, list | dict) and written in table.to:
+        return table.to[written]
+    if table.other is not None:
+        return table.other.value
+    raise scope.unmappable(f"the code {code!r} is none of {', '.join(table.to)}", "UNMAPPED_CODE")
 
 
-def _instant(value: Json, scope: Scope) -> str | None:
-    if value is None:
+def _converted(convert: Callable[[str], str], value: Json, scope: Scope) -> str | None:
+    """The text a conversion makes of a value; None of none, which is also what an empty column of a file is."""
+    if value is None or value == "":
         return None
     try:
-        instant = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise scope.unmappable(f"{value!r} is no ISO 8601 instant") from None
-    if instant.tzinfo is None:
-        raise scope.unmappable(f"{value!r} does not say its offset from UTC")
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return convert(str(value))
+    except ValueError as unreadable:
+        raise scope.unmappable(str(unreadable)) from None
 
 
-def _day(value: Json, scope: Scope) -> str | None:
-    if value is None:
+def _instant(text: str, how: Instant) -> str:
+    found = conversions.instant(text, how.formats, how.zone, how.ambiguous)
+    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _day(text: str, how: Day) -> str:
+    return conversions.day(text, how.formats, how.zone, how.plus).isoformat()
+
+
+def _between(start: Json, end: Json, scope: Scope) -> int | None:
+    if start is None or end is None:
         return None
     try:
-        return date.fromisoformat(str(value)[:10]).isoformat()
-    except ValueError:
-        raise scope.unmappable(f"{value!r} begins with no date") from None
+        return conversions.minutes_between(str(start), str(end))
+    except ValueError as unreadable:
+        raise scope.unmappable(str(unreadable)) from None
 
 
 def _each(each: Each, scope: Scope) -> list[Json]:

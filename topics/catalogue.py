@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from schemas.codec import REGISTRY
 from schemas.errors import InvalidRecord
-from schemas.registry import subject_of
+from schemas.registry import subject_of, topic_of
 
 DEFAULT_PARTITIONS = 4
 
@@ -110,6 +111,22 @@ _TOCK = tuple(
         ("lines", "personal", "Tock's hours by project."),
     )
 )
+_TAKEN = _single(
+    "files.taken", "system:sha256", "operations", "internal", "Files and messages whose rows were published."
+)
+
+
+def _upstream(known: frozenset[str]) -> tuple[Topic, ...]:
+    """A topic for each schema of an upstream system not declared above: a new source needs its schemas only."""
+    found = []
+    for subject in REGISTRY.subjects():
+        name = topic_of(subject)
+        if name.startswith("source.") and name not in known:
+            schema = REGISTRY.schema_of(REGISTRY.id_of(subject))
+            found.append(_single(name, "id", str(schema["owner"]), str(schema["data_class"]), str(schema["doc"])))
+    return tuple(found)
+
+
 _KEPT_BY_THE_PLANE = (
     _single("dead.letters", "topic:partition:offset", "operations", "personal", "Records no agent can use, and why."),
     Topic(
@@ -125,9 +142,9 @@ _KEPT_BY_THE_PLANE = (
     ),
 )
 
+_DECLARED = (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_SEALS, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE, _TAKEN)
 TOPICS: dict[str, Topic] = {
-    topic.name: topic
-    for topic in (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_SEALS, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE)
+    topic.name: topic for topic in (*_DECLARED, *_upstream(frozenset(topic.name for topic in _DECLARED)))
 }
 MASTERS = tuple(topic.name for topic in _MASTERS)
 TRANSACTIONS = tuple(topic.name for topic in _TRANSACTIONS)

@@ -268,10 +268,12 @@ PROCESSES = (
             "source.control": WHOLE,
             "dead.letters": WHOLE,
             "billing.seals": WHOLE,
+            "files.taken": ("sha256", "system", "name", "taken_at"),
             **dict.fromkeys((*MASTERS, *SETTLE_INPUTS), WHOLE),
         },
-        writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS),
+        writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS, "files.taken"),
         passes=("masters.current", *SOURCES),
+        transacts=True,
         groups=(READING,),
     ),
 )

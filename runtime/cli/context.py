@@ -16,12 +16,22 @@ from runtime.plane.process import UnequalPartitions
 from runtime.settings import Settings, SettingsError
 from sinks.contract import SinkError
 from sources.errors import MappingError
+from sources.files.recognising import NotRecognised
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
 console = Console(highlight=False, width=_PIPED)
 errors = Console(stderr=True, highlight=False)
 
-_EXPLAINED = (StackError, SettingsError, UnequalPartitions, MappingError, SinkError, OSError, RuntimeError)
+_EXPLAINED = (
+    StackError,
+    SettingsError,
+    UnequalPartitions,
+    MappingError,
+    NotRecognised,
+    SinkError,
+    OSError,
+    RuntimeError,
+)
 
 
 @contextlib.contextmanager

@@ -1,19 +1,24 @@
 """`hourstream exceptions`: what is stuck, why, what would free it, and what a person decides about it."""
 
 import getpass
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
+from dataclasses import asdict
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from console.acts import DECISIONS, Decision, Subject, Why, decide, map_code
 from runtime.cli.context import attached, console, print_json
+from runtime.cli.suggesting import Names
 from runtime.reading import read_all
 from runtime.settings import Settings
 from schemas.codec import decode_for
 from schemas.errors import InvalidRecord
 from schemas.json_form import to_json
 from sources.codes import CODE, CODE_MAP, key_of
+from sources.similarity import Suggestion, certain
 
 TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
@@ -22,7 +27,7 @@ Record = dict[str, object]
 
 @click.group()
 def exceptions() -> None:
-    """What is parked: list, show, waive, retry, map a code."""
+    """What is parked: list, show, waive, retry; codes, and what they mean."""
 
 
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
@@ -87,14 +92,56 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
     """One exception: ENGAGEMENT and SUBJECT as `exceptions list --each` prints them."""
     with attached(Settings.load()) as stack:
         value = _standing(stack.broker, engagement, subject)
+        key = _code_missing(value)
+        found = [] if key is None else Names(stack.broker).suggestions(key)
     record = to_json(TOPIC, value)
     if as_json:
-        print_json(record)
+        print_json({**record, "suggestions": [asdict(each) for each in found]})
         return
     table = Table(show_header=False)
     for name, content in record.items():
-        table.add_row(name, "" if content is None else str(content))
+        table.add_row(name, "" if content is None else escape(str(content)))
+    for each in found:
+        table.add_row("may mean", escape(_said(each)))
     console.print(table)
+    if key is not None and found:
+        _, *names = key.split(":", 2)
+        accept = shlex.join(["hourstream", "exceptions", "map", key.split(":", 1)[0], *names, found[0].canonical_id])
+        console.print(f"to map it: {accept} --reason …", markup=False, soft_wrap=True)
+
+
+@exceptions.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def codes(as_json: bool) -> None:
+    """Codes that nobody has mapped, how much waits for each, and what each may mean."""
+    with attached(Settings.load()) as stack:
+        waiting = Counter(key for value in open_exceptions(stack.broker).values() if (key := _code_missing(value)))
+        names = Names(stack.broker) if waiting else None
+    rows = [(key, count, names.suggestions(key) if names else []) for key, count in waiting.most_common()]
+    if as_json:
+        print_json(
+            [
+                {"code": key, "subjects": count, "suggestions": [asdict(each) for each in found]}
+                for key, count, found in rows
+            ]
+        )
+        return
+    table = Table("system", "kind", "code", "subjects", "may mean")
+    for key, count, found in rows:
+        table.add_row(*map(escape, key.split(":", 2)), f"{count:,}", escape("; ".join(map(_said, found))))
+    console.print(table)
+
+
+def _said(suggestion: Suggestion) -> str:
+    return f"{suggestion.canonical_id} ({suggestion.label}, {suggestion.score:g} of 100 alike)"
+
+
+def _code_missing(value: Record) -> str | None:
+    """The key of the code an open exception waits for, None where it is not one."""
+    missing = value["missing"]
+    if value["status"] != "open" or not isinstance(missing, dict) or missing["kind"] != CODE:
+        return None
+    return str(missing["id"])
 
 
 def _standing(broker: str, engagement: str, subject: str) -> Record:
@@ -139,18 +186,33 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
 @click.argument("system")
 @click.argument("kind")
 @click.argument("code")
-@click.argument("canonical_id")
+@click.argument("canonical_id", required=False)
+@click.option("--accept", is_flag=True, help="Instead of CANONICAL_ID: the one record whose name is nearly the code.")
 @click.option("--reason", required=True, help="Why; kept for good.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
-def map_(system: str, kind: str, code: str, canonical_id: str, reason: str, by: str) -> None:
+def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bool, reason: str, by: str) -> None:
     """Map a CODE of SYSTEM to an id here: what waits for it as UNMAPPED_CODE is mapped again by itself.
 
     KIND is client, consultant, engagement, task or labor_category. A code mapped before gets its next revision.
     """
-    if not (system and code and canonical_id):
+    if accept == (canonical_id is not None):
+        raise click.UsageError("give CANONICAL_ID, or --accept to take the record whose name is nearly the code")
+    if not (system and code and canonical_id != ""):
         raise click.UsageError("SYSTEM, CODE and CANONICAL_ID must not be empty")
     with attached(Settings.load()) as stack:
+        if canonical_id is None:
+            canonical_id = _accepted(stack.broker, key_of(system, kind, code))
         console.print(_map(stack.broker, (system, kind, code), canonical_id, by, reason), markup=False, soft_wrap=True)
+
+
+def _accepted(broker: str, key: str) -> str:
+    """The id of the only record that a code can well mean. Raises ClickException with what it may mean instead."""
+    found = Names(broker).suggestions(key)
+    sure = certain(found)
+    if sure is None:
+        may = "; ".join(map(_said, found)) or "nothing here is called anything like it"
+        raise click.ClickException(f"no name is so much like it that it can be accepted unseen: {may}")
+    return sure.canonical_id
 
 
 def _map(broker: str, names: tuple[str, str, str], canonical_id: str, by: str, reason: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from runtime.reading import topic_ends
 from runtime.supervisor import Workers
 from sinks.warehouse.arrivals import TOPICS as WAREHOUSE_TOPICS
+from sources import known
 from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 
 _NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
@@ -22,6 +23,10 @@ INPUTS: dict[str, tuple[str, ...]] = {
 }
 DELIVERY = "delivery-"  # followed by the name of a target
 JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
+INPUTS |= {
+    f"intake-{source}": (*(name for name in TOPICS if name.startswith(f"source.{source}.")), "master.code-map")
+    for source in known.names()
+}
 Ends = dict[tuple[str, int], int]
 
 

@@ -191,7 +191,15 @@ def _source(broker: str, record: Record) -> Step | None:
         return None
     value = _decoded(found) or {}
     shown = ", ".join(f"{name} {content}" for name, content in value.items() if content not in (None, "", []))
-    return _step(found, "source", f"{headers.get('source.record', b'').decode()}: {shown}")
+    return _step(found, "source", f"{headers.get('source.record', b'').decode()}{from_file(found)}: {shown}")
+
+
+def from_file(record: Record) -> str:
+    """Where in a file a source record stood, for one that came in a file."""
+    headers = dict(record.headers)
+    if "file.name" not in headers:
+        return ""
+    return f" (line {headers['file.line'].decode()} of {headers['file.name'].decode()})"
 
 
 def _fact_words(value: dict[str, object]) -> str:

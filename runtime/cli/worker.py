@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from agents import intake
 from agents.figures import StateFigures, metrics, status
 from runtime.cli.quiet import DELIVERY, JOURNAL_WORKER
 from runtime.plane.pages import serve_pages
@@ -17,11 +18,14 @@ from sinks.delivery.targets import Declared, declared
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
 FOR_THE_CONSOLE = ("warehouse",)
+INTAKE = "intake-"  # followed by the name of a source
 
 
 def own_workers(settings: Settings) -> tuple[str, ...]:
-    """The stream's own workers, and one for each further journal."""
-    return (*AGENTS, *(JOURNAL_WORKER + name for name in settings.journals.split(",") if name))
+    """The stream's own workers, an intake for each further source, and a worker for each further journal."""
+    intakes = (intake.name_of(source) for source in settings.source_names)
+    journals = (JOURNAL_WORKER + name for name in settings.journals.split(",") if name)
+    return (*AGENTS, *(name for name in intakes if name not in AGENTS), *journals)
 
 
 def workers_of_a_run(settings: Settings) -> tuple[str, ...]:
@@ -38,6 +42,8 @@ def _process(name: str, settings: Settings) -> BatchProcess:
     if name in (*AGENTS, *FOR_THE_CONSOLE):
         make: Callable[[Settings], BatchProcess] = importlib.import_module(f"agents.{name}").process
         return make(settings)
+    if name.startswith(INTAKE):
+        return intake.process_of(settings, name.removeprefix(INTAKE))
     if name in own_workers(settings):
         post: Callable[[Settings, str], BatchProcess] = importlib.import_module("agents.erp").process
         return post(settings, name.removeprefix(JOURNAL_WORKER))
@@ -53,8 +59,8 @@ def _process(name: str, settings: Settings) -> BatchProcess:
 @click.option("--status-file", type=click.Path(dir_okay=False, path_type=Path), help="Where to note pid and port.")
 @click.option("--log-level", default="INFO", show_default=True)
 def worker(name: str, status_file: Path | None, log_level: str) -> None:
-    """Run one worker process: one of the stream's own, erp-NAME of HOURSTREAM_JOURNALS, or delivery-TARGET of
-    HOURSTREAM_TARGETS.
+    """Run one worker process: one of the stream's own, intake-SOURCE of `sources list`, erp-NAME of
+    HOURSTREAM_JOURNALS, or delivery-TARGET of HOURSTREAM_TARGETS.
 
     It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
     """

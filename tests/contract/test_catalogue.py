@@ -36,7 +36,14 @@ DOMAIN_TRANSACTIONS = [
     "invoice.status",
     "erp.postings",
 ]
-BESIDE = {"billing.ready", "billing.seals", "billing.exceptions", "charge.states", "dead.letters", "masters.current"}
+BESIDE = {
+    "billing.ready",
+    "billing.seals",
+    "billing.exceptions",
+    "charge.states",
+    "dead.letters",
+    "masters.current",
+} | {"files.taken"}
 DATED = {"source": "psa", "revision": 1, "occurred_at": datetime(2024, 1, 1, tzinfo=UTC)}
 TASK = {"task_id": "T1", "engagement_id": "E1", **DATED}
 ENTRY = {"entry_id": "t1", "engagement_id": "E1", **DATED}

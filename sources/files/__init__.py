@@ -1,0 +1,1 @@
+"""Files that people export from upstream systems: read, recognised, tried row by row, and made source records."""

@@ -1,0 +1,146 @@
+"""A row of a file as the source record it says: the fields of its contract, and an id that stays the same.
+
+Where an export has no ids, the fields of its `key` make one. Rows of one key are records of their own, numbered in the
+order of the file (`repeats: separate`), or the same record over again (`repeats: same`) whose `join` fields, a tag each
+say, are put together; what else they differ in is refused, since nobody can say which row is right.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from schemas.shape import Flag, Maybe, Shape, Text, Whole
+from sources.contracts import Contracts, Json
+from sources.files.recognising import Recognised
+from sources.files.tables import Row
+
+_TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+
+
+class Unfit(ValueError):
+    """A row that is no record; the message is for who corrects the file."""
+
+
+@dataclass(slots=True)
+class SourceRow:
+    """A source record, and the row (or, where rows were joined, rows) it was made of. `record` is in JSON form."""
+
+    topic: str
+    entity: str
+    id: str
+    record: dict[str, Json]
+    line: int
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Joined:
+    """What a row that repeats another one makes of it, where it is the same record."""
+
+    into: SourceRow
+    record: dict[str, Json]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Makes records of one entity of the rows of one file."""
+
+    of: Recognised
+    contracts: Contracts
+    _seen: Counter[str] = field(default_factory=Counter)
+    _standing: dict[str, SourceRow] = field(default_factory=dict)
+
+    def made(self, row: Row) -> SourceRow | Joined:
+        """The record of a row, or the record before that it belongs to. Raises Unfit; keeps nothing yet."""
+        record = self._fields(row)
+        layout, entity = self.of.layout, self.of.entity
+        if not layout.key:
+            own = str(record.get("id") or "")
+            if not own:
+                raise Unfit(f"{self._named('id')} is empty, so nobody knows which record this is")
+            first = self._standing.get(own)
+            if first is not None and first.record == record:
+                return Joined(first, {})
+            return SourceRow(entity.topic, entity.name, own, record, row.line, row.raw)
+        key = _digest([record[name] for name in layout.key])
+        if layout.repeats == "same" and key in self._standing:
+            return self._joined(self._standing[key], record)
+        repeat = self._seen[key] + 1
+        own = key if repeat == 1 else f"{key}-{repeat}"
+        return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw)
+
+    def keep(self, made: SourceRow | Joined, raw: bytes) -> None:
+        """Note a record that is taken, so that the next rows are held against it; of a joined row also its bytes."""
+        if isinstance(made, Joined):
+            made.into.record.update(made.record)
+            made.into.raw += raw
+        elif self.of.layout.key:
+            key = made.id.partition("-")[0]
+            self._seen[key] += 1
+            self._standing.setdefault(key, made)
+        else:
+            self._standing[made.id] = made
+
+    def _fields(self, row: Row) -> dict[str, Json]:
+        shape = self.contracts.shape(self.of.entity.topic)
+        if shape is None:
+            raise LookupError(f"no contract declares {self.of.entity.topic}")
+        found: dict[str, Json] = {}
+        for each in shape.fields:
+            if each.name in self.of.layout.columns:
+                header = self.of.headers.get(each.name)
+                value = None if header is None else row.values.get(header)
+                found[each.name] = self._value(each.name, each.shape, value)
+        return found
+
+    def _value(self, name: str, shape: Shape, value: object) -> Json:
+        inner = shape.inner if isinstance(shape, Maybe) else shape
+        text = value.strip() if isinstance(value, str) else value
+        if text is None or text == "":
+            if isinstance(shape, Maybe):
+                return None
+            raise Unfit(f"{self._named(name)} is empty")
+        match inner, text:
+            case Text(), str():
+                return text
+            case Text(), bool():
+                return str(text).lower()
+            case (Text(), int()):
+                return str(text)
+            case (Whole(), int()) if not isinstance(text, bool):
+                return text
+            case (Whole(), str()) if text.removeprefix("-").isdecimal():
+                return int(text)
+            case Flag(), bool():
+                return text
+            case (Flag(), str()) if text.lower() in _TRUTH:
+                return _TRUTH[text.lower()]
+        raise Unfit(f"{self._named(name)} is {value!r}, which is no {_SAID[type(inner)]}")
+
+    def _named(self, name: str) -> str:
+        """A field as the file's reader knows it: by its header."""
+        return repr(self.of.headers.get(name, self.of.layout.columns[name][0]))
+
+    def _joined(self, first: SourceRow, record: dict[str, Json]) -> Joined:
+        joined: dict[str, Json] = {}
+        for name, value in record.items():
+            before = first.record[name]
+            if name in self.of.layout.joined:
+                parts = [str(part) for part in (before, value) if part is not None]
+                words = dict.fromkeys(word.strip() for part in parts for word in part.split(","))
+                joined[name] = ", ".join(words) or None
+            elif value != before:
+                key = ", ".join(self._named(each) for each in self.of.layout.key)
+                raise Unfit(
+                    f"is the record of line {first.line} over again (equal in {key}) but differs in "
+                    f"{self._named(name)}: {value!r}, not {before!r}; remove or correct one of them"
+                )
+        return Joined(first, joined)
+
+
+_SAID: dict[type, str] = {Text: "text", Whole: "whole number", Flag: "yes or no"}
+
+
+def _digest(values: list[Json]) -> str:
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()[:20]
