@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 import yaml
 from confluent_kafka import Producer
@@ -34,14 +34,14 @@ from sinks.delivery.replay import Selection
 from sinks.migrations import migrate
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge, reversal
-from tests.faults.flow import Faults, await_that, workers_at
+from tests.faults.flow import PATIENCE, Faults, await_that, workers_at
 from tests.faults.http_proxy import FAULTS, HttpProxy, Weather
 from topics.create import create_topics
 
 TARGET = "ledgerline"
 WORKER = f"delivery-{TARGET}"
 POINTS = ("written", "offering", "answered", "recording")  # of `runtime.plane.faults`, after the target's name
-_ENGAGEMENTS, _A_SECOND = 12, 25  # charges
+_ENGAGEMENTS, _A_CYCLE, _A_SECOND = 12, 80, 25  # charges
 
 
 class Load(Thread):
@@ -51,23 +51,29 @@ class Load(Thread):
         super().__init__(name="charges", daemon=True)
         self.charges: list[ChargeRecord] = []
         self._producer, self._random = Producer(producer_config(broker)), random
-        self._ended = Event()
+        self._ended, self._due = Event(), Semaphore(0)
 
     def run(self) -> None:
         while not self._ended.wait(1 / _A_SECOND):
-            self.publish()
+            if self._due.acquire(timeout=0.2):
+                self.publish()
+
+    def another_cycle(self) -> None:
+        """As many charges more as a cycle has: what it is worth does not depend on how long the machine takes."""
+        self._due.release(_A_CYCLE)
 
     def publish(self) -> None:
         """One more charge, and sometimes what undoes an earlier one."""
         n = len(self.charges)
-        engagement = f"E-{self._random.randrange(_ENGAGEMENTS)}"
-        entity = "" if self._random.random() < 0.05 else self._random.choice(["LE-1", "LE-2"])
+        number = self._random.randrange(_ENGAGEMENTS)
+        engagement, entity = f"E-{number}", "" if self._random.random() < 0.05 else f"LE-{number % 2}"
         amount = str(Decimal(self._random.randrange(1, 100_000)) / 100)
         self._put(charge(f"{n}", amount, engagement_id=engagement, legal_entity=entity))
         if self._random.random() < 0.15:
             undone = {each["reverses"] for each in self.charges}
             standing_ = [c for c in self.charges[-200:] if not c["reverses"] and c["charge_id"] not in undone]
-            self._put(reversal(self._random.choice(standing_), legal_entity="LE-1"))
+            of = self._random.choice(standing_)
+            self._put(reversal(of, legal_entity=of["legal_entity"] or "LE-1"))
 
     def _put(self, each: ChargeRecord) -> None:
         self._producer.produce(CHARGES_TOPIC, encode(CHARGES_TOPIC, each), each["engagement_id"].encode())
@@ -75,9 +81,11 @@ class Load(Thread):
         self.charges.append(each)
 
     def finish(self) -> None:
-        """Publish no more; everything is acknowledged when this returns."""
+        """Publish what is due still and no more; everything is acknowledged when this returns."""
         self._ended.set()
         self.join()
+        while self._due.acquire(blocking=False):
+            self.publish()
         assert self._producer.flush(60) == 0
 
 
@@ -169,6 +177,7 @@ def soak(home: Path, cycles: int, seed: int, outage: float) -> Delivered:
         load = Load(at.settings.bootstrap, Random(seed + 2))
         load.start()
         for number in range(1, cycles + 1):
+            load.another_cycle()
             kills += _cycle(at, random, outage if number == (cycles + 1) // 2 else 0.0, number)
         load.finish()
         at.proxy.weather = Weather()
@@ -227,7 +236,11 @@ def _verdict(at: Site, charges: list[ChargeRecord], cycles: int, kills: int) -> 
         found = listed(at.pool, Selection(target=TARGET))
         return len(found) == len(by_id) and all(each.state != "waiting" for each in found) and not unsent(at.pool)
 
-    await_that(done, f"not all is delivered: {at.standing()}")
+    while not done():  # however long it takes, as long as it goes on
+        waiting, since = at.standing().waiting, time.monotonic()
+        while at.standing().waiting == waiting and not done():
+            assert time.monotonic() - since < PATIENCE, f"not all is delivered: {at.standing()}"
+            time.sleep(0.2)
     rows = {each.charge_id: each for each in listed(at.pool, Selection(target=TARGET))}
     states = Counter(each.state for each in rows.values())
     made = [charge_id for charge_id, _, _ in at.receiver.state()["made"]]
