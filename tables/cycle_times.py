@@ -39,11 +39,10 @@ def cumulative(counts: Mapping[int, int]) -> list[tuple[str, int]]:
 
 def histograms(totals: Mapping[tuple[str, ...], int]) -> Iterator[tuple[str, str, list[tuple[str, int]], float]]:
     """(step, region, cumulative buckets, sum in seconds) of the running totals."""
-    for (name, *labels), ms in sorted(totals.items()):
-        if name == "cycle_ms":
-            step, region = labels
-            counts = {n: totals.get(("cycle", step, region, str(n)), 0) for n in range(len(BOUNDS) + 1)}
-            yield step, region, cumulative(counts), ms / 1000
+    # By the counts: a step that took no time at all has no sum.
+    for step, region in sorted({(labels[1], labels[2]) for labels in totals if labels[0] == "cycle"}):
+        counts = {n: totals.get(("cycle", step, region, str(n)), 0) for n in range(len(BOUNDS) + 1)}
+        yield step, region, cumulative(counts), totals.get(("cycle_ms", step, region), 0) / 1000
 
 
 def in_windows(counts: Mapping[tuple[int, str], int]) -> Iterator[tuple[str, int, list[tuple[str, int]]]]:

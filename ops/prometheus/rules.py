@@ -76,7 +76,9 @@ def recorded() -> Iterator[Rule]:
         " - sum by (currency) (hourstream_charges_amount)",
         "touchless:ratio_1d": "1 - sum(increase(hourstream_manual_minutes_total[1d]))"
         " / (sum(increase(hourstream_posted_minutes_total[1d])) > 0)",
-        "sync_failure:ratio_1h": 'sum by (system) (increase(hourstream_posting_answers_total{status="refused"}[1h]))'
+        # An ERP that has never refused has no series of refusals: that is 0, not nothing.
+        "sync_failure:ratio_1h": '(sum by (system) (increase(hourstream_posting_answers_total{status="refused"}[1h]))'
+        " or 0 * sum by (system) (increase(hourstream_posting_answers_total[1h])))"
         " / (sum by (system) (increase(hourstream_posting_answers_total[1h])) > 0)",
         "lag:seconds": "max by (stage) (hourstream_lag_seconds)",
     }.items():
@@ -119,7 +121,7 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "The charges published and the charges by state differ by {{ $value }} {{ $labels.currency }}.",
     )  # fmt: skip
     yield alert(
-        "ReconciliationResidue", "page", 5, "sum by (kind, currency) (hourstream_reconciliation_residue) != 0",
+        "BooksDoNotTie", "page", 5, "sum by (kind, currency) (hourstream_reconciliation_residue) != 0",
         "The books do not tie in {{ $labels.currency }}",
         "{{ $value }} {{ $labels.currency }} of charges: no {{ $labels.kind }} has them, and no state explains it.",
     )  # fmt: skip

@@ -51,7 +51,7 @@ def watched(topic: str) -> Watched:
 def test_the_journal_reads_what_is_declared() -> None:
     charge = watched("billing.ready")
     batch = SinkBatch("billing.ready", 0, 0, 1, [ChargeRow(0, 0, cast(Any, charge))])
-    list(Journal(cast(Any, None))._offered(batch))
+    list(Journal(cast(Any, None))._offered(batch.rows))
     assert charge.asked == set(DECLARED["erp"].reads["billing.ready"])
 
 

@@ -20,8 +20,8 @@ from runtime.embedded.ports import free_port
 
 PROMETHEUS = shutil.which("prometheus")
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-QUICK = Tuning(interval_seconds=1, pace=1 / 1200, exceptions_seconds=1)
-SECONDS = 90  # within which anything must be seen
+QUICK = Tuning(interval_seconds=3, pace=1 / 1200, exceptions_seconds=1)
+SECONDS = 120  # within which anything must be seen
 
 
 @dataclass(slots=True)
