@@ -121,7 +121,7 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "The charges published and the charges by state differ by {{ $value }} {{ $labels.currency }}.",
     )  # fmt: skip
     yield alert(
-        "ReconciliationResidue", "page", 5, "sum by (kind, currency) (hourstream_reconciliation_residue) != 0",
+        "BooksDoNotTie", "page", 5, "sum by (kind, currency) (hourstream_reconciliation_residue) != 0",
         "The books do not tie in {{ $labels.currency }}",
         "{{ $value }} {{ $labels.currency }} of charges: no {{ $labels.kind }} has them, and no state explains it.",
     )  # fmt: skip

@@ -62,10 +62,16 @@ CASES: tuple[Case, ...] = (
     ),
     Case("HourstreamReconciliationResidue", {_READY: "100x80", _BY_STATE: "99x80", _SETTLED: "3x80"}, "17m", None),
     Case(
-        "HourstreamReconciliationResidue",
+        "HourstreamBooksDoNotTie",
         {'hourstream_reconciliation_residue{kind="posting",currency="EUR"}': "0x4 -1x60"},
         "7m",
         {"kind": "posting", "currency": "EUR", "severity": "page"},
+    ),
+    Case(
+        "HourstreamBooksDoNotTie",
+        {'hourstream_reconciliation_residue{kind="posting",currency="EUR"}': "0x60"},
+        "7m",
+        None,
     ),
     Case("HourstreamUnknownCharges", {"hourstream_lifecycle_unknown_charges": "2x80"}, "17m", {"severity": "page"}),
     Case("HourstreamUnknownCharges", {"hourstream_lifecycle_unknown_charges": "2x8 0x80"}, "17m", None),
