@@ -3,6 +3,7 @@
 They only read, so they ask for no credentials; they listen on the loopback address unless told otherwise.
 """
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -43,11 +44,12 @@ def serve_pages(
                 self._answer(404, "text/plain", b"try /metrics, /status or /healthz\n")
 
         def _answer(self, code: int, kind: str, body: bytes) -> None:
-            self.send_response(code)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked has hung up
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # a scrape a few seconds is no news
             return
