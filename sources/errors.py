@@ -1,4 +1,5 @@
-"""What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing."""
+"""What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing,
+a file that no source knows."""
 
 
 class MappingError(ValueError):
@@ -33,3 +34,11 @@ class Missing(Exception):
         super().__init__(f"{entity}:{record_id}")
         self.entity = entity
         self.record_id = record_id
+
+
+class NotRecognised(ValueError):
+    """A file that no entity of the sources asked can read; the message says which columns it would need."""
+
+    def __init__(self, message: str, lacking: int) -> None:
+        super().__init__(message)
+        self.lacking = lacking

@@ -15,8 +15,7 @@ from runtime.embedded.stack import Stack
 from runtime.plane.process import UnequalPartitions
 from runtime.settings import Settings, SettingsError
 from sinks.contract import SinkError
-from sources.errors import MappingError
-from sources.files.recognising import NotRecognised
+from sources.errors import MappingError, NotRecognised
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
 console = Console(highlight=False, width=_PIPED)

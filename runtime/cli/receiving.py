@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.cli.files import FilePublisher
+from sources.errors import NotRecognised
 from sources.files.tables import BadRow
-from sources.files.taking import NotRecognised, Taken, take
+from sources.files.taking import Taken, take
 from sources.language import SourceMapping, Webhook
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from runtime.cli.context import console, print_json
 from sources import known
-from sources.files.recognising import NotRecognised
+from sources.errors import NotRecognised
 from sources.files.taking import Taken, take
 
 _CODES = 30  # shown at most

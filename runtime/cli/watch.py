@@ -22,7 +22,8 @@ from runtime.cli.files import FilePublisher
 from runtime.plane.faults import fault_point
 from runtime.settings import Settings
 from sources import known
-from sources.files.taking import NotRecognised, take
+from sources.errors import NotRecognised
+from sources.files.taking import take
 from sources.language import SourceMapping
 from topics.create import create_topics
 

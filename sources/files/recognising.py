@@ -5,17 +5,10 @@ from dataclasses import dataclass
 
 from schemas.shape import Maybe
 from sources.contracts import Contracts
+from sources.errors import NotRecognised
 from sources.files.tables import Table, UnreadableFile, read_table
 from sources.language import Entity, Layout, SourceMapping
 from sources.nodes import nearest
-
-
-class NotRecognised(ValueError):
-    """A file that no entity of the sources asked can read; the message says which columns it would need."""
-
-    def __init__(self, message: str, lacking: int) -> None:
-        super().__init__(message)
-        self.lacking = lacking
 
 
 @dataclass(frozen=True, slots=True)

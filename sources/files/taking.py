@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sources.contracts import Contracts, DeclaredContracts
-from sources.files.recognising import NotRecognised, Recognised, recognise
+from sources.errors import NotRecognised
+from sources.files.recognising import Recognised, recognise
 from sources.files.records import Joined, Recorder, SourceRow, Unfit
 from sources.files.tables import BadRow, Row, Table
 from sources.files.trial import Trial

@@ -3,8 +3,7 @@
 import pytest
 
 from sources import known
-from sources.errors import MappingError
-from sources.files.recognising import NotRecognised
+from sources.errors import MappingError, NotRecognised
 from sources.files.taking import take
 from sources.mapping import read_mapping
 
