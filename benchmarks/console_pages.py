@@ -98,8 +98,8 @@ _FILL: tuple[LiteralString, ...] = (
     INSERT INTO hourstream.invoices (
         invoice_id, document, run, kind, status, legal_entity, year, sequence, client_id, engagement_id,
         engagement_name, currency, issue_date, due_date, net, tax, rounding, payable, seller, buyer, credits)
-    SELECT 'INV-' || n, 'INV-' || n, 1, 'invoice', 'issued', 'LE', 2025, n, 'C' || n %% 300 + 1, 'E' || n, 'Engagement', 'EUR',
-           now(), now(), 0, 0, 0, 0, '{}', '{}', '{}'
+    SELECT 'INV-' || n, 'INV-' || n, 1, 'invoice', 'issued', 'LE', 2025, n, 'C' || n %% 300 + 1, 'E' || n,
+           'Engagement', 'EUR', now(), now(), 0, 0, 0, 0, '{}', '{}', '{}'
     FROM generate_series(1, 2000) n
     """,
     """

@@ -206,11 +206,9 @@ class Minutes(Shape):
 
 
 class Ties(Shape):
-    """One currency from charge to invoice; `unposted` is on its way, `uninvoiced` is 0, or there is a defect."""
+    """One currency from charge to invoice; `unposted` is on its way, `unexplained` is 0, or there is a defect."""
 
-    MONEY = frozenset(
-        {"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "uninvoiced", "unexplained"}
-    )
+    MONEY = frozenset({"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "unexplained"})
     currency: str
     charges: int
     charged: Decimal | None
@@ -222,7 +220,6 @@ class Ties(Shape):
     documents: Decimal | None
     open: Decimal | None
     unposted: Decimal | None
-    uninvoiced: Decimal | None
     unexplained: Decimal | None
 
 

@@ -39,9 +39,9 @@ def fill(pool: Pool) -> None:
         ).fetchall()
         connection.execute(
             "INSERT INTO hourstream.invoices (invoice_id, document, run, kind, status, legal_entity, year, sequence,"
-            " client_id, engagement_id, currency, issue_date, net, tax, rounding, payable, seller, buyer, credits) VALUES"
-            " ('LE-1-2025-1', 'LE-1-2025-1', %s, 'invoice', 'issued', 'LE-1', 2025, 1, 'C-1', 'E1', 'EUR', '2025-04-01', %s, 0, 0,"
-            " %s, '{}', '{}', '{}')",
+            " client_id, engagement_id, currency, issue_date, net, tax, rounding, payable, seller, buyer, credits)"
+            " VALUES ('LE-1-2025-1', 'LE-1-2025-1', %s, 'invoice', 'issued', 'LE-1', 2025, 1, 'C-1', 'E1', 'EUR',"
+            " '2025-04-01', %s, 0, 0, %s, '{}', '{}', '{}')",
             (run, AMOUNT, AMOUNT),
         )
         connection.execute(
