@@ -59,7 +59,7 @@ class Taken:
     charges: int
     minutes: int
     amount: Decimal  # of the charges
-    on_invoices: int
+    on_invoices: int  # charges with an amount
     invoices: int
     net: Decimal  # of the posted invoices, by their revenue lines in the books
     open: Decimal  # receivables not paid
@@ -153,7 +153,8 @@ def _tell_states(stack: Stack, client: Client, cursor: states.Cursor) -> states.
 def _ask(tryton: Tryton, seconds: tuple[float, float, float]) -> Taken:
     with psycopg.connect(tryton.database_url) as connection:
         charges = connection.execute(
-            "SELECT count(*), coalesce(sum(worked_minutes), 0), coalesce(sum(amount), 0), count(line)"
+            "SELECT count(*), coalesce(sum(worked_minutes), 0), coalesce(sum(amount), 0),"
+            " count(*) FILTER (WHERE amount <> 0 AND line IS NOT NULL)"
             " FROM hourstream_charge WHERE released_at IS NULL"
         ).fetchone()
         net = connection.execute(
@@ -191,14 +192,14 @@ class Ledger:
     charges: int
     minutes: int
     amount: Decimal
-    billable: int
+    with_amount: int
 
 
 def _ledger(pool: Pool) -> Ledger:
     with transaction(pool) as cursor:
         row = cursor.execute(
             "SELECT count(*), sum(worked_minutes)::bigint, sum(amount),"
-            " count(*) FILTER (WHERE reason IS DISTINCT FROM 'NON_BILLABLE') FROM hourstream.charges"
+            " count(*) FILTER (WHERE amount <> 0) FROM hourstream.charges"
         ).fetchone()
     return Ledger(0, 0, Decimal(0), 0) if row is None else Ledger(int(row[0]), int(row[1]), row[2], int(row[3]))
 
@@ -218,7 +219,7 @@ def _table(taken: Taken, ledger: Ledger, lives: Mapping[str, int]) -> Table:
         table.add_column(heading, justify="left" if not heading else "right")
     for label, ours, theirs in (
         ("charges", ledger.charges, taken.charges),
-        ("  of them on invoices", ledger.billable, taken.on_invoices),
+        ("  those with an amount, on invoices", ledger.with_amount, taken.on_invoices),
         ("worked minutes", ledger.minutes, taken.minutes),
     ):
         table.add_row(label, f"{ours:,}", f"{theirs:,}", _verdict(ours == theirs))
@@ -238,7 +239,7 @@ def _table(taken: Taken, ledger: Ledger, lives: Mapping[str, int]) -> Table:
 def holds(taken: Taken, pool: Pool) -> bool:
     """Whether Tryton's books are the ledger's, to the cent."""
     ledger = _ledger(pool)
-    same = (taken.charges, taken.minutes, taken.on_invoices) == (ledger.charges, ledger.minutes, ledger.billable)
+    same = (taken.charges, taken.minutes, taken.on_invoices) == (ledger.charges, ledger.minutes, ledger.with_amount)
     return same and taken.amount == taken.net == taken.paid == ledger.amount and not taken.open
 
 

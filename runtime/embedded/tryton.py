@@ -5,8 +5,8 @@
 
 `python -m runtime.embedded.tryton` makes beforehand what the first start would have to make (`make tryton`).
 
-Its role in PostgreSQL owns its database and sees no other. Passwords and keys are generated, one a file that only its
-owner may read, in `folder/secrets`. A killed run's server is ended by the next start on that folder.
+Its role in PostgreSQL owns its database and has no rights in any other. Passwords and keys are generated, one a file
+that only its owner may read, in `folder/secrets`. A killed run's server is ended by the next start on that folder.
 """
 
 from __future__ import annotations

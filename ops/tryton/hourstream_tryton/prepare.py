@@ -107,6 +107,7 @@ class Preparation:
             user = self._one("res.user", ("login", "=", login)) or User(login=login, name=login)
             user.groups = [self._data("hourstream", group)]
             user.companies, user.company = companies, companies[0]
+            user.company_filter = "all"  # else it sees those of the first company alone
             if group == "group_payment":
                 user.password = self.description["payment_password"]
             user.save()
