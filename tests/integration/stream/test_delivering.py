@@ -32,7 +32,7 @@ def stream(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iter
     retry = {"first_seconds": 0.1, "longest_seconds": 0.5}
     ledgerline = {"kind": "http", "http": receiver.options(), "retry": retry}
     targets.write_text(yaml.safe_dump({"targets": {"ledgerline": ledgerline}}))
-    with running(home, targets, without=("intake", "billing")) as started:
+    with running(home, targets=targets, without=("intake", "billing")) as started:
         started.takes(*(started.next_revision(content) for content in MASTERS))
         yield started
 
