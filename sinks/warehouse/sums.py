@@ -6,9 +6,13 @@ They are worked out anew as a whole, in one snapshot, so that they are true toge
 import time
 
 from psycopg import Cursor
+from psycopg.errors import SerializationFailure
 from psycopg.rows import TupleRow
 
+from sinks.contract import Unreachable
 from sinks.database import Pool, scalar, transaction
+
+_TRIES = 5
 
 # Changes whenever something that is summed may have: positions of the sinks, invoices made and voided, masters.
 _SEEN = """
@@ -95,6 +99,16 @@ def is_due(pool: Pool) -> bool:
 
 def sum_up(pool: Pool) -> float:
     """Work all sums out anew; gives the seconds it took. Raises Unreachable."""
+    for _ in range(_TRIES):
+        try:
+            return _sum_up(pool)
+        except Unreachable as error:
+            if not isinstance(error.__cause__, SerializationFailure):
+                raise  # else another process summed up at the same time: what it saw may be older
+    return _sum_up(pool)
+
+
+def _sum_up(pool: Pool) -> float:
     began = time.monotonic()
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
