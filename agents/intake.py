@@ -10,9 +10,9 @@ from pathlib import Path
 from agents.inbox import DEAD_LETTERS, dead_letter, read
 from billing.charges import Missing, Parked
 from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
 from runtime.settings import Settings
 from schemas.codec import encode
 from sources import known
@@ -24,7 +24,6 @@ from sources.publishing import Canonical
 from sources.rows import SourceOrigin
 from tables.exceptions import EXCEPTIONS, RESOLVED, StandingException, exception_record
 from tables.windows import Tally
-from topics.catalogue import changelog_of
 
 NAME = "intake"
 FIRST = "tock"  # whose process has no other name
@@ -50,19 +49,7 @@ def name_of(source: str) -> str:
 def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
     mapper = Mapper(load_mapping(file))
     topics = mapper.mapping.topics
-
-    def committer(partition: int) -> TransactionalCommitter:
-        return TransactionalCommitter(
-            name,
-            partition,
-            topics,
-            broker=settings.bootstrap,
-            changelog=changelog_of(name, 1).name,
-            state_dir=settings.state_dir(name),
-            decide=decider(mapper),
-        )
-
-    intake = BatchProcess(name, topics, committer, settings, batch_records=BATCH_RECORDS)
+    intake = deciding_process(name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS)
 
     @intake.app.agent(intake.topic)
     async def map_records(batches: Batches) -> None:

@@ -8,15 +8,15 @@ from agents.figures import StateFigures
 from agents.inbox import read
 from agents.metric_catalogue import gauge, histogram
 from runtime.plane.batch import Batch, Output
+from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
 from runtime.settings import Settings
 from schemas.codec import encode
 from tables.cycle_times import histograms, in_windows, is_cycle
 from tables.lives import STATES, Lives, News
 from tables.windows import Tally
-from topics.catalogue import LIFECYCLE_INPUTS, changelog_of
+from topics.catalogue import LIFECYCLE_INPUTS
 
 NAME = "lifecycle"
 # Nobody waits for a state as for a charge: fewer and larger transactions leave the machine to those ahead.
@@ -25,20 +25,7 @@ GATHER_SECONDS = 0.25
 
 def process(settings: Settings) -> BatchProcess:
     """The lifecycle process: one committer a partition."""
-
-    def committer(partition: int) -> TransactionalCommitter:
-        return TransactionalCommitter(
-            NAME,
-            partition,
-            LIFECYCLE_INPUTS,
-            broker=settings.bootstrap,
-            changelog=changelog_of(NAME, 1).name,
-            state_dir=settings.state_dir(NAME),
-            decide=decide,
-        )
-
-    patient = settings.model_copy(update={"batch_seconds": max(settings.batch_seconds, GATHER_SECONDS)})
-    lifecycle = BatchProcess(NAME, LIFECYCLE_INPUTS, committer, patient)
+    lifecycle = deciding_process(NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
     lifecycle.figures = LifecycleFigures(lifecycle)
 
     @lifecycle.app.agent(lifecycle.topic)

@@ -8,9 +8,9 @@ from agents.inbox import read
 from billing.masters import lookups_touched, master
 from billing.winners import judge
 from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
 from runtime.settings import Settings
 from schemas.codec import decode_for, encode
 from tables.conflicts import close_conflict, conflict_subject, raise_conflict
@@ -19,7 +19,7 @@ from tables.masters import LOOKUPS_HEADER
 from tables.masters import TOPIC as CURRENT
 from tables.rows import Table
 from tables.windows import Tally
-from topics.catalogue import MASTERS, changelog_of, current_key, identity
+from topics.catalogue import MASTERS, current_key, identity
 
 NAME = "masters"
 STAGE = "masters"
@@ -38,19 +38,7 @@ WINNERS = Table(b"m", Winner)  # (topic, id)
 
 def process(settings: Settings) -> BatchProcess:
     """The masters process: one partition, one total order."""
-
-    def committer(partition: int) -> TransactionalCommitter:
-        return TransactionalCommitter(
-            NAME,
-            partition,
-            MASTERS,
-            broker=settings.bootstrap,
-            changelog=changelog_of(NAME, 1).name,
-            state_dir=settings.state_dir(NAME),
-            decide=decide,
-        )
-
-    masters = BatchProcess(NAME, MASTERS, committer, settings)
+    masters = deciding_process(NAME, MASTERS, settings, lambda: decide)
 
     @masters.app.agent(masters.topic)
     async def pick_winners(batches: Batches) -> None:

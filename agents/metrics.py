@@ -12,9 +12,9 @@ from agents.figures import StateFigures
 from agents.finance_metrics import Finance, finance_metrics
 from agents.inbox import read
 from runtime.plane.batch import Batch, Output
+from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
 from runtime.settings import Settings
 from tables.cycle_times import is_cycle
 from tables.masters import TOPIC as CURRENT
@@ -22,7 +22,7 @@ from tables.masters import MastersTable
 from tables.overview import Overview
 from tables.sums import sums
 from tables.windows import Tally, totals
-from topics.catalogue import METRICS_INPUTS, changelog_of
+from topics.catalogue import METRICS_INPUTS
 
 NAME = "metrics"
 GATHER_SECONDS = 0.5  # a figure may be that old
@@ -33,20 +33,7 @@ def process(settings: Settings) -> BatchProcess:
     """The metrics process: one committer a partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap)
     masters.start()
-
-    def committer(partition: int) -> TransactionalCommitter:
-        return TransactionalCommitter(
-            NAME,
-            partition,
-            METRICS_INPUTS,
-            broker=settings.bootstrap,
-            changelog=changelog_of(NAME, 1).name,
-            state_dir=settings.state_dir(NAME),
-            decide=decide,
-        )
-
-    patient = settings.model_copy(update={"batch_seconds": max(settings.batch_seconds, GATHER_SECONDS)})
-    metrics = BatchProcess(NAME, METRICS_INPUTS, committer, patient)
+    metrics = deciding_process(NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
     metrics.figures = MetricsFigures(metrics, masters)
     metrics.follows[CURRENT] = lambda: masters.snapshot().end
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agents.inbox import read
 from billing.facts import Fact, fact
 from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
 from runtime.plane.transactional import Derived, TransactionalCommitter
@@ -23,7 +24,7 @@ from tables.plain_time import PlainTime, TimeRow
 from tables.settling import Publication, Settling
 from tables.sweep import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally
-from topics.catalogue import SETTLE_INPUTS, changelog_of
+from topics.catalogue import SETTLE_INPUTS
 
 NAME = "settle"
 TIME_ENTRIES = "time.entries"
@@ -35,21 +36,15 @@ def process(settings: Settings) -> BatchProcess:
     """The settle process: one committer a partition, all of them over one table of masters."""
     masters = MastersTable(settings.bootstrap)
     masters.start()
-
-    def committer(partition: int) -> TransactionalCommitter:
-        return TransactionalCommitter(
-            NAME,
-            partition,
-            SETTLE_INPUTS,
-            broker=settings.bootstrap,
-            changelog=changelog_of(NAME, 1).name,
-            state_dir=settings.state_dir(NAME),
-            decide=functools.partial(decide, masters.snapshot, Memory()),
-            due=functools.partial(_sweep_is_due, masters),
-            derived=Derived(PLACES.key(), places_in),
-        )
-
-    settle = BatchProcess(NAME, SETTLE_INPUTS, committer, settings, batch_records=_MOST_RECORDS)
+    settle = deciding_process(
+        NAME,
+        SETTLE_INPUTS,
+        settings,
+        lambda: functools.partial(decide, masters.snapshot, Memory()),
+        due=functools.partial(_sweep_is_due, masters),
+        derived=Derived(PLACES.key(), places_in),
+        batch_records=_MOST_RECORDS,
+    )
     settle.follows[CURRENT] = lambda: masters.snapshot().end
 
     @settle.app.agent(settle.topic)

@@ -109,6 +109,7 @@ class BatchProcess:
         settings: Settings,
         *,
         batch_records: int | None = None,
+        batch_seconds: float | None = None,
     ) -> None:
         broker, session = settings.bootstrap, settings.session_seconds
         self.name, self.sources, self.lead = name, tuple(sources), sources[0]
@@ -119,7 +120,7 @@ class BatchProcess:
             name,
             broker,
             make,
-            seconds=settings.batch_seconds,
+            seconds=max(batch_seconds or 0.0, settings.batch_seconds),
             largest=min(batch_records or settings.batch_records, settings.batch_records),
         )
         datadir = settings.state_dir(name) / "faust"
