@@ -25,11 +25,16 @@ BOOKS = TrytonBooks(
 )
 
 
+def needed() -> None:
+    """Skip where there is no environment for a Tryton."""
+    if not tryton_environment.is_ready():
+        pytest.skip("Tryton's environment is not there or not of this lock: `make tryton` makes it")
+
+
 @contextmanager
 def server(stack: Stack, folder: Path) -> Iterator[Tryton]:
     """A running Tryton on the stack's PostgreSQL; skips where there is no environment for it."""
-    if not tryton_environment.is_ready():
-        pytest.skip("Tryton's environment is not there or not of this lock: `make tryton` makes it")
+    needed()
     with Tryton.start(folder, stack.settings, stack.postgres_url, BOOKS) as running:
         yield running
 

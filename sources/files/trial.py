@@ -41,8 +41,9 @@ class _Layer(dict[bytes, bytes | None]):
         self[key] = None
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Nothing reads a whole state here."""
-        raise NotImplementedError(prefix)
+        """Rows with the prefix, in key order. Of codes there are none: each is known once it is asked for."""
+        rows = {**self._below, **self}
+        return ((key, row) for key in sorted(rows) if key.startswith(prefix) and (row := rows[key]) is not None)
 
     def settle(self) -> None:
         """Keep what was changed."""

@@ -1,5 +1,6 @@
 """What every sink with a database of its own must do besides, when the server fails in the middle."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -51,9 +52,9 @@ class PostgresContract(SinkContract):
             assert not gone.health().ok
 
     @staticmethod
+    @abstractmethod
     def build(pool: Pool) -> Sink:
         """The sink under test."""
-        raise NotImplementedError
 
     @pytest.fixture
     def sink(self, pool: Pool) -> Sink:

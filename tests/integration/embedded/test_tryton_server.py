@@ -6,15 +6,13 @@ import httpx2 as httpx
 import psutil
 import pytest
 
-from runtime.embedded import tryton_environment
 from runtime.embedded.stack import Stack
 from runtime.embedded.tryton import Tryton
-from tests.tryton_server import BOOKS, asked, client
+from tests.tryton_server import BOOKS, asked, client, needed
 
 
 def test_a_start_ends_what_was_left_behind_and_keeps_its_database(stack: Stack, tmp_path: Path) -> None:
-    if not tryton_environment.is_ready():
-        pytest.skip("Tryton's environment is not there or not of this lock: `make tryton` makes it")
+    needed()
     first = Tryton.start(tmp_path / "tryton", stack.settings, stack.postgres_url, BOOKS, database="tryton_again")
     left = psutil.Process(first.pid)
     client(first).create("party.party", {"name": "Kept"})
