@@ -66,11 +66,8 @@ class Arrivals(Books):
             self.sent[system, entity].add((record.key or b"").decode())
 
     def _take_beside(self, record: Record) -> None:
-        try:
-            value = decode_for(record.topic, record.value or b"")
-            check(record.topic, record.key, value)
-        except (Undecodable, InvalidRecord):
-            self.unreadable += 1
+        value = self._readable(record)
+        if value is None:
             return
         if record.topic == CONTROL:
             self.totals.append(ControlTotal(**value))

@@ -6,6 +6,7 @@ What `hourstream run` writes and what the audit compares come from here.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from billing.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
 from billing.ledger import ledger_line
@@ -47,12 +48,19 @@ class Books:
                 progress(count)
         return books
 
-    def _take(self, record: Record) -> None:
+    def _readable(self, record: Record) -> dict[str, Any] | None:
+        """What a record says; None for one that nobody can read, which is counted."""
         try:
             value = decode_for(record.topic, record.value or b"")
             check(record.topic, record.key, value)
         except (Undecodable, InvalidRecord):
             self.unreadable += 1
+            return None
+        return value
+
+    def _take(self, record: Record) -> None:
+        value = self._readable(record)
+        if value is None:
             return
         if record.topic == READY:
             self._take_charge(record, value)

@@ -5,17 +5,16 @@ the charges, and before the sink knows.
 """
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from runtime.embedded.ports import LOOPBACK, free_port
+from tests.faults.loop_server import LoopServer
 from tests.faults.proxy import reset
 
-T = TypeVar("T")
 _HANG = 20.0  # seconds; whoever waits must have given up long before
 
 
@@ -36,35 +35,20 @@ class Weather:
         return None
 
 
-class HttpProxy:
+class HttpProxy(LoopServer):
     """Listens at `port` and hands requests on to the port `target`. Use as a context manager."""
 
     def __init__(self, target: int, random: Random) -> None:
-        self.port, self._target, self._random = free_port(), target, random
+        super().__init__(free_port())
+        self._target, self._random = target, random
         self.weather = Weather()
         self.counts = Counter[str]()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"http-proxy-{self.port}", daemon=True)
         self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://{LOOPBACK}:{self.port}"
-
-    def __enter__(self) -> "HttpProxy":
-        self._thread.start()
-        self._server = self._ask(asyncio.start_server(self._connected, LOOPBACK, self.port))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ask(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _end(self) -> None:
         self._server.close()

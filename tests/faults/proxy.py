@@ -7,41 +7,26 @@ of latency and stall, for those to come.
 import asyncio
 import socket
 import struct
-import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from runtime.embedded.ports import LOOPBACK, free_port
+from tests.faults.loop_server import LoopServer
 
-T = TypeVar("T")
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST at once, whatever is still to be sent
 _CHUNK = 1 << 16
 
 
-class Proxy:
+class Proxy(LoopServer):
     """Listens at `port` and hands everything on to `target`. Use as a context manager."""
 
     def __init__(self) -> None:
-        self.port, self.target = free_port(), free_port()
+        super().__init__(free_port())
+        self.target = free_port()
         self.latency = 0.0  # seconds that each piece is held up
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{self.port}", daemon=True)
         self._open: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._cutting = 0  # connections that are to break in the middle of their next piece
         self._flowing = asyncio.Event()
         self._flowing.set()
-
-    def __enter__(self) -> "Proxy":
-        self._thread.start()
-        self._server = self._ask(asyncio.start_server(self._connected, LOOPBACK, self.port))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ask(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
 
     def cut(self) -> int:
         """Reset every open connection, each other one only in the middle of what it carries next; returns how many."""
@@ -55,9 +40,6 @@ class Proxy:
         """End a stall and a latency."""
         self.latency = 0.0
         self._loop.call_soon_threadsafe(self._flowing.set)
-
-    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _cut(self) -> int:
         writers = list(self._open)
