@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlencode
 
-import httpx
+import httpx2 as httpx
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import httpx
+import httpx2 as httpx
 
 from console.access import tokens
 from console.access.settings import AccessSettings

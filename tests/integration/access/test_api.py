@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
-import httpx
+import httpx2 as httpx
 import psycopg
 import pytest
 

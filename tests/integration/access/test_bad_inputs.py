@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts

@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import Iterator
 
-import httpx
+import httpx2 as httpx
 import pytest
 from joserfc import jwt
 

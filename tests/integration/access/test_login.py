@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import LiteralString
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from sinks.database import Pool
