@@ -7,7 +7,7 @@ worker's name in its group is kept on its volume, so a pod that comes back is th
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 
 Manifest = dict[str, Any]
 
@@ -37,8 +37,9 @@ SIZES = {
 
 def manifests() -> list[Manifest]:
     """All of them, in the order in which they are applied."""
-    workers = [worker(name, SIZES.get(name, Size())) for name in AGENTS]
-    budgets = [budget(name) for name in AGENTS if SIZES.get(name, Size()).replicas > 1]
+    names = (*AGENTS, *FOR_THE_CONSOLE)
+    workers = [worker(name, SIZES.get(name, Size())) for name in names]
+    budgets = [budget(name) for name in names if SIZES.get(name, Size()).replicas > 1]
     return [config(), topics(), service(), network(), *workers, *budgets]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from ops.grafana.panels import SOURCE
 from ops.prometheus.config import JOB
+from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.settings import CHECKOUT, PREFIX, Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
@@ -35,9 +37,9 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_of_it_is_there() -> None:
-    assert set(WORKERS) == {"masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics"}
+    assert set(WORKERS) == {*AGENTS, *FOR_THE_CONSOLE}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == SERVERS
+    assert set(SERVICES) - set(WORKERS) == {*SERVERS, "console"}
     assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
     assert SERVICES["topics"]["restart"] == "no"
 
@@ -111,6 +113,12 @@ def test_ours_run_the_image_built_here(name: str) -> None:
     assert f"USER {service['user']}\n" in DOCKERFILE
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         assert all((CHECKOUT / path).exists() for path in source.split())
+
+
+def test_the_image_holds_every_package() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
+        assert f"COPY {package.removesuffix('*')} /opt/hourstream/{package.removesuffix('*')}\n" in DOCKERFILE
 
 
 def test_no_password_is_committed() -> None:

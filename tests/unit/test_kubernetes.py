@@ -7,12 +7,13 @@ import pytest
 import yaml
 
 from ops.kubernetes.__main__ import FILE, text
-from runtime.cli.worker import AGENTS
+from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.settings import PREFIX, Settings
 
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all(FILE.read_text("utf-8")))
 STATEFUL = {m["metadata"]["name"]: m for m in MANIFESTS if m["kind"] == "StatefulSet"}
 PODS = [m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] in ("StatefulSet", "Job")]
+WORKERS = (*AGENTS, *FOR_THE_CONSOLE)
 ALONE = ("masters", "intake")  # read topics of one partition, in one total order
 
 
@@ -26,8 +27,8 @@ def test_kubernetes_takes_it(manifest: dict[str, Any]) -> None:
 
 
 def test_every_worker_is_there_with_a_volume_and_an_identity_that_last() -> None:
-    assert set(STATEFUL) == {f"hourstream-{name}" for name in AGENTS}
-    for name in AGENTS:
+    assert set(STATEFUL) == {f"hourstream-{name}" for name in WORKERS}
+    for name in WORKERS:
         spec = STATEFUL[f"hourstream-{name}"]["spec"]
         (container,) = spec["template"]["spec"]["containers"]
         assert container["command"] == ["hourstream", "worker", name]
