@@ -15,7 +15,7 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 ZONE = "Europe/Berlin"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One day for all tests; they go on from each other's work."""
     with working(tmp_path_factory.mktemp("office")) as started:
