@@ -222,9 +222,9 @@ PROCESSES = (
     Process(
         "delivery",
         "finance",
-        "delivers charges to systems outside",
+        "delivers charges to systems outside, and asks what became of their invoices",
         reads={"billing.ready": WHOLE},
-        writes=("erp.postings", "billing.exceptions", DEAD_LETTERS),
+        writes=("erp.postings", "billing.exceptions", "source.billing.statuses", DEAD_LETTERS),
         passes=("masters.current",),
         groups=(READING,),
     ),

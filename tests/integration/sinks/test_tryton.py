@@ -11,11 +11,12 @@ import pytest
 
 from runtime.embedded.tryton import Tryton
 from sinks.contract import ChargeRecord
+from sinks.delivery.status_source import StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
 from sinks.erp.tryton.client import Refused
 from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.erp.tryton.payments import TrytonPayments
-from sinks.erp.tryton.states import Cursor, StatusRecord, TrytonStates
+from sinks.erp.tryton.states import Cursor, TrytonStates
 from sinks.erp.tryton.target import TrytonTarget
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.contract.sinks.target_contract import deliver
@@ -250,16 +251,16 @@ def test_states_and_payments_come_back_once(tryton: Tryton, target: TrytonTarget
     states, payments = TrytonStates(client(tryton), "tryton"), TrytonPayments(payer(tryton))
     assert states.look(Cursor())[0] == []
     one, two = posted(tryton)
-    events, cursor = states.look(Cursor())
+    events, cursor, _ = states.look(Cursor())
     assert [(e["status"], e["amount"], e["currency"]) for e in events] == [("posted", Decimal("120.00"), "EUR")] * 2
     assert [e["charge_ids"] for e in events] == [[each["charge_id"]] for each in charges]
     assert events[0]["invoice"] == f"LE-1/{one.number}"
     payments.pay(one, "BANK-1", ON, Decimal("20.00"))
-    events, cursor = states.look(Cursor.from_json(cursor.as_json()))
+    events, cursor, _ = states.look(Cursor.from_json(cursor.as_json()))
     assert [_said(event) for event in events] == [(f"LE-1/{one.number}", None, Decimal("20.00"))]
     payments.pay(one, "BANK-2", ON)
     TrytonInvoices(client(tryton)).cancel(two)
-    events, cursor = states.look(cursor)
+    events, cursor, _ = states.look(cursor)
     assert [_said(event) for event in events] == [
         (f"LE-1/{one.number}", "paid", None),
         (f"LE-1/{one.number}", None, Decimal("100.00")),

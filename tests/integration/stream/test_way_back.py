@@ -1,0 +1,96 @@
+"""What becomes of invoices in an ERP comes back by itself: a running stream, a real Tryton, and kill -9 on the way."""
+
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runtime.embedded.tryton import Tryton
+from runtime.reading import read_all
+from schemas.codec import decode_for
+from sinks.billing.status_desk import EVENTS_TOPIC
+from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
+from sinks.erp.tryton.payments import TrytonPayments
+from tests.contract.sinks.delivering import await_that
+from tests.integration.stream.running import Running, running
+from tests.tryton_server import client, payer
+from tests.unit.tables.contents import MASTERS, engagement, entry
+
+ON = date(2024, 2, 1)
+WORKER = "delivery-tryton"
+
+
+def test_paid_and_voided_come_back_by_themselves_whenever_the_worker_is_killed(
+    tryton: Tryton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = tmp_path / "faults"
+    faults.mkdir()
+    monkeypatch.setenv("HOURSTREAM_FAULTS", str(faults))
+    targets = tmp_path / "targets.yaml"
+    options = {"url": tryton.url, "key": f"file:{tryton.secret('delivery-key')}"}
+    asked = {"every_seconds": 0.3}
+    targets.write_text(
+        yaml.safe_dump({"targets": {"tryton": {"kind": "tryton", "tryton": options, "statuses": asked}}})
+    )
+    with running(tmp_path / "stream", targets=targets, without=("intake", "erp", "metrics")) as stream:
+        ours = [engagement(each, legal_entity="LE-1") for each in ("E1", "E2")]
+        stream.takes(*(stream.next_revision(content) for content in (*MASTERS, *ours)))
+        stream.takes(*(stream.next_revision(entry(each, f"{each}-1")) for each in ("E1", "E2")))
+        invoices = TrytonInvoices(client(tryton))
+
+        arm(faults, "tryton:looked")  # Tryton has answered, nothing is recorded
+        paid, voided = sorted((invoices.post(draft, ON) for draft in invoices.all("draft")), key=engagement_of)
+        come_to(stream, E1="invoiced", E2="invoiced")
+        struck(faults, "tryton:looked")
+
+        arm(faults, "tryton:telling")  # recorded, and not committed
+        TrytonPayments(payer(tryton)).pay(paid, "BANK-1", ON, Decimal("1.00"))
+        come_to(stream, E1="part_paid", E2="invoiced")
+        struck(faults, "tryton:telling")
+
+        TrytonPayments(payer(tryton)).pay(paid, "BANK-2", ON)
+        invoices.cancel(voided)
+        come_to(stream, E1="paid", E2="voided")
+
+        said = [decode_for(EVENTS_TOPIC, record.value or b"") for record in read_all(stream.broker, [EVENTS_TOPIC])]
+        assert Counter(each["event_id"] for each in said).most_common(1)[0][1] == 1
+        assert Counter(each["status"] or "payment" for each in said) == {
+            "posted": 2,
+            "payment": 2,
+            "paid": 1,
+            "cancelled": 1,
+        }
+        with stream.pool.connection() as connection:
+            books = connection.execute("SELECT standing, payable, paid FROM hourstream.invoices ORDER BY standing")
+            assert books.fetchall() == [("paid", paid.total, paid.total), ("voided", voided.total, 0)]
+        assert 'hourstream_status_events_total{result="told",target="tryton"} 6.0' in stream.metrics(WORKER)
+        assert "6 told" in stream.hourstream("deliveries", "list").output.replace("\n", " ")
+
+
+def engagement_of(invoice: TrytonInvoice) -> str:
+    """Whose account an invoice is of."""
+    return invoice.account.split("/")[1]
+
+
+def arm(faults: Path, point: str) -> None:
+    """The next process that passes there is killed -9."""
+    part = faults / "part"
+    part.write_text("SIGKILL", encoding="ascii")
+    part.rename(faults / point)
+
+
+def struck(faults: Path, point: str) -> None:
+    """A process was killed there."""
+    assert list(faults.glob(f"{point}.*")), f"nobody has passed {point}"
+
+
+def come_to(stream: Running, **states: str) -> None:
+    """Wait until the charges of each engagement are in that state."""
+
+    def now() -> dict[str, set[str]]:
+        return {each: set(stream.charge_states(each).values()) for each in states}
+
+    await_that(lambda: now() == {each: {state} for each, state in states.items()}, lambda: f"{now()}")
