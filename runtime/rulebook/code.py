@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.rulebook.law import cited
+from runtime.rulebook.law import DESIGN, cited
 
 BILLING = "billing"
 ROOMS = (BILLING, "tables", "sources", "agents", "sinks", "topics", "runtime")
@@ -111,16 +111,21 @@ def _rules(file: str, tree: ast.Module, constants: Mapping[str, _Constants]) -> 
             own |= {alias.asname or alias.name: known[alias.name] for alias in node.names if alias.name in known}
     functions = {node.name: node for node in tree.body if isinstance(node, _Function)}
     opening = ast.get_docstring(tree) or ""
-    of_module = cited(opening)
+    of_module = _own(file, cited(opening))
     for node in functions.values():
         docstring = ast.get_docstring(node) or ""
-        sections = cited(docstring)
+        sections = _own(file, cited(docstring))
         if node.name.startswith("_") or not (sections or file.startswith(f"{BILLING}/")):
             continue
         words = _words(_reached(node, functions), own)
         yield Rule(file, node.name, _first(docstring), sections or of_module, words)
     if of_module and not file.startswith(f"{BILLING}/"):
         yield Rule(file, "", _first(opening), of_module, _words([tree], own))
+
+
+def _own(file: str, sections: tuple[str, ...]) -> tuple[str, ...]:
+    """Outside of `billing/` what follows the design alone is no rule."""
+    return sections if file.startswith(f"{BILLING}/") else tuple(each for each in sections if DESIGN not in each)
 
 
 def _reached(node: _Function, functions: Mapping[str, _Function]) -> Iterator[_Function]:
