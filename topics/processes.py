@@ -248,10 +248,10 @@ PROCESSES = (
     Process(
         "seal",
         "finance",
-        "seals append-only topics",
+        "seals charges and what people did",
         reads={"billing.seals": WHOLE},
         writes=("billing.seals",),
-        passes=("billing.ready",),
+        passes=("billing.ready", "exception.decisions", "master.code-map", "adjustments", "source.billing.statuses"),
         transacts=True,
         groups=(READING,),
     ),

@@ -1,5 +1,6 @@
 """What becomes of invoices in an ERP comes back by itself: a running stream, a real Tryton, and kill -9 on the way."""
 
+import json
 from collections import Counter
 from datetime import date
 from decimal import Decimal
@@ -67,7 +68,9 @@ def test_paid_and_voided_come_back_by_themselves_whenever_the_worker_is_killed(
             books = connection.execute("SELECT standing, payable, paid FROM hourstream.invoices ORDER BY standing")
             assert books.fetchall() == [("paid", paid.total, paid.total), ("voided", voided.total, 0)]
         assert 'hourstream_status_events_total{result="told",target="tryton"} 6.0' in stream.metrics(WORKER)
-        assert "6 told" in stream.hourstream("deliveries", "list").output.replace("\n", " ")
+        (system,) = json.loads(stream.hourstream("deliveries", "list", "--json").stdout)
+        assert (system["counts"]["status_told"], system["statuses"]["reason"]) == (6, None)
+        assert "told" in stream.hourstream("deliveries", "list").output
 
 
 def engagement_of(invoice: TrytonInvoice) -> str:
