@@ -83,7 +83,8 @@ class Looks:
                 [(EVENTS_TOPIC, key_of(event), as_json(json_of(event))) for event in look.events],
             )
             self._count(cursor, {"status_answered": 1, "status_told": len(look.events)})
-            fault_point(f"{self._target}:telling")
+            if look.events:
+                fault_point(f"{self._target}:telling")
 
     def fail(self, begun: Begun, why: str, pause: float, breaker: bool) -> None:
         """A look without an answer; the next one in `pause` seconds, with the breaker open until then."""

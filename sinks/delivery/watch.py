@@ -54,7 +54,6 @@ class StatusWatch:
     def _look(self, begun: Begun) -> float:
         """One look; the seconds until the table is worth asking again."""
         name = self._source.name
-        fault_point(f"{name}:looking")
         try:
             look = self._source.look(begun.cursor)
         except TargetUnavailable as error:
@@ -62,7 +61,8 @@ class StatusWatch:
         except Exception as error:  # an answer that nobody foresaw is told of like none: deliveries must go on
             log.exception("%s answered with what its adapter cannot read", name)
             return self._failed(begun, f"{type(error).__name__}: {error}", None)
-        fault_point(f"{name}:looked")
+        if look.events:
+            fault_point(f"{name}:looked")
         try:
             self._looks.record(begun, look, self._every)
         except Fenced as error:

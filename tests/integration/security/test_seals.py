@@ -17,11 +17,12 @@ from confluent_kafka.admin import AdminClient
 
 from agents.sink import Announcer
 from runtime.cli.main import main
+from runtime.cli.seal import sealing
 from runtime.embedded.kafka import Kafka
 from runtime.plane.batch import Output
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
-from runtime.seals import SEALS, seal_all, verify
+from runtime.seals import SEALS, seal_all, seals_of, verify
 from runtime.settings import Settings
 from schemas.codec import encode
 from schemas.json_form import from_json
@@ -30,6 +31,7 @@ from sinks.contract import CHARGES_TOPIC, ChargeRow, SinkBatch
 from sinks.database import Pool, transaction
 from sinks.sealed_tables import SEALED_TABLES, rows_from
 from sinks.stored import differing
+from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge, fresh_pool
 from topics.catalogue import TOPICS, spread_over
 from topics.create import create_topics
@@ -175,13 +177,17 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
         sealed = CliRunner().invoke(main, ["seal"])
         assert sealed.exit_code == 0, sealed.output
         assert (tmp_path / "home" / "run" / "sealed").stat().st_mtime > time.time() - 300
+        with sealing(Settings.load(), kafka.broker, pool, 0.2):  # as `hourstream up` does
+            with transaction(pool) as cursor:
+                cursor.execute(ACT, ("fay",))
+            await_that(lambda: sealed_acts(kafka) == 6, lambda: f"{sealed_acts(kafka)} acts are sealed")
         sound = CliRunner().invoke(main, ["verify", "--json"])
         assert sound.exit_code == 0, sound.output
         counts = {each["topic"]: (each["sealed"], each["open"]) for each in json.loads(sound.stdout)["partitions"]}
         assert counts == {
             CHARGES_TOPIC: (len(CHARGES), 0),
             DECISIONS: (1, 0),
-            "hourstream.acts": (5, 0),
+            "hourstream.acts": (6, 0),
             "hourstream.delivery_replays": (1, 0),
         }
         with transaction(pool) as cursor:
@@ -203,6 +209,11 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
         "hourstream.acts[0]@5 was added",
         "hourstream.delivery_replays[0]@1 was altered",
     ]
+
+
+def sealed_acts(kafka: Kafka) -> int:
+    """How many acts have a seal."""
+    return seals_of(kafka.broker)["hourstream.acts", 0][-1].records
 
 
 def test_an_act_that_is_still_being_written_is_waited_for(database: str) -> None:

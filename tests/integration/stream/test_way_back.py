@@ -1,4 +1,4 @@
-"""What becomes of invoices in an ERP comes back by itself: a running stream, a real Tryton, and kill -9 on the way."""
+"""What becomes of invoices in an ERP comes back by itself: running workers, a real Tryton, and kill -9 on the way."""
 
 import json
 from collections import Counter
@@ -9,19 +9,23 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agents.sink import Announcer
 from runtime.embedded.tryton import Tryton
+from runtime.plane.batch import Output
 from runtime.reading import read_all
-from schemas.codec import decode_for
+from schemas.codec import decode_for, encode
 from sinks.billing.status_desk import EVENTS_TOPIC
+from sinks.contract import CHARGES_TOPIC
 from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.erp.tryton.payments import TrytonPayments
 from tests.contract.sinks.delivering import await_that
+from tests.contract.sinks.sink_charges import charge
 from tests.integration.stream.running import Running, running
 from tests.tryton_server import client, payer
-from tests.unit.tables.contents import MASTERS, engagement, entry
 
-ON = date(2024, 2, 1)
+ON = date(2025, 4, 1)
 WORKER = "delivery-tryton"
+UPSTREAM = ("intake", "masters", "settle", "erp", "metrics")
 
 
 def test_paid_and_voided_come_back_by_themselves_whenever_the_worker_is_killed(
@@ -36,10 +40,12 @@ def test_paid_and_voided_come_back_by_themselves_whenever_the_worker_is_killed(
     targets.write_text(
         yaml.safe_dump({"targets": {"tryton": {"kind": "tryton", "tryton": options, "statuses": asked}}})
     )
-    with running(tmp_path / "stream", targets=targets, without=("intake", "erp", "metrics")) as stream:
-        ours = [engagement(each, legal_entity="LE-1") for each in ("E1", "E2")]
-        stream.takes(*(stream.next_revision(content) for content in (*MASTERS, *ours)))
-        stream.takes(*(stream.next_revision(entry(each, f"{each}-1")) for each in ("E1", "E2")))
+    with running(tmp_path / "stream", targets=targets, without=UPSTREAM) as stream:
+        charges = [charge("a", engagement_id="E1"), charge("b", engagement_id="E2")]
+        Announcer(stream.broker).publish(
+            [Output(CHARGES_TOPIC, each["engagement_id"].encode(), encode(CHARGES_TOPIC, each)) for each in charges]
+        )
+        stream.rest()
         invoices = TrytonInvoices(client(tryton))
 
         arm(faults, "tryton:looked")  # Tryton has answered, nothing is recorded
