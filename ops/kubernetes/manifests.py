@@ -19,6 +19,7 @@ _SEALED_SECONDS = 600  # without a seal after which the sealer is started anew
 _HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
 _LABEL = "app.kubernetes.io/name"
 _STAGE = "hourstream/stage"
+_SERVES = {"hourstream/serves": "metrics"}  # workers do; the sealer and what runs once have none to scrape
 _OF_THE_POD = {"name": "home", "emptyDir": {}}
 
 
@@ -124,7 +125,7 @@ def service() -> Manifest:
         "metadata": _named("hourstream"),
         "spec": {
             "clusterIP": "None",
-            "selector": {_LABEL: "hourstream"},
+            "selector": _SERVES,
             "ports": [{"name": "metrics", "port": _PORT}],
         },
     }
@@ -156,6 +157,7 @@ def worker(name: str, size: Size) -> Manifest:
         "livenessProbe": alive | {"failureThreshold": 6},
         "readinessProbe": alive,
     }
+    pod["metadata"]["labels"] |= _SERVES
     pod["spec"]["terminationGracePeriodSeconds"] = 60  # the batch under way ends first
     claim = {
         "metadata": {"name": "home"},

@@ -54,6 +54,17 @@ def test_one_seals_with_a_key_that_no_other_pod_sees() -> None:
     assert secrets == ["hourstream-seal-key"]
 
 
+def test_what_is_scraped_is_who_serves_metrics() -> None:
+    """A pod without a page of metrics would be a worker that is down to whoever scrapes."""
+    (selected,) = (m["spec"]["selector"] for m in MANIFESTS if m["kind"] == "Service")
+    labels = {
+        m["metadata"]["name"]: m["spec"]["template"]["metadata"]["labels"]
+        for m in MANIFESTS
+        if m["kind"] in ("StatefulSet", "Deployment", "Job")
+    }
+    assert {name for name, own in labels.items() if selected.items() <= own.items()} == set(STATEFUL)
+
+
 def test_topics_and_schemas_are_made_once_and_before_anything_is_written() -> None:
     jobs = {m["metadata"]["name"]: m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] == "Job"}
     assert {name: pod["containers"][0]["command"][1:3] for name, pod in jobs.items()} == {
