@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 from ops.grafana.panels import SOURCE
 from ops.prometheus.config import JOB
+from runtime.cli.seal import noted
 from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.settings import CHECKOUT, PREFIX, Settings
 
@@ -19,7 +21,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hourstream:")}
 WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
 DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
-SERVERS = {"kafka", "registry", "postgres", "topics", "prometheus", "alertmanager", "grafana"}
+SERVERS = {"kafka", "registry", "postgres", "prometheus", "alertmanager", "grafana"}
+ONCE = ("topics", "schemas")
 SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 
 
@@ -32,16 +35,36 @@ def filled(value: str) -> str:
 def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings a process of ours reads inside its container."""
     for name, value in OURS[request.param]["environment"].items():
-        monkeypatch.setenv(name, filled(value))
+        if name != PREFIX + "SEAL_KEY_FILE":  # which is there in its container only
+            monkeypatch.setenv(name, filled(value))
     return Settings.load()
 
 
 def test_all_of_it_is_there() -> None:
     assert set(WORKERS) == {*AGENTS, *FOR_THE_CONSOLE}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == {*SERVERS, "console"}
-    assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
-    assert SERVICES["topics"]["restart"] == "no"
+    assert set(SERVICES) - set(WORKERS) == {*SERVERS, *ONCE, "console", "seal"}
+    assert {name: SERVICES[name]["command"][1:3] for name in ONCE} == {
+        "topics": ["topics", "create"],
+        "schemas": ["schemas", "register"],
+    }
+    for name in ONCE:
+        assert SERVICES[name]["restart"] == "no"
+        assert all(
+            each["depends_on"][name]["condition"] == "service_completed_successfully" for each in WORKERS.values()
+        )
+
+
+def test_one_seals_with_a_key_that_no_other_service_sees() -> None:
+    seal = SERVICES["seal"]
+    assert seal["command"] == ["hourstream", "seal", "--every", "60"]
+    assert seal["environment"] == {
+        **SERVICES["settle"]["environment"],
+        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{seal['secrets'][0]}",
+    }
+    assert [name for name, service in SERVICES.items() if "secrets" in service] == ["seal"]
+    assert COMPOSE["secrets"] == {"seal_key": {"environment": "SEAL_KEY"}}
+    assert noted(Settings.load(home=Path("/var/lib/hourstream"))).as_posix() in seal["healthcheck"]["test"][3]
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -98,7 +121,7 @@ def test_a_service_is_pinned_confined_and_watched(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert "test" in service["healthcheck"] or name == "topics"
+    assert "test" in service["healthcheck"] or name in ONCE
     assert all(needed in SERVICES for needed in service.get("depends_on", {}))
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
@@ -130,4 +153,4 @@ def test_no_password_is_committed() -> None:
         for variable, value in service.get("environment", {}).items():
             assert "PASSWORD" not in variable or value.startswith("${"), f"{name}: {variable}"
     example = (CHECKOUT / "ops" / "compose" / "env.example").read_text("utf-8").splitlines()
-    assert {line for line in example if not line.startswith("#")} == {f"{name}=" for name in SECRETS}
+    assert {line for line in example if not line.startswith("#")} == {f"{name}=" for name in (*SECRETS, "SEAL_KEY")}
