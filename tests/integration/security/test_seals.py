@@ -63,18 +63,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def kafka(home: Path) -> Iterator[Kafka]:
     """A broker of its own, whose files are altered while it is stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
-        running = Kafka(home, Settings.load(home=home), lambda _: None, None)
-        running.start()
-        try:
-            topics = spread_over(1)
-            admin = AdminClient({"bootstrap.servers": running.broker, "log_level": 0})
-            create_topics(admin, [topics[CHARGES_TOPIC], topics[DECISIONS], TOPICS[SEALS]], 1)
-            publish(running.broker, CHARGES)
-            yield running
-        finally:
-            running.stop()
+    running = Kafka(home, Settings.load(home=home), lambda _: None, None)
+    running.start()
+    try:
+        topics = spread_over(1)
+        admin = AdminClient({"bootstrap.servers": running.broker, "log_level": 0})
+        create_topics(admin, [topics[CHARGES_TOPIC], topics[DECISIONS], TOPICS[SEALS]], 1)
+        publish(running.broker, CHARGES)
+        yield running
+    finally:
+        running.stop()
 
 
 def publish(broker: str, charges: list[Any]) -> None:
