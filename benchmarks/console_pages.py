@@ -77,10 +77,10 @@ _FILL: tuple[LiteralString, ...] = (
     """,
     """
     INSERT INTO hourstream.journal_postings
-        (posting_id, charge_id, status, subject, kind, engagement_id, client_id, legal_entity, work_date, period,
-         worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, posted_at)
-    SELECT charge_id, charge_id, 'posted', subject, kind, engagement_id, client_id, legal_entity, work_date, period,
-           worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, now()
+        (system, posting_id, charge_id, status, subject, kind, engagement_id, client_id, legal_entity, work_date,
+         period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, posted_at)
+    SELECT 'journal', charge_id, charge_id, 'posted', subject, kind, engagement_id, client_id, legal_entity, work_date,
+           period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, now()
     FROM hourstream.charges
     """,
     """

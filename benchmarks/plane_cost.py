@@ -71,6 +71,7 @@ def through(broker: str, name: str, decide: Decide, state: Path) -> float:
     committer = TransactionalCommitter(
         name, 0, (_INPUT,), broker=broker, changelog=name, state_dir=state, decide=decide
     )
+    committer.fence()
     committer.open()
     reader = PartitionReader(reader_config(broker, name), 0, committer.positions)
     seen, began, spent = 0, 0.0, 0.0

@@ -13,16 +13,20 @@ class Fenced(RuntimeError):
 class Committer(ABC):
     """State, outputs and source position of one partition number, changed together or not at all.
 
-    All methods but `has_due_work` run in a thread, one at a time, in the order open, process*, close.
+    All methods but `has_due_work` run in a thread, one at a time, in the order fence, open, process*, close.
     """
 
     partition: int
     positions: dict[str, int | None]
     follows_markers = False  # whether the position should move over transaction markers that no record follows
 
+    def fence(self) -> None:
+        """Shut the former owner out, where what it writes would not be refused anyway. Quick; by default nothing."""
+        return
+
     @abstractmethod
     def open(self) -> None:
-        """Fence the former owner, recover, and set `positions` (next offset per topic; None is the beginning)."""
+        """Recover, and set `positions` (next offset per topic; None is the beginning)."""
 
     @abstractmethod
     def process(self, batch: Batch) -> None:

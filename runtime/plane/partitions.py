@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException
@@ -23,6 +23,7 @@ log = logging.getLogger("hourstream.plane")
 
 EXIT_FENCED, EXIT_CRASHED = 71, 70
 _AT_ONCE, _BACKLOG, _BACKLOG_PATIENCE = 5_000, 500, 5  # records of a look, how many tell of a backlog; times longer
+_FENCING = 8  # partitions whose former owners are shut out at a time
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 
 
@@ -37,6 +38,7 @@ class Partition:
         self.epoch = 0  # raised by every rebalance: a batch read before it is dropped
         self.taken: Buffer | None = None  # the batch on its way to the agent
         self.busy: asyncio.Future[None] | None = None  # its commit
+        self.fencing: asyncio.Future[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -86,14 +88,17 @@ class Partitions:
         self._config, self._make = reader_config(broker, f"hourstream-{agent}-reader"), make
         self._seconds, self._largest = seconds, largest
         self._pool = ThreadPoolExecutor(16, thread_name_prefix=f"{agent}-plane")
+        self._fence_pool = ThreadPoolExecutor(_FENCING, thread_name_prefix=f"{agent}-fence")
+        self._fences, self._assigned = asyncio.Semaphore(_FENCING), asyncio.Event()
         self._steps: dict[int, asyncio.Future[None]] = {}
         self.held: dict[int, Partition] = {}
 
     async def revoke(self) -> None:
-        """Let the batches under way end under the old generation; take back those still in Faust's queue."""
+        """Let the batches and fences under way end under the old generation; take back what is in Faust's queue."""
+        self._assigned.clear()
         for partition in self.held.values():
             partition.epoch += 1
-        await asyncio.gather(*(p.busy for p in self.held.values() if p.busy))
+        await asyncio.gather(*(each for p in self.held.values() for each in (p.busy, p.fencing) if each))
         for partition in self.held.values():
             if partition.taken is not None and partition.reader is not None:
                 partition.reader.put_back(partition.taken)
@@ -110,13 +115,14 @@ class Partitions:
         for number in sorted(wanted - set(self.held)):
             self.held[number] = Partition(self._make(number))
             self._then(number, self._open, self.held[number])
+        self._assigned.set()
 
     async def close(self) -> None:
         """Hold nothing any more; for the end of the process."""
         self.assign(())
         await asyncio.gather(*self._steps.values())
 
-    def _then(self, number: int, step: Callable[[Partition], None], partition: Partition) -> None:
+    def _then(self, number: int, step: Callable[[Partition], Awaitable[None]], partition: Partition) -> None:
         """Steps of one partition number follow each other: a store is closed before it is opened anew."""
         before = self._steps.get(number)
 
@@ -124,20 +130,41 @@ class Partitions:
             try:
                 if before is not None:
                     await before
-                await asyncio.get_running_loop().run_in_executor(self._pool, step, partition)
+                await step(partition)
             except Exception as error:
                 crash(error, partition.committer)
 
         self._steps[number] = asyncio.ensure_future(run())
 
-    def _open(self, partition: Partition) -> None:
+    async def _open(self, partition: Partition) -> None:
+        if await self._fence(partition):
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._recover, partition)
+
+    async def _fence(self, partition: Partition) -> bool:
+        """Shut the former owner out; False where the partition went to another one meanwhile.
+
+        Of many partitions the last are fenced late. A fence that came after the next owner's would end that one.
+        """
+        async with self._fences:
+            await self._assigned.wait()
+            if self.held.get(partition.number) is not partition:
+                return False
+            fence = partition.committer.fence
+            partition.fencing = asyncio.get_running_loop().run_in_executor(self._fence_pool, fence)
+            await partition.fencing
+        return True
+
+    def _recover(self, partition: Partition) -> None:
         partition.committer.open()
         partition.reader = PartitionReader(self._config, partition.number, partition.committer.positions)
 
-    def _close(self, partition: Partition) -> None:
-        if partition.reader is not None:
-            partition.reader.close()
-        partition.committer.close()
+    async def _close(self, partition: Partition) -> None:
+        def close() -> None:
+            if partition.reader is not None:
+                partition.reader.close()
+            partition.committer.close()
+
+        await asyncio.get_running_loop().run_in_executor(self._pool, close)
 
     def poll(self) -> list[tuple[int, Batch]]:
         """Batches that are due, at most one of a partition at a time; what arrives meanwhile is the next."""

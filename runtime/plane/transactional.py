@@ -94,15 +94,19 @@ class TransactionalCommitter(Committer):
         self.restored_rows, self.restored = 0, False
         self._closing = False
         self._fatal: KafkaError | None = None
+        self._fence_seconds = 0.0
         self._producer: Producer
         self.store: Store
 
-    def open(self) -> None:
+    def fence(self) -> None:
         began = time.monotonic()
         identity = {"transactional.id": f"hourstream-{self.agent}-{self.partition}"}
         self._producer = Producer({**producer_config(self._broker), **identity, "error_cb": self._note_fatal})
         self._producer.init_transactions(60)
-        fenced = time.monotonic()
+        self._fence_seconds = time.monotonic() - began
+
+    def open(self) -> None:
+        began = time.monotonic()
         self.store = Store(self._path)
         self._hold_to_changelog()
         self._restore()
@@ -111,7 +115,7 @@ class TransactionalCommitter(Committer):
         self.restored = True
         log.info(
             "%s[%d] restored %d rows in %.2f s (fence %.2f s)",
-            self.agent, self.partition, self.restored_rows, time.monotonic() - fenced, fenced - began,
+            self.agent, self.partition, self.restored_rows, time.monotonic() - began, self._fence_seconds,
         )  # fmt: skip
 
     def _hold_to_changelog(self) -> None:

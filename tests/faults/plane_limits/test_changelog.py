@@ -44,6 +44,7 @@ class App:
             self.name, 0, (self.source,), broker=self.broker, changelog=self.changelog, state_dir=home,
             decide=self._decide,
         )  # fmt: skip
+        committer.fence()
         committer.open()
         return committer
 
