@@ -29,6 +29,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
+from runtime.cli.vault import sealing, vault_of
 from runtime.cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
@@ -132,7 +133,8 @@ class Play:
     @contextmanager
     def publishing(self, what: str) -> Iterator[Publisher]:
         """Publish, then wait until the stream is quiet again."""
-        began, publisher = time.monotonic(), Publisher(self.stack.broker)
+        began = time.monotonic()
+        publisher = Publisher(self.stack.broker, sealing(vault_of(self.stack.settings, self.pool)))
         yield publisher
         publisher.finish()
         with progress_bars(self.workers) as show:

@@ -35,6 +35,7 @@ COMMANDS = {
     "restore": "backup",
     "console": "console",
     "tokens": "tokens",
+    "people": "people",
 }
 
 

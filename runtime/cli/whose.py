@@ -1,0 +1,66 @@
+"""Everything that is a consultant's: the token of our own records of them, and those of what systems call them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from people.vault import Person, Vault
+from runtime.reading import read_all
+from schemas.codec import decode_for
+from schemas.errors import Undecodable
+from schemas.persons import persons_of, system_of, topics_of_other_identities
+from schemas.sealed import is_token, tokens_in
+from sources.codes import CODE_MAP
+
+CONSULTANTS = "master.consultants"
+
+
+def tokens_of(broker: str, vault: Vault, consultant_id: str) -> list[str]:
+    """Their tokens, the one of our own records first; none for an id that nothing is known of."""
+    own = vault.token(Person("", "person", consultant_id))
+    found = {*_in_their_master(broker, consultant_id), *_mapped_to(broker, consultant_id)}
+    if not found and own not in vault.opened([own]):
+        return []
+    return with_other_names(broker, vault, [own, *sorted(found - {own})])
+
+
+def with_other_names(broker: str, vault: Vault, tokens: Iterable[str]) -> list[str]:
+    """The tokens, and those of what else the same systems call their persons."""
+    found = dict.fromkeys(tokens)
+    for topic, _, value in _read(broker, *topics_of_other_identities()):
+        persons, system = persons_of(topic), system_of(topic)
+        if persons is None:
+            continue
+        person, other = persons.identity(value), persons.other_identity(value)
+        if person is None or other is None:
+            continue
+        if vault.token(Person(system, "person", person)) in found:
+            found.setdefault(vault.token(Person(system, "person", other)))
+    return list(found)
+
+
+def _in_their_master(broker: str, consultant_id: str) -> set[str]:
+    """Those whose sealed values their master record was made of, in any revision."""
+    found: set[str] = set()
+    for _, _, value in _read(broker, CONSULTANTS):
+        if value["consultant_id"] == consultant_id:
+            found.update(tokens_in(value["name"]))
+    return found
+
+
+def _mapped_to(broker: str, consultant_id: str) -> set[str]:
+    """The codes of persons that are mapped to this id now."""
+    last: dict[bytes | None, tuple[int, str, str]] = {}
+    for _, key, value in _read(broker, CODE_MAP):
+        if value["kind"] == "consultant" and is_token(value["code"]):
+            said = (value["revision"], value["canonical_id"], value["code"])
+            last[key] = max(last.get(key, said), said)
+    return {code for _, canonical_id, code in last.values() if canonical_id == consultant_id}
+
+
+def _read(broker: str, *topics: str) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
+    """(topic, key, value) of every record that can be read; the others are dead letters, which tell of themselves."""
+    for record in read_all(broker, topics):
+        try:
+            yield record.topic, record.key, decode_for(record.topic, record.value or b"")
+        except Undecodable:
+            continue
