@@ -17,6 +17,7 @@ import click
 from rich.table import Table
 
 from agents.names import names
+from people.opening import vault_of
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
@@ -29,7 +30,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
-from runtime.cli.vault import sealing, vault_of
+from runtime.cli.vault import sealing
 from runtime.cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings

@@ -13,9 +13,9 @@ from rich.table import Table
 from console.access.audit import record as note
 from console.access.user import ROLES, User
 from people.errors import PeopleError
+from people.opening import vault_of
 from people.vault import Entry, Vault
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.vault import vault_of
 from runtime.cli.whose import tokens_of, with_other_names
 from runtime.settings import Settings
 from schemas.sealed import is_token

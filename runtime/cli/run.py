@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from people.opening import vault_of
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books, Line
@@ -20,7 +21,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
-from runtime.cli.vault import sealing, vault_of
+from runtime.cli.vault import sealing
 from runtime.cli.worker import workers_of, workers_of_a_run
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings

@@ -15,9 +15,10 @@ from rich.table import Table
 
 from billing.facts import fact, subject_of
 from billing.money import plain, rounded_money
+from people.opening import vault_of
 from people.reading import Reading
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.vault import readable, reading, vault_of
+from runtime.cli.vault import readable, reading
 from runtime.plane.batch import Record
 from runtime.reading import partitions_of, read_one, read_partitions
 from runtime.settings import Settings

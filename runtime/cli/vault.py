@@ -1,35 +1,21 @@
-"""The vault of personal data as commands use it: opened where HOURSTREAM_PEOPLE_KEY_FILE names its key, else none."""
+"""The vault of personal data as commands use it: what seals on the way in, and what a person may read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from people.opening import vault_of
 from people.reading import Reading
 from people.sealing import Sealing
 from people.vault import Vault
 from runtime.settings import Settings
 from schemas.sealed import unopened
-from sinks.database import Pool, open_pool
+from sinks.database import open_pool
 from sinks.migrations import migrate
-
-ERASED_FILE = "people.erased"
-
-
-def vault_of(settings: Settings, pool: Pool) -> Vault | None:
-    """The vault of a database that is migrated. Raises PeopleError."""
-    if settings.people_key_file is None:
-        return None
-    return Vault.open(pool, settings.people_key_file, erased_file_of(settings, settings.people_key_file))
-
-
-def erased_file_of(settings: Settings, key_file: Path) -> Path:
-    """Where the list of erasures is."""
-    return settings.people_erased_file or key_file.with_name(ERASED_FILE)
 
 
 @contextmanager
 def open_vault(settings: Settings, postgres_url: str) -> Iterator[Vault | None]:
-    """The same for a command that has no connections of its own. Raises PeopleError."""
+    """The vault for a command that has no connections of its own; None where there is none. Raises PeopleError."""
     if settings.people_key_file is None:
         yield None
         return

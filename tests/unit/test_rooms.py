@@ -15,7 +15,7 @@ ROOMS = {
     "billing": set[str](),
     "schemas": set[str](),
     "topics": {"schemas"},
-    "people": {"topics", "schemas", "sources", "sinks"},
+    "people": {"topics", "schemas", "sources", "sinks", "runtime"},
     "tables": {"topics", "schemas", "billing", "runtime"},
     "sources": {"topics", "schemas"},
     "sinks": {"topics", "schemas", "billing", "runtime", "sources"},  # sources: the mapping language, one both ways

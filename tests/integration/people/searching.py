@@ -44,7 +44,7 @@ def _files(home: Path) -> Iterator[tuple[str, bytes]]:
     for path in home.rglob("*"):
         try:
             if path.is_file():
-                yield str(path.relative_to(home)), path.read_bytes()
+                yield str(path.relative_to(home)), path.read_bytes().rstrip(b"\0")  # indexes are mostly that
         except FileNotFoundError:
             continue  # a log segment or state file that its server has just removed
 
