@@ -12,7 +12,8 @@ from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 Manifest = dict[str, Any]
 
 IMAGE = "hourstream:0.1.0"
-CONFIG, SECRET = "hourstream", "hourstream-secrets"
+CONFIG, SECRET, PEOPLE = "hourstream", "hourstream-secrets", "hourstream-people"
+_KEYS = "/run/hourstream-people"
 _HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
 _LABEL = "app.kubernetes.io/name"
 _STAGE = "hourstream/stage"
@@ -40,7 +41,7 @@ def manifests() -> list[Manifest]:
     names = (*AGENTS, *FOR_THE_CONSOLE)
     workers = [worker(name, SIZES.get(name, Size())) for name in names]
     budgets = [budget(name) for name in names if SIZES.get(name, Size()).replicas > 1]
-    return [config(), topics(), service(), network(), *workers, *budgets]
+    return [config(), topics(), service(), network(), *workers, commands(), *budgets]
 
 
 def config() -> Manifest:
@@ -116,6 +117,10 @@ def worker(name: str, size: Size) -> Manifest:
         "readinessProbe": alive,
     }
     pod["spec"]["terminationGracePeriodSeconds"] = 60  # the batch under way ends first
+    return _stateful(name, pod, size)
+
+
+def _stateful(name: str, pod: Manifest, size: Size) -> Manifest:
     claim = {
         "metadata": {"name": "home"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size.volume}}},
@@ -133,6 +138,23 @@ def worker(name: str, size: Size) -> Manifest:
             "volumeClaimTemplates": [claim],
         },
     }
+
+
+def commands() -> Manifest:
+    """Where people type commands (`kubectl exec`): the one pod with the key of personal data, its Secret's `key`.
+
+    The list of erasures is on the pod's volume, so apart from the database and its backups.
+    """
+    pod = _pod("commands", ["sleep", "infinity"], Size())
+    (container,) = pod["spec"]["containers"]
+    container["env"] = [
+        {"name": "HOURSTREAM_PEOPLE_KEY_FILE", "value": f"{_KEYS}/key"},
+        {"name": "HOURSTREAM_PEOPLE_ERASED_FILE", "value": f"{_HOME}/people.erased"},
+    ]
+    container["volumeMounts"].append({"name": "people", "mountPath": _KEYS, "readOnly": True})
+    pod["spec"]["volumes"].append({"name": "people", "secret": {"secretName": PEOPLE, "defaultMode": 0o440}})
+    pod["spec"]["terminationGracePeriodSeconds"] = 1
+    return _stateful("commands", pod, Size())
 
 
 def budget(name: str) -> Manifest:

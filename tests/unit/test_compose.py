@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
 DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
 SERVERS = {"kafka", "registry", "postgres", "topics", "prometheus", "alertmanager", "grafana"}
+MOUNTED = "/run/secrets/"
 SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 
 
@@ -29,17 +31,19 @@ def filled(value: str) -> str:
 
 
 @pytest.fixture(params=sorted(OURS))
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings a process of ours reads inside its container."""
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The settings a process of ours reads inside its container, its secrets' files in `tmp_path`."""
     for name, value in OURS[request.param]["environment"].items():
-        monkeypatch.setenv(name, filled(value))
+        if value.startswith(MOUNTED):
+            (tmp_path / value.removeprefix(MOUNTED)).write_text("s3cret")
+        monkeypatch.setenv(name, filled(value).replace(MOUNTED, f"{tmp_path}/"))
     return Settings.load()
 
 
 def test_all_of_it_is_there() -> None:
     assert set(WORKERS) == {*AGENTS, *FOR_THE_CONSOLE}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == {*SERVERS, "console"}
+    assert set(SERVICES) - set(WORKERS) == {*SERVERS, "console", "commands"}
     assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
     assert SERVICES["topics"]["restart"] == "no"
 
@@ -98,7 +102,7 @@ def test_a_service_is_pinned_confined_and_watched(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert "test" in service["healthcheck"] or name == "topics"
+    assert "test" in service["healthcheck"] or name in ("topics", "commands")
     assert all(needed in SERVICES for needed in service.get("depends_on", {}))
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
@@ -119,6 +123,20 @@ def test_the_image_holds_every_package() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
     for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
         assert f"COPY {package.removesuffix('*')} /opt/hourstream/{package.removesuffix('*')}\n" in DOCKERFILE
+
+
+def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere_else() -> None:
+    with_it = {name for name, service in OURS.items() if "HOURSTREAM_PEOPLE_KEY_FILE" in service["environment"]}
+    assert with_it == {"console", "commands"}
+    for name in with_it:
+        service = OURS[name]
+        key = service["environment"]["HOURSTREAM_PEOPLE_KEY_FILE"]
+        assert [key] == [MOUNTED + secret for secret in service["secrets"]]
+        folder = service["environment"]["HOURSTREAM_PEOPLE_ERASED_FILE"].rpartition("/")[0]
+        assert f"people:{folder}" in service["volumes"]
+        assert f"--mode=0700 {folder}\n" in DOCKERFILE
+    (kept,) = (secret["file"] for secret in COMPOSE["secrets"].values())
+    assert kept in (CHECKOUT / ".gitignore").read_text("utf-8").split()
 
 
 def test_no_password_is_committed() -> None:

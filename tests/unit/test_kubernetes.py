@@ -27,7 +27,7 @@ def test_kubernetes_takes_it(manifest: dict[str, Any]) -> None:
 
 
 def test_every_worker_is_there_with_a_volume_and_an_identity_that_last() -> None:
-    assert set(STATEFUL) == {f"hourstream-{name}" for name in WORKERS}
+    assert set(STATEFUL) == {f"hourstream-{name}" for name in (*WORKERS, "commands")}
     for name in WORKERS:
         spec = STATEFUL[f"hourstream-{name}"]["spec"]
         (container,) = spec["template"]["spec"]["containers"]
@@ -43,6 +43,19 @@ def test_every_variable_is_a_setting_and_none_is_a_secret(monkeypatch: pytest.Mo
     for name, value in config.items():
         monkeypatch.setenv(name, value)
     assert Settings.load().metrics_port == 9100
+
+
+def test_one_pod_has_the_key_of_personal_data_and_keeps_the_list_of_erasures() -> None:
+    with_it = [name for name, m in STATEFUL.items() if "HOURSTREAM_PEOPLE" in str(m)]
+    assert with_it == ["hourstream-commands"]
+    pod = STATEFUL["hourstream-commands"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]}
+    assert set(given) <= {PREFIX + field.upper() for field in Settings.model_fields}
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    assert given["HOURSTREAM_PEOPLE_KEY_FILE"] == f"{mounts['people']['mountPath']}/key"
+    assert given["HOURSTREAM_PEOPLE_ERASED_FILE"].startswith(mounts["home"]["mountPath"])
+    assert mounts["people"]["readOnly"]
 
 
 def test_a_pod_may_write_to_its_volume_only_and_become_nobody_else() -> None:
