@@ -1,10 +1,10 @@
-"""Texts as people may read them: sealed values opened, names in place of tokens, `[erased]` for the erased."""
+"""Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
 
 from people.keys import PersonKey
 from people.vault import Entry, Vault
 from schemas.sealed import opened, tokens_in
 
-ERASED, UNREADABLE = "[erased]", "[not readable]"
+ERASED, UNREADABLE = "(erased)", "(not readable)"
 
 
 class Reading:

@@ -23,7 +23,7 @@ class Sealing:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._keys: dict[Person, PersonKey | None] = {}
+        self._keys: dict[Person, tuple[str, PersonKey | None]] = {}
 
     def record(self, topic: str, key: str, value: object) -> tuple[str, object]:
         """Key and value (JSON form) of a record as they are to be published. A value that is no record stays."""
@@ -32,10 +32,10 @@ class Sealing:
         if topic == CODE_MAP:
             return self._mapping(key, value)
         persons = persons_of(topic)
-        identity = None if persons is None else persons.identity(value)
-        if persons is None or identity is None:
+        if persons is None or not any(value.get(name) for name in persons.erasable):
             return key, value
-        return key, self._fields(persons, Person(system_of(topic), "person", identity), value)
+        person = _person(topic, value) or Person(system_of(topic), "file", topic)
+        return key, self._fields(persons, person, value)
 
     def code(self, system: str, kind: str, code: str) -> str:
         """A code as it stands on the code map: a person's as their token."""
@@ -94,11 +94,12 @@ class Sealing:
     def _text(self, person: Person, content: bytes) -> str:
         if person not in self._keys:
             self._meet([person])
-        key, token = self._keys[person], self._vault.token(person)
+        token, key = self._keys[person]
         return erased_text(token) if key is None else sealed_text(token, key.seal(content))
 
     def _meet(self, people: Iterable[Person]) -> None:
-        self._keys |= self._vault.keys(set(people) - self._keys.keys())
+        found = self._vault.keys(set(people) - self._keys.keys())
+        self._keys |= {person: (self._vault.token(person), key) for person, key in found.items()}
 
 
 def _person(topic: str, said: Mapping[str, object]) -> Person | None:

@@ -170,6 +170,18 @@ def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
     assert vault.token(Person("harvest", "file", one.sha256)) in whose
 
 
+def test_what_names_nobody_is_sealed_by_a_key_of_its_topic(safe: Safe) -> None:
+    sealing, vault = Sealing(safe.open()), safe.open()
+    _, record = sealing.record("source.kimai.entries", "1", {"id": "1", "user": "", "description": "whose?"})
+    assert isinstance(record, dict)
+    assert (record["id"], record["user"]) == ("1", "")
+    assert tokens_in(record["description"]) == (vault.token(Person("kimai", "file", "source.kimai.entries")),)
+    assert Reading(vault).shown(record["description"]) == "whose?"
+    nothing = {"id": "1", "user": "ada", "description": None}
+    assert sealing.record("source.control", "1", nothing) == ("1", nothing)
+    assert sealing.record("time.entries", "1", "no record") == ("1", "no record")
+
+
 def test_a_source_without_persons_is_published_as_it_is(safe: Safe) -> None:
     data = (SAMPLES.parents[1] / "gsa" / "samples" / "s70_sample.csv").read_bytes()
     taken = take(known.load("gsa"), "s70_sample.csv", data)
