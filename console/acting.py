@@ -13,9 +13,12 @@ from console.access.audit import record
 from console.access.user import User
 from console.read.asking import Asking
 from console.read.exceptions import exceptions_of
+from people.opening import has_vault
 from people.sealing import Sealing
 from people.vault import Vault
 from schemas.errors import InvalidRecord
+from schemas.sealed import is_token
+from sources.personal import CONSULTANT
 
 MOST = 1_000  # decided at once
 
@@ -67,7 +70,10 @@ def map_code(
     """
     system, kind, code = names
     sealing = None if vault is None else Sealing(vault)
-    code = code if sealing is None else sealing.code(system, kind, code)
+    if sealing is not None:
+        code = sealing.code(system, kind, code)
+    elif kind == CONSULTANT and not is_token(code) and has_vault(cursor):
+        raise HTTPException(422, "Names are sealed here, and this console has no key: map the code where there is one.")
     record(cursor, user, "map", f"{system}:{kind}:{code} -> {canonical_id}", why.reason)
     try:
         return acts.map_code(broker, system, kind, code, canonical_id.strip(), why, sealing)

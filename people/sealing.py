@@ -13,9 +13,9 @@ from schemas.persons import Persons, persons_of, system_of, systems
 from schemas.sealed import erased_text, is_token, sealed_text, tokens_in
 from sources.codes import CODE_MAP, key_of
 from sources.files.taking import BadRow, SourceRow, Taken
+from sources.personal import CONSULTANT
 
 T = TypeVar("T")
-CONSULTANT = "consultant"  # the kind of codes that are persons
 
 
 class Sealing:
@@ -47,10 +47,11 @@ class Sealing:
         """What a line of a file says that nobody can tell the person of, sealed by a key of the file."""
         return self._text(Person("", "file", file), content)
 
-    def file(self, taken: Taken) -> Taken:
+    def file(self, taken: Taken, had_files: bool) -> Taken:
         """A file with its records, its bad rows and their reasons sealed; as it is where its source knows no persons.
 
-        Ids that were made of a row's values are made anew, for whoever knows the values could make them as well.
+        Ids that were made of a row's values are made anew, for whoever guesses the values could make them as well; not
+        so where the source `had_files` before there was a vault, whose rows may come again.
         """
         if taken.system not in systems():
             return taken
@@ -58,7 +59,8 @@ class Sealing:
         whose = [_person(row.topic, row.record) or of_file for row in taken.records]
         whose_bad = [_person(row.topic, row.said) or of_file for row in taken.bad]
         self._meet((*whose, *whose_bad))
-        records = [self._row(row, person) for row, person in zip(taken.records, whose, strict=True)]
+        new_ids = self._vault.makes_ids_of(taken.system, had_files)
+        records = [self._row(row, person, new_ids) for row, person in zip(taken.records, whose, strict=True)]
         bad = [self._bad(row, person) for row, person in zip(taken.bad, whose_bad, strict=True)]
         return replace(taken, records=records, bad=bad)
 
@@ -69,13 +71,13 @@ class Sealing:
         sealed = self.code(system, kind, code)
         return (key, value) if sealed == code else (key_of(system, kind, sealed), {**value, "code": sealed})
 
-    def _row(self, row: SourceRow, person: Person) -> SourceRow:
+    def _row(self, row: SourceRow, person: Person, new_ids: bool) -> SourceRow:
         persons = persons_of(row.topic)
         if persons is None:
             return row
         record = self._fields(persons, person, row.record)
         raw = self._text(person, row.raw).encode()
-        if not row.made_id:
+        if not (row.made_id and new_ids):
             return replace(row, record=record, raw=raw)
         own = self._vault.row_id(row.id)
         return replace(row, id=own, record={**record, "id": own}, raw=raw)

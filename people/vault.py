@@ -18,7 +18,7 @@ from people import erasures
 from people.erasures import Erasure
 from people.errors import PeopleError
 from people.keys import MasterKey, PersonKey, new_key, row_id, token_of
-from sinks.database import Lock, Pool, instant_text, transaction
+from sinks.database import Lock, Pool, instant_text, scalar, transaction
 
 Kind = Literal["person", "file"]
 _NAMING = "naming"
@@ -73,6 +73,15 @@ class Vault:
     def token(self, person: Person) -> str:
         """The token of a person, whether or not the vault has met them."""
         return token_of(self._naming, *person)
+
+    def makes_ids_of(self, system: str, had_files: bool) -> bool:
+        """Whether ids made of a source's rows are made with the vault's secret: not where files came before it."""
+        with transaction(self._pool) as cursor:
+            cursor.execute(
+                "INSERT INTO hourstream.people_row_ids VALUES (%s, %s) ON CONFLICT DO NOTHING", (system, not had_files)
+            )
+            secret = scalar(cursor, "SELECT secret FROM hourstream.people_row_ids WHERE system = %s", (system,))
+        return secret is True
 
     def row_id(self, made: str) -> str:
         """An id of a row in place of one made of its values; a repeat's number stays behind it."""

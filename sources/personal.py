@@ -24,6 +24,8 @@ from sources.language import (
     parts,
 )
 
+CONSULTANT = "consultant"  # the kind of codes that are persons
+
 
 def check_personal(mapping: SourceMapping) -> None:
     """Raise MappingError for the first use of a field that cannot be made once the field is sealed."""
@@ -76,12 +78,12 @@ def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
     persons = persons_of(entity.topic)
     written = str(code.of) if isinstance(code.of, Template) else f"${{{'.'.join(code.of.steps)}}}"
     for path, field in _erasable(mapping, entity, code):
-        if persons is None or written != persons.person:
+        if persons is None or written != persons.person or code.kind != CONSULTANT:
             raise MappingError(
                 mapping.file,
                 path.line,
-                f"the code {code.of} holds `{field}`, which is erased with its person; the code must be that person as "
-                f"the schema of {entity.topic} says it: {persons.person if persons else 'nobody'}",
+                f"the code {code.of} holds `{field}`, which is erased with its person; the code must be that person, "
+                f"of kind {CONSULTANT}, as {entity.topic}'s schema says: {persons.person if persons else 'nobody'}",
             )
 
 

@@ -17,7 +17,7 @@ import click
 from rich.table import Table
 
 from agents.names import names
-from people.opening import vault_of
+from people.opening import publishing_vault
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
@@ -135,7 +135,7 @@ class Play:
     def publishing(self, what: str) -> Iterator[Publisher]:
         """Publish, then wait until the stream is quiet again."""
         began = time.monotonic()
-        publisher = Publisher(self.stack.broker, sealing(vault_of(self.stack.settings, self.pool)))
+        publisher = Publisher(self.stack.broker, sealing(publishing_vault(self.stack.settings, self.pool)))
         yield publisher
         publisher.finish()
         with progress_bars(self.workers) as show:

@@ -16,7 +16,7 @@ from people.reading import Reading
 from people.sealing import Sealing
 from runtime.cli.context import attached, console, print_json
 from runtime.cli.suggesting import Names
-from runtime.cli.vault import open_vault, readable, reading, sealing
+from runtime.cli.vault import open_to_publish, open_vault, readable, reading, sealing
 from runtime.embedded.stack import Stack
 from runtime.reading import read_all
 from runtime.settings import Settings
@@ -227,7 +227,7 @@ def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bo
     if not (system and code and canonical_id != ""):
         raise click.UsageError("SYSTEM, CODE and CANONICAL_ID must not be empty")
     settings = Settings.load()
-    with attached(settings) as stack, open_vault(settings, stack.postgres_url) as vault:
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
         sealed, look = sealing(vault), reading(vault)
         code = code if sealed is None else sealed.code(system, kind, code)
         if canonical_id is None:

@@ -62,7 +62,8 @@ class FilePublisher:
     def publish(self, taken: Taken, by: str) -> None:
         """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
         if self._vault is not None:
-            taken = Sealing(self._vault).file(taken)  # keys are on the disk before anything is published
+            # Its keys are on the disk before anything is published.
+            taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
         self._producer.begin_transaction()
         try:
             note = self._produce_all(taken, by)

@@ -16,7 +16,7 @@ from people.errors import PeopleError
 from people.opening import vault_of
 from people.vault import Entry, Vault
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.whose import tokens_of, with_other_names
+from runtime.cli.whose import in_clear, tokens_of, with_other_names
 from runtime.settings import Settings
 from schemas.sealed import is_token
 from sinks.database import Pool, open_pool, transaction
@@ -77,6 +77,7 @@ def erase(who: str, reason: str, by: str) -> None:
         tokens = _tokens(broker, vault, who)
         before = _entries(vault, tokens)
         others = _perhaps_theirs(vault, before)
+        clear = [] if is_token(who) else in_clear(broker, who)
         destroyed = set(vault.erase(tokens, by, reason))
         with transaction(pool) as cursor:
             note(cursor, User(by, frozenset(ROLES), sees_rates=True, via="command line"), "erase", who, reason)
@@ -85,6 +86,10 @@ def erase(who: str, reason: str, by: str) -> None:
             console.print(f"destroyed: the key of {_said(entry)}", markup=False, soft_wrap=True)
     if not destroyed:
         console.print(f"nothing of {who} can be read any more: it was erased before", markup=False, soft_wrap=True)
+    for topic in clear:
+        console.print(
+            f"in clear for good: {topic} has a name of {who} that was published without the key", soft_wrap=True
+        )
     for entry in others:
         console.print(
             f"perhaps the same person: {entry.name}, {_said(entry)}; `hourstream people erase {entry.token}` erases it",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from people.opening import vault_of
+from people.opening import publishing_vault
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books, Line
@@ -62,7 +62,7 @@ def process(
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     with open_pool(settings.database_url) as pool:
         migrate(pool)
-        vault = vault_of(settings, pool)
+        vault = publishing_vault(settings, pool)
         with Workers(settings, names or workers_of_a_run(settings), settings.environment()) as workers:
             publisher = Publisher(settings.bootstrap, sealing(vault))
             for file in files:

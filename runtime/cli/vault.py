@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from people.opening import vault_of
+from people.opening import publishing_vault, vault_of
 from people.reading import Reading
 from people.sealing import Sealing
 from people.vault import Vault
@@ -15,13 +15,21 @@ from sinks.migrations import migrate
 
 @contextmanager
 def open_vault(settings: Settings, postgres_url: str) -> Iterator[Vault | None]:
-    """The vault for a command that has no connections of its own; None where there is none. Raises PeopleError."""
+    """The vault for a command that reads, and has no connections of its own; None without its key."""
     if settings.people_key_file is None:
         yield None
         return
     with open_pool(postgres_url, max_size=2) as pool:
         migrate(pool)
         yield vault_of(settings, pool)
+
+
+@contextmanager
+def open_to_publish(settings: Settings, postgres_url: str) -> Iterator[Vault | None]:
+    """The same for a command that publishes: refused where personal data is sealed and the key is not set."""
+    with open_pool(postgres_url, max_size=2) as pool:
+        migrate(pool)
+        yield publishing_vault(settings, pool)
 
 
 def sealing(vault: Vault | None) -> Sealing | None:

@@ -10,6 +10,7 @@ from schemas.errors import Undecodable
 from schemas.persons import persons_of, system_of, topics_of_other_identities
 from schemas.sealed import is_token, tokens_in
 from sources.codes import CODE_MAP
+from sources.personal import CONSULTANT
 
 CONSULTANTS = "master.consultants"
 
@@ -17,10 +18,17 @@ CONSULTANTS = "master.consultants"
 def tokens_of(broker: str, vault: Vault, consultant_id: str) -> list[str]:
     """Their tokens, the one of our own records first; none for an id that nothing is known of."""
     own = vault.token(Person("", "person", consultant_id))
-    found = {*_in_their_master(broker, consultant_id), *_mapped_to(broker, consultant_id)}
-    if not found and own not in vault.opened([own]):
+    names, codes = _names(broker, consultant_id), _codes(broker, consultant_id)
+    if not (names or codes) and own not in vault.opened([own]):
         return []
+    found = {token for name in names for token in tokens_in(name)} | {code for code in codes if is_token(code)}
     return with_other_names(broker, vault, [own, *sorted(found - {own})])
+
+
+def in_clear(broker: str, consultant_id: str) -> list[str]:
+    """The topics that have a name of theirs which nobody sealed: what was published without the key stays."""
+    found = {CONSULTANTS: _names(broker, consultant_id), CODE_MAP: _codes(broker, consultant_id)}
+    return [topic for topic, texts in found.items() if any(not tokens_in(text) for text in texts)]
 
 
 def with_other_names(broker: str, vault: Vault, tokens: Iterable[str]) -> list[str]:
@@ -38,20 +46,16 @@ def with_other_names(broker: str, vault: Vault, tokens: Iterable[str]) -> list[s
     return list(found)
 
 
-def _in_their_master(broker: str, consultant_id: str) -> set[str]:
-    """Those whose sealed values their master record was made of, in any revision."""
-    found: set[str] = set()
-    for _, _, value in _read(broker, CONSULTANTS):
-        if value["consultant_id"] == consultant_id:
-            found.update(tokens_in(value["name"]))
-    return found
+def _names(broker: str, consultant_id: str) -> set[str]:
+    """What their master record called them, in any revision."""
+    return {v["name"] for _, _, v in _read(broker, CONSULTANTS) if v["consultant_id"] == consultant_id}
 
 
-def _mapped_to(broker: str, consultant_id: str) -> set[str]:
+def _codes(broker: str, consultant_id: str) -> set[str]:
     """The codes of persons that are mapped to this id now."""
     last: dict[bytes | None, tuple[int, str, str]] = {}
     for _, key, value in _read(broker, CODE_MAP):
-        if value["kind"] == "consultant" and is_token(value["code"]):
+        if value["kind"] == CONSULTANT:
             said = (value["revision"], value["canonical_id"], value["code"])
             last[key] = max(last.get(key, said), said)
     return {code for _, canonical_id, code in last.values() if canonical_id == consultant_id}

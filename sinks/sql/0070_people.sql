@@ -22,3 +22,10 @@ CREATE TABLE hourstream.people (
     CHECK ((name IS NULL) = (key IS NULL)),
     CHECK ((erased_by IS NULL) = (erased_at IS NULL) AND (reason IS NULL) = (erased_at IS NULL))
 );
+
+-- Whether ids that are made of a source's rows are made with the secret. Decided once, by the first file that is
+-- published with the vault: other ids would make rows that come again other rows.
+CREATE TABLE hourstream.people_row_ids (
+    system text PRIMARY KEY,
+    secret boolean NOT NULL
+);

@@ -72,3 +72,13 @@ def test_a_name_that_is_mapped_is_noted_and_published_as_its_token(stack: Stack,
     values = [decode_for("master.code-map", r.value or b"") for r in read_all(stack.broker, ["master.code-map"])]
     assert token in {value["code"] for value in values}
     assert "<B>" not in json.dumps([value["code"] for value in values]).upper()
+
+
+def test_a_console_without_the_key_maps_no_name(stack: Stack, safe: Safe, token: str) -> None:
+    with console(safe.pool, settings_of(stack, None), "viewer", "operator") as address:
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', get(address + PAGE)[1])[0]
+        named = {"csrf": csrf, "system": "harvest", "kind": "consultant", "canonical_id": "C-17", "reason": "same"}
+        code, page = post(f"{address}/mappings", code=NAME, **named)
+        assert (code, "this console has no key" in page) == (422, True)
+    with safe.pool.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM hourstream.acts").fetchone() == (0,)

@@ -8,9 +8,11 @@ from psycopg import sql
 
 from people import erasures
 from people.errors import PeopleError
+from people.opening import erased_file_of, publishing_vault, vault_of
 from people.reading import ERASED, UNREADABLE, Reading
 from people.sealing import Sealing
 from people.vault import Person, Vault
+from runtime.settings import Settings
 from schemas.sealed import is_token, sealed_text, tokens_in
 from sinks.database import Pool
 from sources import known
@@ -152,7 +154,9 @@ def test_what_only_looks_sealed_is_no_error(safe: Safe) -> None:
 
 def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
     data = (SAMPLES / "time-broken.csv").read_bytes()
-    one, again = (Sealing(safe.open()).file(take(known.load("harvest"), "broken.csv", data)) for _ in range(2))
+    one, again = (
+        Sealing(safe.open()).file(take(known.load("harvest"), "broken.csv", data), had) for had in (False, True)
+    )
     assert one == again
     plain = take(known.load("harvest"), "broken.csv", data)
     assert [row.line for row in one.records] == [row.line for row in plain.records]
@@ -185,7 +189,27 @@ def test_what_names_nobody_is_sealed_by_a_key_of_its_topic(safe: Safe) -> None:
 def test_a_source_without_persons_is_published_as_it_is(safe: Safe) -> None:
     data = (SAMPLES.parents[1] / "gsa" / "samples" / "s70_sample.csv").read_bytes()
     taken = take(known.load("gsa"), "s70_sample.csv", data)
-    assert Sealing(safe.open()).file(taken) is taken
+    assert Sealing(safe.open()).file(taken, had_files=False) is taken
+
+
+def test_rows_of_a_source_that_had_files_before_keep_their_ids(safe: Safe) -> None:
+    plain = take(known.load("harvest"), "broken.csv", (SAMPLES / "time-broken.csv").read_bytes())
+    for had_files in (True, False):
+        sealed_file = Sealing(safe.open()).file(plain, had_files)
+        assert [row.id for row in sealed_file.records] == [row.id for row in plain.records]
+        assert "Lovelace" not in str(sealed_file.records)
+
+
+def test_nothing_is_published_in_clear_where_there_is_a_vault(safe: Safe) -> None:
+    settings = Settings.load(broker="127.0.0.1:1")
+    assert publishing_vault(settings, safe.pool) is None
+    safe.open()
+    assert vault_of(settings, safe.pool) is None
+    with pytest.raises(PeopleError, match="it would be published in clear"):
+        publishing_vault(settings, safe.pool)
+    with_key = settings.model_copy(update={"people_key_file": safe.key_file})
+    assert publishing_vault(with_key, safe.pool) is not None
+    assert erased_file_of(with_key, safe.key_file) == safe.key_file.parent / "people.erased"
 
 
 def test_codes_of_persons_are_mapped_by_token_and_others_by_name(safe: Safe) -> None:
