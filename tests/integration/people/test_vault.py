@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.sealed import is_token, sealed_text, tokens_in
 from sinks.database import Pool
 from sources import known
-from sources.files.taking import take
+from sources.files.taking import Taken, take
 from tests.integration.people.conftest import Safe, key_in
 
 ADA, GRACE = Person("harvest", "person", "Ada Lovelace"), Person("harvest", "person", "Grace Hopper")
@@ -121,7 +121,7 @@ def test_the_table_s_file_holds_no_destroyed_key_and_no_former_wrapping(safe: Sa
     sealed(vault, ADA, "Kasse")
     said = sealed(vault, GRACE, "Suche")
     with safe.pool.connection() as connection:
-        wrapped = dict(connection.execute("SELECT token, key FROM hourstream.people").fetchall())
+        wrapped: dict[str, bytes] = dict(connection.execute("SELECT token, key FROM hourstream.people").fetchall())
     assert all(key in stored(safe.pool) for key in wrapped.values())
     vault.erase([vault.token(ADA)], "the office", "asked for")
     assert [key in stored(safe.pool) for key in (wrapped[vault.token(ADA)], wrapped[vault.token(GRACE)])] == [
@@ -152,6 +152,12 @@ def test_what_only_looks_sealed_is_no_error(safe: Safe) -> None:
     assert Reading(vault).shown(text) == f"{UNREADABLE} {UNREADABLE} {stranger}"
 
 
+def said_of(taken: Taken) -> list[str]:
+    """What rows say, and what is wrong with the bad ones."""
+    raw = [*(row.raw for row in taken.records), *(row.raw for row in taken.bad)]
+    return [*(content.decode() for content in raw), *(row.why for row in taken.bad)]
+
+
 def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
     data = (SAMPLES / "time-broken.csv").read_bytes()
     one, again = (
@@ -162,12 +168,9 @@ def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
     assert [row.line for row in one.records] == [row.line for row in plain.records]
     assert {row.id for row in one.records}.isdisjoint(row.id for row in plain.records)
     assert all(row.record["id"] == row.id for row in one.records)
-    texts = [*(row.raw.decode() for row in (*one.records, *one.bad)), *(row.why for row in one.bad)]
+    texts = said_of(one)
     look, vault = Reading(safe.open()), safe.open()
-    assert [look.shown(text) for text in texts] == [
-        *(row.raw.decode() for row in (*plain.records, *plain.bad)),
-        *(row.why for row in plain.bad),
-    ]
+    assert [look.shown(text) for text in texts] == said_of(plain)
     # Four bad rows name their person; of one with a column too many and one of broken quotes nobody can tell.
     whose = [tokens_in(row.why)[0] for row in one.bad]
     assert whose.count(vault.token(ADA)) == 4
