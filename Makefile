@@ -27,7 +27,7 @@ tryton: setup  ## Make .venv-tryton, the environment of the ERP that tests and `
 	$(BIN)/python -m runtime.embedded.tryton
 
 test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other, also under -j: each of them fills the machine.
 soak: setup  ## The four soaks below, one after the other (hours)

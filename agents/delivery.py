@@ -1,23 +1,28 @@
 """delivery-NAME: charges for one system outside, queued as they come and delivered at its pace (DESIGN §5).
 
 NAME is a target of the file that `HOURSTREAM_TARGETS` names. Answers are announced on `erp.postings`, refusals and a
-target that stays away on `billing.exceptions`.
+target that stays away on `billing.exceptions`. A target that can tell what became of its invoices is asked for it, and
+what it tells is announced on `source.billing.statuses`.
 """
 
 import threading
+from collections.abc import Callable
 
 from agents.names import LiveNames
 from agents.sink import sink_process
 from runtime.plane.partitions import crash
 from runtime.plane.process import Batches, BatchProcess
 from runtime.settings import Settings
+from sinks.billing.status_desk import EVENTS_TOPIC
 from sinks.database import Pool
 from sinks.delivery.deliverer import Deliverer
 from sinks.delivery.exceptions import EXCEPTIONS_TOPIC
 from sinks.delivery.figures import DeliveryFigures
 from sinks.delivery.naming import NamesMasters
 from sinks.delivery.queue import DeliverySink
+from sinks.delivery.status_source import StatusSource
 from sinks.delivery.targets import Declared
+from sinks.delivery.watch import StatusWatch
 from sinks.erp.journal import POSTINGS_TOPIC
 from sinks.routing import load_routes
 
@@ -25,17 +30,22 @@ PREFIX = "delivery-"
 
 
 def process(settings: Settings, declared: Declared) -> BatchProcess:
-    """The queue of a target as a consumer of `billing.ready`, and a thread that empties it."""
+    """A target's queue as a consumer of `billing.ready`, a thread that empties it, and one that asks for statuses."""
     target, routes = declared.make(), load_routes(settings.routes)
     if isinstance(target, NamesMasters):
         target.names_from(LiveNames(settings.bootstrap))
+    topics = [POSTINGS_TOPIC, EXCEPTIONS_TOPIC]
+    if isinstance(target, StatusSource):
+        topics.append(EVENTS_TOPIC)
 
     def make(pool: Pool) -> DeliverySink:
         deliverer = Deliverer(target, pool, declared.policy)
-        threading.Thread(target=_run, args=(deliverer,), name=PREFIX + declared.name, daemon=True).start()
+        _start(PREFIX + declared.name, deliverer.run)
+        if isinstance(target, StatusSource):
+            watch = StatusWatch(target, pool, declared.policy, declared.status_seconds)
+            _start(f"statuses-{declared.name}", watch.run)
         return DeliverySink(pool, target, deliverer.wake, routes)
 
-    topics = (POSTINGS_TOPIC, EXCEPTIONS_TOPIC)
     delivery = sink_process(PREFIX + declared.name, settings, topics, make, DeliveryFigures)
 
     @delivery.app.agent(delivery.topic)
@@ -46,8 +56,12 @@ def process(settings: Settings, declared: Declared) -> BatchProcess:
     return delivery
 
 
-def _run(deliverer: Deliverer) -> None:
+def _start(name: str, run: Callable[[], None]) -> None:
+    threading.Thread(target=_run, args=(run,), name=name, daemon=True).start()
+
+
+def _run(run: Callable[[], None]) -> None:
     try:
-        deliverer.run()
+        run()
     except Exception as error:
         crash(error)

@@ -1,6 +1,6 @@
 """Deliveries as Prometheus metrics, of the totals `sinks.delivery.figures` gives. Labels are target and result only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.core import Metric
 
@@ -20,6 +20,8 @@ _RUNNING = {
     "delivery_retries": ("retried",),
     "delivery_breaker_openings": ("opened",),
 }
+_TELLING = ("status_lag_seconds", "status_breaker")  # of targets that are asked what became of invoices
+_TOLD = {"status_looks": ("answered", "unanswered"), "status_events": ("told",)}
 
 
 def delivery_metrics(figures: Mapping[tuple[str, ...], int]) -> Iterator[Metric]:
@@ -32,13 +34,27 @@ def delivery_metrics(figures: Mapping[tuple[str, ...], int]) -> Iterator[Metric]
     if not targets:
         return
     for what, name in _NOW.items():
-        present = gauge(name)
-        for target, values in targets.items():
-            present.add_metric((target,), values.get(what, 0))
-        yield present
+        yield _present(name, what, targets)
     for name, results in _RUNNING.items():
-        running = counter(name)
-        for target, values in targets.items():
-            for result in results:
-                running.add_metric((target, result), values.get(f"total_{result}", 0))
-        yield running
+        yield _running(name, "total_", results, targets)
+    telling = {target: values for target, values in targets.items() if "status_lag_seconds" in values}
+    if telling:
+        for name in _TELLING:
+            yield _present(name, name, telling)
+        for name, results in _TOLD.items():
+            yield _running(name, "total_status_", results, telling)
+
+
+def _present(name: str, what: str, targets: Mapping[str, Mapping[str, int]]) -> Metric:
+    present = gauge(name)
+    for target, values in targets.items():
+        present.add_metric((target,), values.get(what, 0))
+    return present
+
+
+def _running(name: str, prefix: str, results: Sequence[str], targets: Mapping[str, Mapping[str, int]]) -> Metric:
+    running = counter(name)
+    for target, values in targets.items():
+        for result in results:
+            running.add_metric((target, result), values.get(f"{prefix}{result}", 0))
+    return running

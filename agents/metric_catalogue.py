@@ -88,6 +88,15 @@ _DELIVERY = (
     _counter("delivery_calls", "target result", "Calls by whether they were answered.", TARGETS),
     _counter("delivery_retries", "target result", "Calls that offered charges again.", TARGETS),
     _counter("delivery_breaker_openings", "target result", "How often the breaker opened.", TARGETS),
+    _gauge(
+        "status_lag_seconds",
+        "target",
+        "Time since the target had last told everything that became of its invoices. Of those that can be asked.",
+        TARGETS,
+    ),
+    _gauge("status_breaker", "target", "Of asking it: 0: closed, 1: half-open, 2: open.", TARGETS),
+    _counter("status_looks", "target result", "Times it was asked, by whether it answered.", TARGETS),
+    _counter("status_events", "target result", "States and payments it told.", TARGETS),
 )
 _LIFECYCLE = (
     _gauge("charges", "state", "Charges and reversals by state.", LIFECYCLE),

@@ -1,4 +1,4 @@
-"""What the settling of every subject of one engagement shares: the contract, the look-ups and the waivers."""
+"""What settling shares over an engagement: the contract, the look-ups and the waivers (DOMAIN.md §2 rule 1)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Makes the charge of a subject that is not time: an amount of a day, with what it was made from."""
+"""Makes the charge of a subject that is not time: an amount of a day, and what it was made from (DOMAIN.md §3)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -30,7 +30,7 @@ def charged(fact: Fact, contract: Contract, day: date, priced: Priced, tax: Tax)
 
 
 def charged_nothing(fact: Fact, contract: Contract, day: date) -> Settlement:
-    """A subject of a non-billable engagement: a charge of 0 without tax."""
+    """A subject of a non-billable engagement: a charge of 0 without tax (DOMAIN.md §2 rule 3)."""
     why = f"engagement {contract.engagement.engagement_id} is not billable"
     return _settlement(fact, contract, day, Priced(nothing(contract.engagement.currency), (), why), None)
 

@@ -1,4 +1,4 @@
-"""Days, months and half-open periods. A month is written YYYY-MM."""
+"""Days, months and half-open periods (DOMAIN.md, Conventions). A month is written YYYY-MM."""
 
 import re
 from calendar import monthrange
@@ -32,5 +32,5 @@ def month_bounds(period: str) -> tuple[date, date] | None:
 
 
 def is_weekend(day: date) -> bool:
-    """Whether a day is a Saturday or a Sunday."""
+    """Whether a day is a Saturday or a Sunday (DOMAIN.md §2 rule 7)."""
     return day.weekday() >= 5

@@ -1,4 +1,4 @@
-"""Decisions of DOMAIN.md §2: a waive holds for one revision of a subject; retry changes no fact."""
+"""A waive holds for one revision of a subject; retry changes no fact (DOMAIN.md §2, Decisions)."""
 
 from collections.abc import Iterable
 from typing import TypeAlias

@@ -19,7 +19,7 @@ def exception_id(engagement_id: str, subject: str) -> str:
 
 
 def posting_id(charge_id: str, system: str) -> str:
-    """The id of a charge's posting to one ERP."""
+    """The id of a charge's posting to one ERP (DOMAIN.md §5)."""
     return _named([charge_id, system])
 
 

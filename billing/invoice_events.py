@@ -1,4 +1,4 @@
-"""What has become of an invoice, as a pure function of what billing systems said of it: statuses and payments.
+"""What has become of an invoice, a pure function of what billing systems said: statuses, payments (DESIGN.md §5).
 
 Events count in order of their instant (then id), whatever order they arrive in. Payments are summed: what covers the
 invoice makes it paid, less than that paid in part. A system that only says `paid`, and names no payment, is believed

@@ -1,4 +1,4 @@
-"""What has become of a charge: the answers of ERPs and the statuses of invoices, merged by identity and rank.
+"""What has become of a charge: answers of ERPs, statuses of invoices, merged by identity and rank (DESIGN.md §5).
 
 A `Life` only ever grows: of every identity (a posting; an invoice and a status it has had) it keeps what ranks highest.
 So the order in which things are heard of, and how often, changes nothing. Its state is a pure function of it:

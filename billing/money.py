@@ -1,4 +1,4 @@
-"""Money as exact rationals with one rounding at the end: half away from zero, to the currency's minor unit."""
+"""Money as exact rationals, rounded once: half away from zero, to the minor unit (DOMAIN.md, Conventions)."""
 
 from collections.abc import Sequence
 from decimal import Context, Decimal

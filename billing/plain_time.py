@@ -1,4 +1,4 @@
-"""Plain time: entries whose charge follows from their own minutes and from terms that hold over a span of days.
+"""Plain time: its charge follows from its own minutes and terms that hold over a span of days (DESIGN.md §3).
 
 Most time is plain: time and materials by the hour, rounded entry by entry, without multipliers and without a cap. The
 terms of such an entry are asked of the checks that every entry passes, once for a span of days; here is for which

@@ -23,7 +23,7 @@ class Rate:
 
 
 def labor_category(entry: TimeEntry, task: Task, consultant: Consultant) -> str | None:
-    """The entry's labor category, else the task's, else the consultant's grade on that day, else none."""
+    """The entry's labor category, else the task's, else the consultant's grade, else none (DOMAIN.md §2 rule 4)."""
     return entry.labor_category or task.labor_category or _grade_on(consultant, entry.work_date)
 
 
@@ -33,7 +33,7 @@ def _grade_on(consultant: Consultant, day: date) -> str | None:
 
 
 def find_rate(contract: Contract, lookups: Lookups, entry: TimeEntry, category: str | None) -> Rate | Rejection:
-    """The rate of an entry, or UNKNOWN_RATE_CARD, AMBIGUOUS_RATE, NO_LABOR_CATEGORY or NO_RATE."""
+    """The rate of an entry, or UNKNOWN_RATE_CARD, AMBIGUOUS_RATE, NO_LABOR_CATEGORY or NO_RATE (DOMAIN §2 rule 5)."""
     wanted = selectors(entry.consultant_id, entry.task_id, category)
     for card in _cards(contract.engagement, contract.client, lookups):
         if isinstance(card, Rejection):
@@ -46,7 +46,7 @@ def find_rate(contract: Contract, lookups: Lookups, entry: TimeEntry, category: 
 
 
 def cards_searched(engagement: Engagement, client: Client, lookups: Lookups) -> Iterator[RateCard]:
-    """Every card that the search for a rate may reach, in its order; cards that are not known are left out."""
+    """Every card that the search for a rate may reach, in order, but unknown ones (DOMAIN.md §2 rule 5)."""
     return (card for card in _cards(engagement, client, lookups) if not isinstance(card, Rejection))
 
 
@@ -64,7 +64,7 @@ def _cards(engagement: Engagement, client: Client, lookups: Lookups) -> Iterator
 
 
 def selectors(consultant_id: str, task_id: str, category: str | None) -> list[LineSelector]:
-    """What a line may select to match an entry, the most specific first."""
+    """What a line may select to match an entry, the most specific first (DOMAIN.md §2 rule 5)."""
     plain: tuple[tuple[str | None, str | None], ...] = (
         (consultant_id, task_id),
         (consultant_id, None),
@@ -122,7 +122,7 @@ def _nothing_matched(contract: Contract, entry: TimeEntry, category: str | None)
 
 
 def specificity(line: RateLine) -> str:
-    """What a line selects by, in words."""
+    """What a line selects by, in words (DOMAIN.md §2 rule 5)."""
     selected = (
         ("consultant", line.consultant_id),
         ("task", line.task_id),

@@ -1,4 +1,4 @@
-"""Coupling scopes: which facts must be settled together, because one of them can change what another is charged.
+"""Coupling scopes: facts settled together, because one can change what another is charged (DESIGN.md §3).
 
 Settling the facts of a scope yields what settling the whole engagement yields for its subjects. Every fact is in
 exactly one scope of its engagement, so an event re-settles the scopes its fact was in before and is in now.

@@ -20,17 +20,17 @@ _PRICED_METHODS = frozenset(("time_and_materials", "retainer"))
 
 
 def needs_rates(engagement: Engagement) -> bool:
-    """Whether billable time of the engagement is priced by the hour or day."""
+    """Whether billable time of the engagement is priced by the hour or day (DOMAIN.md §2 rules 2 and 9)."""
     return engagement.billing_method in _PRICED_METHODS
 
 
 def minutes_of_the_day(entry: TimeEntry) -> int:
-    """What an entry adds to its consultant's day: its recorded minutes if it is approved and not INVALID."""
+    """What an entry adds to its day: its minutes if it is approved and not INVALID (DOMAIN.md §2 rule 2)."""
     return entry.minutes if entry.status == "approved" and fault_of_time(entry) is None else 0
 
 
 def overfull_days(entries: Iterable[TimeEntry]) -> frozenset[PersonDay]:
-    """The consultant-days whose approved, not INVALID entries were recorded with more than 24 hours."""
+    """The consultant-days whose approved, not INVALID entries exceed 24 hours (DOMAIN.md §2 rule 2)."""
     recorded: dict[PersonDay, int] = {}
     for entry in entries:
         person_day = (entry.consultant_id, entry.work_date)

@@ -11,6 +11,7 @@ from runtime.plane.batch import Record
 from runtime.plane.reader import reader_config
 
 _PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.1  # `consume` waits so long for a full batch, which the last one never is
 # A topic just made, or one whose broker is coming back, has no leader for a moment.
 _LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -63,7 +64,7 @@ def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int =
         open_ends = set(wanted)
         consumer.assign([TopicPartition(topic, number, begin) for topic, number in wanted])
         while open_ends:
-            for message in consumer.consume(5000, 1.0):
+            for message in consumer.consume(5000, _LOOK_SECONDS):
                 where = (message.topic(), message.partition())
                 if (error := message.error()) is not None:
                     if error.code() != KafkaError._PARTITION_EOF:

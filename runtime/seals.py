@@ -1,14 +1,17 @@
 """A chain of hashes over append-only topics: what was sealed and is altered, gone or added since is found.
 
+Sealed are the charges, and what people did: decisions, mapped codes, adjustments, statuses of invoices; beside topics
+any other append-only thing that can be read as records (`Readers`), such as a table of acts in PostgreSQL.
 Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
 Seals lie on `billing.seals`, one for some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) nobody who lacks it
 can make a seal that fits; without one, a seal only tells what was not altered together with it.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 
 from confluent_kafka import Producer
@@ -20,11 +23,13 @@ from schemas.codec import decode_for, encode
 from topics.catalogue import key_of
 
 SEALS = "billing.seals"
-SEALED = ("billing.ready",)
+SEALED = ("billing.ready", "exception.decisions", "master.code-map", "adjustments", "source.billing.statuses")
 _MOST = 500  # records of one seal
 _MARK = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Place = tuple[str, int]
+Readers = Mapping[Place, Callable[[int], Iterable["Record"]]]
+"""What is sealed beside topics: the records from an offset on, in order, by the place they are sealed under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,15 @@ def seals_of(broker: str) -> dict[Place, list[Seal]]:
     return found
 
 
-def seal_all(broker: str, key: bytes, topics: Sequence[str] = SEALED) -> int:
+def seal_all(broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> int:
     """Seal what is not sealed yet; the number of records. Raises KafkaException where another sealer took over."""
+    readers = _readers(broker, topics, others)
     producer = Producer({**producer_config(broker), "transactional.id": "hourstream-seal-0"})
     producer.init_transactions(60)  # from here on nobody else's seal lands: what is read next is the last
     standing, sealed = seals_of(broker), 0
-    for place in partitions_of(broker, topics):
+    for place, read in readers.items():
         last = standing.get(place, [None])[-1]
-        for records in _groups(_from(broker, place, 0 if last is None else last.end)):
+        for records in _groups(read(0 if last is None else last.end)):
             last = make(key, last, records)
             _publish(producer, last)
             sealed += len(records)
@@ -131,11 +137,24 @@ def _publish(producer: Producer, seal: Seal) -> None:
     producer.commit_transaction(60)
 
 
-def verify(broker: str, key: bytes, topics: Sequence[str] = SEALED) -> list[Verdict]:
+def verify(broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> list[Verdict]:
     """Read everything sealed again and hold it to its seals."""
-    standing = seals_of(broker)
-    places = {*partitions_of(broker, topics), *(place for place in standing if place[0] in topics)}
-    return [verdict(key, place, standing.get(place, []), _from(broker, place, 0)) for place in sorted(places)]
+    standing, readers = seals_of(broker), _readers(broker, topics, others)
+    gone = {place: _nothing for place in standing if place[0] in topics and place not in readers}
+    return [
+        verdict(key, place, standing.get(place, []), read(0)) for place, read in sorted({**gone, **readers}.items())
+    ]
+
+
+def _readers(broker: str, topics: Sequence[str], others: Readers | None) -> Readers:
+    """How each partition of the topics is read, and the others."""
+    found = {place: partial(_from, broker, place) for place in partitions_of(broker, topics)}
+    return {**found, **(others or {})}
+
+
+def _nothing(offset: int) -> Iterable[Record]:
+    """The records of a partition that is not there any more."""
+    return ()
 
 
 def verdict(key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[Record]) -> Verdict:

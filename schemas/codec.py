@@ -1,10 +1,12 @@
 """Records to bytes and back, in the Confluent wire format: 0x00, the schema's id (4 bytes, big-endian), Avro body.
 
-Every schema is compiled once, at import. Python form of a record: see `schemas.python_form`; decimals carry all the
-places of their scale, which compare equal to any shorter writing.
+A schema is compiled once, when it is first used: a worker that restarts waits for its own only. Python form of a
+record: see `schemas.python_form`; decimals carry all the places of their scale, which compare equal to any shorter
+writing.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from schemas.compiled import Reader, RowReader, Writer, reader, row_reader, writer
@@ -30,27 +32,39 @@ class Decoded(NamedTuple):
     record: dict[str, Any]
 
 
-class _Contract(NamedTuple):
+class _Contract:
     """What the codec keeps of one subject."""
 
-    subject: str
-    header: bytes
-    shape: Record
-    read: Reader
-    read_row: RowReader
-    write: Writer
+    def __init__(self, registry: FileRegistry, subject: str) -> None:
+        schema_id = registry.id_of(subject)
+        self._registry, self.subject = registry, subject
+        self.header = header_of(schema_id)
+        self.shape: Record = shape_of(registry.schema_of(schema_id))
 
+    @cached_property
+    def read(self) -> Reader:
+        """Of its present version."""
+        return reader(self.shape)
 
-def _contract(registry: FileRegistry, subject: str) -> _Contract:
-    schema_id = registry.id_of(subject)
-    shape = shape_of(registry.schema_of(schema_id))
-    return _Contract(subject, header_of(schema_id), shape, reader(shape), row_reader(shape), writer(shape))
+    @cached_property
+    def read_row(self) -> RowReader:
+        """The same, as a tuple."""
+        return row_reader(self.shape)
+
+    @cached_property
+    def write(self) -> Writer:
+        """Of its present version."""
+        return writer(self.shape)
+
+    @cached_property
+    def earlier(self) -> Mapping[bytes, Reader]:
+        """By header, of every other version."""
+        return earlier_readers(self._registry, self.subject)
 
 
 REGISTRY = FileRegistry.of_this_process()
-_BY_TOPIC = {topic_of(subject): _contract(REGISTRY, subject) for subject in REGISTRY.subjects()}
+_BY_TOPIC = {topic_of(subject): _Contract(REGISTRY, subject) for subject in REGISTRY.subjects()}
 _BY_HEADER = {contract.header: contract for contract in _BY_TOPIC.values()}
-_EARLIER = {contract.subject: earlier_readers(REGISTRY, contract.subject) for contract in _BY_TOPIC.values()}
 
 
 def header(topic: str) -> bytes:
@@ -100,7 +114,7 @@ def decode(data: bytes) -> Decoded:
     Undecodable says what is wrong.
     """
     contract = _written_under(data)
-    read = contract.read if data[:_HEADER] == contract.header else _EARLIER[contract.subject][data[:_HEADER]]
+    read = contract.read if data[:_HEADER] == contract.header else contract.earlier[data[:_HEADER]]
     return Decoded(int.from_bytes(data[1:_HEADER], "big"), contract.subject, _body(contract, data, read))
 
 
@@ -126,7 +140,7 @@ def row_decoder(topic: str) -> Callable[[bytes], tuple[Any, ...]]:
 
 def _earlier(contract: _Contract, data: bytes) -> Reader:
     """The reader of a record that is not under the present version of its topic's schema."""
-    read = _EARLIER[contract.subject].get(data[:_HEADER])
+    read = contract.earlier.get(data[:_HEADER])
     if read is None:
         raise Undecodable(f"written under the schema of {_written_under(data).subject}, not of {contract.subject}")
     return read
@@ -135,10 +149,9 @@ def _earlier(contract: _Contract, data: bytes) -> Reader:
 def _written_under(data: bytes) -> _Contract:
     contract = _BY_HEADER.get(data[:_HEADER])
     if contract is None:
-        subject = next((subject for subject, readers in _EARLIER.items() if data[:_HEADER] in readers), None)
-        if subject is None:
-            raise Undecodable(_why_unknown(data))
-        return _BY_TOPIC[topic_of(subject)]
+        contract = next((each for each in _BY_TOPIC.values() if data[:_HEADER] in each.earlier), None)
+    if contract is None:
+        raise Undecodable(_why_unknown(data))
     return contract
 
 

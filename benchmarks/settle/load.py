@@ -6,6 +6,7 @@ A project is an engagement with one task; its own rates are a rate card of its o
 from collections.abc import Iterator
 
 from benchmarks.enrichment.generate import (
+    CATEGORIES,
     CONSULTANTS,
     FIRST_DAY,
     PROJECTS,
@@ -73,7 +74,8 @@ def _client(n: int) -> dict[str, object]:
 
 
 def _consultant(n: int) -> dict[str, object]:
-    return {"consultant_id": consultant_id(n), "name": f"Consultant {n}", "region": "AMER", "grades": [], **_STAMP}
+    grade = {"valid_from": _LONG_AGO, "labor_category": category_id(n % CATEGORIES)}
+    return {"consultant_id": consultant_id(n), "name": f"Consultant {n}", "region": "AMER", "grades": [grade], **_STAMP}
 
 
 def _tax_rule() -> dict[str, object]:

@@ -15,6 +15,7 @@ from benchmarks.harness.figures import Run
 from benchmarks.harness.knobs import Knobs
 from benchmarks.harness.measuring import Loads, measure
 from benchmarks.harness.session import Job, Session
+from benchmarks.harness.topics import PARTITIONS
 from benchmarks.harness.verify import Output
 from benchmarks.settle.load import encoded, masters
 from runtime.cli.creation import every_topic
@@ -67,7 +68,7 @@ def settle(folder: Path, knobs: Knobs, number: int, tell: Tell) -> Run:
         generator.backlog(knobs.latency_rate * knobs.latency_seconds, repeated=0) if number == 1 else Backlog(),
         knobs.latency_rate,
     )
-    with _running(folder / f"settle-{number}", knobs, tell) as job:
+    with running(folder / f"settle-{number}", knobs.seed, tell, restores=bool(knobs.restore)) as (job, _):
         return measure(job, loads, number, tell)
 
 
@@ -78,7 +79,7 @@ def at_scale(folder: Path, knobs: Knobs, tell: Tell) -> Scale:
     small, probe = generator.backlog(_SMALL, repeated=0), generator.backlog(_PROBE, repeated=0)
     rest = generator.backlog(max(knobs.subjects - _SMALL - _PROBE, _PROBE), repeated=0)
     late = generator.backlog(_PROBE, repeated=0)
-    with _running(folder / "settle-scale", knobs, tell) as job, Session(job) as session:
+    with running(folder / "settle-scale", knobs.seed, tell) as (job, _), Session(job) as session:
         tell(f"{_SMALL:,} subjects")
         session.feed(small)
         few = session.feed(probe)
@@ -111,18 +112,20 @@ def at_scale(folder: Path, knobs: Knobs, tell: Tell) -> Scale:
 
 
 @contextmanager
-def _running(home: Path, knobs: Knobs, tell: Tell) -> Iterator[Job]:
-    """A stack of its own with every topic, and the masters settled by the masters agent."""
-    settings = Settings.load(home=home, postgres_url=_NO_DATABASE)
+def running(
+    home: Path, seed: int, tell: Tell, partitions: int = PARTITIONS, *, restores: bool = True
+) -> Iterator[tuple[Job, Settings]]:
+    """A stack of its own with every topic, and the masters of `seed` settled by the masters agent."""
+    settings = Settings.load(home=home, postgres_url=_NO_DATABASE, partitions=partitions)
     with Stack.start(settings) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         tell("publishing the masters")
-        _publish_masters(stack.broker, knobs.seed)
+        _publish_masters(stack.broker, seed)
         with Workers(settings, ("masters",), settings.environment()) as workers:
             wait_until_quiet(workers, stack.broker)
         page = str(home / "run" / "worker-settle.json")
-        yield Job(
+        job = Job(
             name=NAME,
             guarantee=GUARANTEE,
             command=[sys.executable, "-m", "runtime.cli.main", "worker", NAME, "--status-file", page],
@@ -136,8 +139,9 @@ def _running(home: Path, knobs: Knobs, tell: Tell) -> Iterator[Job]:
             log=home / "settle.log",
             read=_read,
             once=True,
-            restores=bool(knobs.restore),
+            restores=restores,
         )
+        yield job, settings
     shutil.rmtree(home, ignore_errors=True)
 
 

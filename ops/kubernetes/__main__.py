@@ -7,7 +7,11 @@ import yaml
 from ops.kubernetes.manifests import manifests
 
 FILE = Path(__file__).with_name("hourstream.yaml")
-_HEAD = "# Made by `python -m ops.kubernetes`. Apply beside a Secret hourstream-secrets with HOURSTREAM_POSTGRES_URL.\n"
+_HEAD = """\
+# Made by `python -m ops.kubernetes`. Apply beside two Secrets: hourstream-secrets with HOURSTREAM_POSTGRES_URL and
+# HOURSTREAM_SCHEMA_REGISTRY_URL, and hourstream-seal-key with `key`, the key of seals. Without a registry leave the Job
+# hourstream-schemas out.
+"""
 
 
 class _Plain(yaml.SafeDumper):

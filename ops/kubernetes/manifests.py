@@ -2,6 +2,7 @@
 
 Kafka, PostgreSQL and a schema registry are yours; their addresses are in the ConfigMap and the Secret named here. A
 worker's name in its group is kept on its volume, so a pod that comes back is the same member and nobody else is asked.
+The sealer's key is a Secret of its own, which no worker sees.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 Manifest = dict[str, Any]
 
 IMAGE = "hourstream:0.1.0"
-CONFIG, SECRET, PEOPLE = "hourstream", "hourstream-secrets", "hourstream-people"
-_KEYS = "/run/hourstream-people"
+CONFIG, SECRET, SEAL_KEY = "hourstream", "hourstream-secrets", "hourstream-seal-key"
+PEOPLE, _PEOPLE_FOLDER = "hourstream-people", "/etc/hourstream/people"
+_KEY_FOLDER = "/etc/hourstream/seal"
+_SEALED_SECONDS = 600  # without a seal after which the sealer is started anew
 _HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
 _LABEL = "app.kubernetes.io/name"
 _STAGE = "hourstream/stage"
+_SERVES = {"hourstream/serves": "metrics"}  # workers do; the sealer and what runs once have none to scrape
+_OF_THE_POD = {"name": "home", "emptyDir": {}}
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,11 @@ def manifests() -> list[Manifest]:
     names = (*AGENTS, *FOR_THE_CONSOLE)
     workers = [worker(name, SIZES.get(name, Size())) for name in names]
     budgets = [budget(name) for name in names if SIZES.get(name, Size()).replicas > 1]
-    return [config(), topics(), service(), network(), *workers, commands(), *budgets]
+    return [config(), topics(), schemas(), service(), network(), *workers, sealer(), commands(), *budgets]
 
 
 def config() -> Manifest:
-    """Settings without secrets; HOURSTREAM_POSTGRES_URL is in the Secret."""
+    """Settings without secrets; HOURSTREAM_POSTGRES_URL and HOURSTREAM_SCHEMA_REGISTRY_URL are in the Secret."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -63,16 +68,53 @@ def config() -> Manifest:
 
 def topics() -> Manifest:
     """Makes what is missing of the topics, and ends."""
-    pod = _pod("topics", ["hourstream", "topics", "create"], Size())
-    pod["spec"] |= {
-        "restartPolicy": "OnFailure",
-        "volumes": [*pod["spec"]["volumes"], {"name": "home", "emptyDir": {}}],
-    }
+    return _job("topics", ["hourstream", "topics", "create"])
+
+
+def schemas() -> Manifest:
+    """Registers every released schema, and ends; it fails where the registry gave other ids than ours."""
+    return _job("schemas", ["hourstream", "schemas", "register", "--own-ids", "--ids", "/tmp/schema-ids.json"])  # noqa: S108 - of the pod
+
+
+def _job(stage: str, command: list[str]) -> Manifest:
+    pod = _pod(stage, command, Size())
+    pod["spec"] |= {"restartPolicy": "OnFailure", "volumes": [*pod["spec"]["volumes"], _OF_THE_POD]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _named("hourstream-topics"),
+        "metadata": _named(f"hourstream-{stage}"),
         "spec": {"backoffLimit": 10, "template": pod},
+    }
+
+
+def sealer() -> Manifest:
+    """The one who seals; a second would only take over from the first. What it notes, it may lose."""
+    pod = _pod("seal", ["hourstream", "seal", "--every", "60"], Size())
+    (container,) = pod["spec"]["containers"]
+    container["env"] = [{"name": "HOURSTREAM_SEAL_KEY_FILE", "value": f"{_KEY_FOLDER}/key"}]
+    container["volumeMounts"].append({"name": "key", "mountPath": _KEY_FOLDER, "readOnly": True})
+    age = f"time.time() - os.stat('{_HOME}/run/sealed').st_mtime"
+    alive = {
+        "exec": {"command": ["python", "-c", f"import os, time; assert {age} < {_SEALED_SECONDS}"]},
+        "periodSeconds": 30,
+        "timeoutSeconds": 5,
+    }
+    container |= {
+        "startupProbe": alive | {"failureThreshold": 120},  # the first time everything there is is sealed
+        "livenessProbe": alive | {"failureThreshold": 3},
+    }
+    key = {"name": "key", "secret": {"secretName": SEAL_KEY, "defaultMode": 0o440}}
+    pod["spec"]["volumes"] += [_OF_THE_POD, key]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _named("hourstream-seal"),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {_STAGE: "seal"}},
+            "template": pod,
+        },
     }
 
 
@@ -84,7 +126,7 @@ def service() -> Manifest:
         "metadata": _named("hourstream"),
         "spec": {
             "clusterIP": "None",
-            "selector": {_LABEL: "hourstream"},
+            "selector": _SERVES,
             "ports": [{"name": "metrics", "port": _PORT}],
         },
     }
@@ -116,6 +158,7 @@ def worker(name: str, size: Size) -> Manifest:
         "livenessProbe": alive | {"failureThreshold": 6},
         "readinessProbe": alive,
     }
+    pod["metadata"]["labels"] |= _SERVES
     pod["spec"]["terminationGracePeriodSeconds"] = 60  # the batch under way ends first
     return _stateful(name, pod, size)
 
@@ -148,10 +191,10 @@ def commands() -> Manifest:
     pod = _pod("commands", ["sleep", "infinity"], Size())
     (container,) = pod["spec"]["containers"]
     container["env"] = [
-        {"name": "HOURSTREAM_PEOPLE_KEY_FILE", "value": f"{_KEYS}/key"},
+        {"name": "HOURSTREAM_PEOPLE_KEY_FILE", "value": f"{_PEOPLE_FOLDER}/key"},
         {"name": "HOURSTREAM_PEOPLE_ERASED_FILE", "value": f"{_HOME}/people.erased"},
     ]
-    container["volumeMounts"].append({"name": "people", "mountPath": _KEYS, "readOnly": True})
+    container["volumeMounts"].append({"name": "people", "mountPath": _PEOPLE_FOLDER, "readOnly": True})
     pod["spec"]["volumes"].append({"name": "people", "secret": {"secretName": PEOPLE, "defaultMode": 0o440}})
     pod["spec"]["terminationGracePeriodSeconds"] = 1
     return _stateful("commands", pod, Size())

@@ -29,6 +29,7 @@ class Tuning:
     exceptions_seconds: float = 7 * _DAY
     backlog_seconds: float = 5 * _DAY
     lag_seconds: float = 300
+    status_seconds: float = 3600
     interval_seconds: int = 15
     pace: float = 1.0
 
@@ -166,6 +167,11 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "hourstream_deliveries_refused + hourstream_deliveries_unreachable > 0",
         "{{ $labels.target }} has not taken charges",
         "{{ $value }} charges were refused by it, or offered in vain for longer than their budget.",
+    )  # fmt: skip
+    yield alert(
+        "StatusesStale", "ticket", 15, f"hourstream_status_lag_seconds > {tuning.status_seconds:g}",
+        "{{ $labels.target }} does not tell what became of invoices",
+        "Payments and voids there are not known here since {{ $value | humanizeDuration }}.",
     )  # fmt: skip
     yield alert(
         "SyncFailures", "ticket", 15, "hourstream:sync_failure:ratio_1h > 0.05",

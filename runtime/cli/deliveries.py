@@ -55,7 +55,8 @@ def list_(limit: int, as_json: bool, **selected: str | None) -> None:
 
 
 def _of_systems(found: list[Standing]) -> Table:
-    table = Table("system", "breaker", "waiting", "oldest", "refused", "unreachable", "posted", "cancelled", "calls")
+    headings = ("system", "breaker", "waiting", "oldest", "refused", "unreachable", "posted", "cancelled", "calls")
+    table = Table(*headings, "statuses")
     for one in found:
         calls = one.counts.get("answered", 0) + one.counts.get("unanswered", 0)
         table.add_row(
@@ -68,8 +69,19 @@ def _of_systems(found: list[Standing]) -> Table:
             f"{one.counts.get('posted', 0):,}",
             f"{one.counts.get('cancelled', 0):,}",
             f"{calls:,}, {one.counts.get('unanswered', 0):,} unanswered",
+            _told(one),
         )
     return table
+
+
+def _told(one: Standing) -> str:
+    """How fresh the states of its invoices are here."""
+    if one.statuses is None:
+        return "not asked"
+    why = f": {one.statuses.reason}" if one.statuses.reason else ""
+    if one.statuses.until is None:
+        return f"not told yet{why}"
+    return f"{one.counts.get('status_told', 0):,} told, all of {one.statuses.lag:,.0f} s ago{why}"
 
 
 def _of(found: list[Delivery]) -> Table:

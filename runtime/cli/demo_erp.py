@@ -1,13 +1,13 @@
 """The demo's charges in a real Tryton: delivered, invoiced, posted and paid there, and held to the ledger to the cent.
 
-What Tryton holds is asked of its own database, not of what we sent. What becomes of its invoices comes back as events
-of `source.billing.statuses`, so that the charges end as paid.
+What Tryton holds is asked of its own database, not of what we sent. The worker that delivers to it asks it what becomes
+of its invoices, as in service, so that the charges end as paid.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,8 +18,7 @@ from rich.table import Table
 
 from agents.names import names
 from billing.money import minor_units
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import DELIVERY, wait_until_quiet
+from runtime.cli.quiet import DELIVERY, NotQuiet, wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars
 from runtime.embedded.stack import Stack
@@ -29,19 +28,20 @@ from runtime.supervisor import Workers
 from schemas.codec import decode_for
 from sinks.billing.http.calls import Calls
 from sinks.billing.status_desk import EVENTS_TOPIC
-from sinks.database import Pool, transaction
+from sinks.database import Pool, scalar, transaction
 from sinks.delivery.secrets import Secret
-from sinks.erp.tryton import states
 from sinks.erp.tryton.client import Tryton as Client
 from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.erp.tryton.payments import TrytonPayments
 from sinks.erp.tryton.rpc import TrytonRpc
+from sinks.outbox import Outbox
 
 NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
 Tell = Callable[[str], None]
 _ANSWER_SECONDS = 300.0
 _DELIVERY_SECONDS = 7200.0
+_TELLING_SECONDS = 600.0
 
 _TARGETS = """\
 targets:
@@ -49,6 +49,7 @@ targets:
     kind: tryton
     tryton: {{url: "{url}", key: "file:{key}", answer_seconds: {seconds}}}
     concurrency: 2
+    statuses: {{every_seconds: 2}}
 """
 
 
@@ -97,19 +98,19 @@ def post_to_tryton(
     with Tryton.start(
         home / "tryton", stack.settings, stack.postgres_url, books_of(pool, stack.broker, issued + PAYS_AFTER), tell
     ) as tryton:
-        seconds = [_timed(lambda: _deliver(stack, pool, tryton, tell))]
-        calls = Calls(5.0, _ANSWER_SECONDS, None)
-        client = Client(tryton.url, Secret.of(f"file:{tryton.secret('delivery-key')}"), calls)
-        invoices = TrytonInvoices(client)
-        tell(f"posting {len(invoices.all('draft'))} draft invoices there, dated {issued} ...")
-        seconds.append(_timed(lambda: [invoices.post(each, issued) for each in invoices.all("draft", "validated")]))
-        cursor = _tell_states(stack, client, states.Cursor())
-        password = Secret.of(f"file:{tryton.secret('payment-password')}")
-        payments = TrytonPayments(TrytonRpc(tryton.url, "hourstream-payment", password, calls))
-        posted = invoices.all("posted")
-        tell(f"paying {len(posted)} posted invoices there, on {issued + PAYS_AFTER} ...")
-        seconds.append(_timed(lambda: _pay(payments, posted, issued + PAYS_AFTER)))
-        _tell_states(stack, client, cursor)
+        with _delivering(stack, tryton, tell) as delivery:
+            seconds = [_timed(lambda: _until_delivered(stack, pool, delivery))]
+            calls = Calls(5.0, _ANSWER_SECONDS, None)
+            client = Client(tryton.url, Secret.of(f"file:{tryton.secret('delivery-key')}"), calls)
+            invoices = TrytonInvoices(client)
+            tell(f"posting {len(invoices.all('draft'))} draft invoices there, dated {issued} ...")
+            seconds.append(_timed(lambda: [invoices.post(each, issued) for each in invoices.all("draft", "validated")]))
+            password = Secret.of(f"file:{tryton.secret('payment-password')}")
+            payments = TrytonPayments(TrytonRpc(tryton.url, "hourstream-payment", password, calls))
+            posted = invoices.all("posted")
+            tell(f"paying {len(posted)} posted invoices there, on {issued + PAYS_AFTER} ...")
+            seconds.append(_timed(lambda: _pay(payments, posted, issued + PAYS_AFTER)))
+            _until_told(pool, delivery)
         with progress_bars(workers) as show:
             wait_until_quiet(workers, stack.broker, lambda: unsent(pool), progress=show)
         taken = _ask(tryton, (seconds[0], seconds[1], seconds[2]))
@@ -122,32 +123,44 @@ def _timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def _deliver(stack: Stack, pool: Pool, tryton: Tryton, tell: Tell) -> None:
-    """The worker that delivers to a target, for this one, until it has delivered everything."""
+@contextmanager
+def _delivering(stack: Stack, tryton: Tryton, tell: Tell) -> Iterator[Workers]:
+    """The worker of this one target, which delivers to it and asks it what becomes of its invoices."""
     file = tryton.secret("delivery-key").parent.parent / "targets.yaml"
     key = tryton.secret("delivery-key")
     file.write_text(_TARGETS.format(url=tryton.url, key=key, seconds=_ANSWER_SECONDS), encoding="utf-8")
     settings = stack.settings.model_copy(update={"targets": file})
     tell("delivering the charges to Tryton ...")
-    with ExitStack() as running:
-        delivery = running.enter_context(Workers(settings, (DELIVERY + NAME,), settings.environment()))
-        show = running.enter_context(progress_bars(delivery))
+    with Workers(settings, (DELIVERY + NAME,), settings.environment()) as delivery:
+        yield delivery
+
+
+def _until_delivered(stack: Stack, pool: Pool, delivery: Workers) -> None:
+    with progress_bars(delivery) as show:
         wait_until_quiet(delivery, stack.broker, lambda: unsent(pool), seconds=_DELIVERY_SECONDS, progress=show)
+
+
+def _until_told(pool: Pool, delivery: Workers) -> None:
+    """Wait until everything that has become of Tryton's invoices by now is on its topic. Raises NotQuiet."""
+    with transaction(pool) as cursor:
+        now = scalar(cursor, "SELECT now()")
+    deadline = time.monotonic() + _TELLING_SECONDS
+    while not _is_told(pool, now) or Outbox(pool, EVENTS_TOPIC).unsent():
+        delivery.check()
+        if time.monotonic() > deadline:
+            raise NotQuiet(f"Tryton has not told what became of its invoices in {_TELLING_SECONDS:g} s")
+        time.sleep(0.2)
+
+
+def _is_told(pool: Pool, now: object) -> bool:
+    with transaction(pool) as cursor:
+        query = "SELECT told_until >= %s FROM hourstream.status_looks WHERE target = %s"
+        return scalar(cursor, query, (now, NAME)) is True
 
 
 def _pay(payments: TrytonPayments, posted: list[TrytonInvoice], on: date) -> None:
     for invoice in posted:
         payments.pay(invoice, f"demo payment of {invoice.number}", on)
-
-
-def _tell_states(stack: Stack, client: Client, cursor: states.Cursor) -> states.Cursor:
-    """Publish what is new of the invoices; the cursor is kept only once the broker has it all."""
-    events, next_cursor = states.TrytonStates(client, NAME).look(cursor)
-    publisher = Publisher(stack.broker)
-    for event in events:
-        publisher.publish(EVENTS_TOPIC, states.key_of(event), states.json_of(event))
-    publisher.finish()
-    return next_cursor
 
 
 def _ask(tryton: Tryton, seconds: tuple[float, float, float]) -> Taken:

@@ -31,6 +31,7 @@ COMMANDS = {
     "revenue": "revenue",
     "invoice": "invoice",
     "metrics": "metrics",
+    "rules": "rules",
     "backup": "backup",
     "restore": "backup",
     "console": "console",

@@ -102,6 +102,14 @@ def release_() -> None:
     console.print(", ".join(f"{topic} is {id_}" for topic, id_ in made.items()) or "nothing has changed")
 
 
+def registered(settings: Settings) -> Settings:
+    """The settings once every released schema is registered, with the ids the registry gave; unchanged without one."""
+    if settings.schema_registry_url is None or settings.schema_ids is not None:
+        return settings
+    path, same = _register(settings, settings.home / "schema-ids.json")
+    return settings if same else settings.model_copy(update={"schema_ids": path})
+
+
 @schemas.command()
 @click.option(
     "--ids",
@@ -109,12 +117,21 @@ def release_() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to note the registry's ids, for HOURSTREAM_SCHEMA_IDS. By default in HOURSTREAM_HOME.",
 )
-def register(ids_file: Path | None) -> None:
+@click.option("--own-ids", is_flag=True, help="Exit status 1 where the registry gave other ids than those of schemas/.")
+def register(ids_file: Path | None, own_ids: bool) -> None:
     """Register every released schema, on deploy and before the workers start; note which ids the registry gave."""
     settings = Settings.load()
+    path, same = _register(settings, ids_file or settings.home / "schema-ids.json")
+    if own_ids and not same and settings.schema_ids is None:
+        raise click.ClickException(
+            f"the registry gave other ids than those of schemas/: set HOURSTREAM_SCHEMA_IDS={path} for every process"
+        )
+
+
+def _register(settings: Settings, path: Path) -> tuple[Path, bool]:
+    """Register, and note the ids in a file; whether they are those of schemas/."""
     with _registry(settings) as registry:
         given = confluent.register(registry, str(settings.schema_registry_url), _contracts())
-    path = ids_file or settings.home / "schema-ids.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_bytes(msgspec.json.format(msgspec.json.encode(given), indent=1))
@@ -126,6 +143,7 @@ def register(ids_file: Path | None) -> None:
         + ("its ids are those of schemas/" if same else f"set HOURSTREAM_SCHEMA_IDS={path} for every process"),
         soft_wrap=True,
     )
+    return path, same
 
 
 @schemas.command()

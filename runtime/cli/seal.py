@@ -1,47 +1,102 @@
-"""`hourstream seal` and `hourstream verify`: a chain of hashes over charges, made and held to what is stored."""
+"""`hourstream seal` and `hourstream verify`: a chain of hashes over charges and over what people did, made and held."""
 
+import contextlib
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import click
+from confluent_kafka import KafkaException
 from rich.table import Table
 
 from runtime.cli.context import attached, console, errors, print_json
-from runtime.seals import SEALED, Verdict, seal_all
+from runtime.seals import SEALED, Readers, Verdict, seal_all
 from runtime.seals import verify as verdicts
 from runtime.settings import Settings
-from sinks.database import open_pool
+from sinks.contract import Unreachable
+from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
+from sinks.sealed_tables import SEALED_TABLES, rows_from
 from sinks.stored import differing
 
 
 @click.command()
 @click.option("--every", "seconds", type=click.FloatRange(min=1), help="Go on, and seal again after so many seconds.")
 def seal(seconds: float | None) -> None:
-    """Seal the charges published since the last seal. One sealer at a time: a second one takes over from the first."""
+    """Seal the charges, and what people did, since the last seal. A second sealer takes over from the first.
+
+    What was sealed last, and when, is noted in HOURSTREAM_HOME/run/sealed, whose age tells whether somebody seals.
+    """
     settings = Settings.load()
-    with attached(settings) as stack:
+    with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
+        migrate(pool)
         while True:
-            sealed = seal_all(stack.broker, settings.seal_key)
-            console.print(f"{sealed:,} records of {', '.join(SEALED)} sealed")
+            console.print(f"{seal_now(settings, stack.broker, pool):,} records of {', '.join(_all())} sealed")
             if seconds is None:
                 return
             time.sleep(seconds)
 
 
+def seal_now(settings: Settings, broker: str, pool: Pool) -> int:
+    """Seal what is not sealed yet, and note it; the number of records. Raises KafkaException, Unreachable."""
+    sealed = seal_all(broker, settings.seal_key, others=_tables(pool))
+    note = noted(settings)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{sealed}\n", encoding="ascii")
+    return sealed
+
+
+def noted(settings: Settings) -> Path:
+    """The file that is written whenever everything is sealed."""
+    return settings.home / "run" / "sealed"
+
+
+@contextlib.contextmanager
+def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iterator[None]:
+    """Seal every so many seconds, beside whatever else runs; what cannot be sealed now is sealed later."""
+    closing = threading.Event()
+
+    def run() -> None:
+        while not closing.is_set():
+            try:
+                seal_now(settings, broker, pool)
+            except (KafkaException, Unreachable) as error:
+                errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
+            closing.wait(seconds)
+
+    thread = threading.Thread(target=run, name="seal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join(30)
+
+
+def _all() -> tuple[str, ...]:
+    return (*SEALED, *SEALED_TABLES)
+
+
+def _tables(pool: Pool) -> Readers:
+    """The tables of acts, each under its name."""
+    return {(topic, 0): partial(rows_from, pool, table) for topic, table in SEALED_TABLES.items()}
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def verify(as_json: bool) -> None:
-    """Read what was sealed again, and the charges in the database, and name every altered record.
+    """Read what was sealed again, and the charges in the database, and name every altered record or row.
 
     Exit status 1 when there is one. A partition's head, noted elsewhere, is what nobody can later alter.
     """
     settings = Settings.load()
-    with attached(settings) as stack, errors.status("reading everything sealed again"):
-        found = verdicts(stack.broker, settings.seal_key)
-        with open_pool(stack.postgres_url) as pool:
-            migrate(pool)
-            stored = list(differing(pool, stack.broker))
+    with attached(settings) as stack, open_pool(stack.postgres_url) as pool, errors.status("reading everything again"):
+        migrate(pool)
+        found = verdicts(stack.broker, settings.seal_key, others=_tables(pool))
+        stored = list(differing(pool, stack.broker))
     faults = [fault for verdict in found for fault in verdict.faults] + stored
     if as_json:
         print_json({"partitions": [_plain(verdict) for verdict in found], "faults": faults})

@@ -8,6 +8,8 @@ import click
 from runtime.admin import admin_client
 from runtime.cli.context import console, errors
 from runtime.cli.creation import every_topic
+from runtime.cli.schemas import registered
+from runtime.cli.seal import sealing
 from runtime.cli.worker import FOR_THE_CONSOLE, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
@@ -20,9 +22,13 @@ from topics.create import create_topics
 @click.command()
 @click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
 @click.option("--without-login", is_flag=True, help="For a demo on this machine: whoever opens it may do everything.")
-def up(with_console: bool, without_login: bool) -> None:
-    """Start Kafka, PostgreSQL and every worker, and keep them running. Ctrl-C stops them."""
-    settings = Settings.load()
+@click.option("--seal-every", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
+def up(with_console: bool, without_login: bool, seal_every: float) -> None:
+    """Start Kafka, PostgreSQL and every worker, keep them running, and seal what they do. Ctrl-C stops all of it.
+
+    Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released schema is registered there first.
+    """
+    settings = registered(Settings.load())
     names = workers_of(settings)
     if with_console:
         names += FOR_THE_CONSOLE
@@ -30,11 +36,12 @@ def up(with_console: bool, without_login: bool) -> None:
         made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         with contextlib.ExitStack() as running, Workers(settings, names, stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
+            pool = running.enter_context(open_pool(stack.postgres_url))
+            migrate(pool)
+            running.enter_context(sealing(stack.settings, stack.broker, pool, seal_every))
             if with_console:
                 from runtime.cli.console import anybody, serving  # with its libraries only where it is wanted
 
-                pool = running.enter_context(open_pool(stack.postgres_url))
-                migrate(pool)
                 address = running.enter_context(serving(stack.settings, pool, everybody=anybody(without_login)))
                 console.print(f"console: {address}")
             console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")

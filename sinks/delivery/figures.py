@@ -1,6 +1,6 @@
 """How deliveries stand: a line a target for people and metrics, and single deliveries for people."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sinks.database import Pool, transaction
@@ -16,8 +16,11 @@ SELECT target,
     greatest(coalesce(extract(epoch FROM paused_until - now()), 0), 0)::float8,
     coalesce(waiting, 0), coalesce(extract(epoch FROM now() - oldest), 0)::float8,
     coalesce(refused, 0), coalesce(unreachable, 0),
-    (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM hourstream.delivery_counts c WHERE c.target = t.target)
+    (SELECT coalesce(jsonb_object_agg(name, total), '{}') FROM hourstream.delivery_counts c WHERE c.target = t.target),
+    extract(epoch FROM now() - coalesce(told_until, since))::float8, told_until,
+    CASE WHEN NOT breaker THEN 'closed' WHEN due_at <= now() THEN 'half_open' ELSE 'open' END, reason
 FROM hourstream.delivery_targets t
+LEFT JOIN hourstream.status_looks USING (target)
 LEFT JOIN (
     SELECT target, count(*) AS waiting FROM hourstream.deliveries WHERE state = 'waiting' GROUP BY target) AS queue
     USING (target)
@@ -39,6 +42,16 @@ FROM hourstream.deliveries d WHERE {SELECTED} ORDER BY d.target, d.seq LIMIT %(l
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """How far a target has told what became of its invoices: `lag` seconds ago nothing was untold, at `until`."""
+
+    lag: float
+    until: datetime | None  # None: it has never told everything
+    breaker: BreakerState
+    reason: str | None  # why the last look had no answer
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One target: its queue, its open exceptions, its breaker and its running totals. Times in seconds."""
 
@@ -50,6 +63,7 @@ class Standing:
     refused: int
     unreachable: int
     counts: dict[str, int]
+    statuses: Telling | None = None  # None: it is never asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,8 @@ class Replay:
 def standing(pool: Pool, target: str | None = None) -> list[Standing]:
     """Each target that anything was ever delivered to, or the one named. Raises Unreachable."""
     with transaction(pool) as cursor:
-        return [Standing(*row) for row in cursor.execute(_STANDING, {"target": target}).fetchall()]
+        rows = cursor.execute(_STANDING, {"target": target}).fetchall()
+    return [replace(Standing(*row[:-4]), statuses=None if row[-4] is None else Telling(*row[-4:])) for row in rows]
 
 
 def listed(pool: Pool, selection: Selection, limit: int | None = None) -> list[Delivery]:
@@ -127,5 +142,8 @@ class DeliveryFigures(SinkFigures):
                 "breaker": BREAKER_STATES.index(each.breaker),
                 "paused_seconds": int(each.paused_for),
             } | {f"total_{name}": total for name, total in each.counts.items()}
+            if each.statuses is not None:
+                found["status_lag_seconds"] = int(each.statuses.lag)
+                found["status_breaker"] = BREAKER_STATES.index(each.statuses.breaker)
             figures |= {("delivery", what, each.target): value for what, value in found.items()}
         return figures

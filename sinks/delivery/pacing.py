@@ -61,6 +61,20 @@ def backoff(failures: int, first: float, longest: float, chance: float) -> float
     return chance * min(first * 2.0 ** min(max(failures - 1, 0), 62), longest)
 
 
+def pause_of_looks(policy: Policy, failures: int, chance: float, retry_after: float | None) -> float:
+    """Seconds until one who asks alone, one call at a time, asks again after so many failures in a row.
+
+    Up to the failures that open a breaker it is the backoff, from there on the breaker's pauses; what the target asks
+    for is kept in either case.
+    """
+    over = failures - policy.breaker_failures
+    if over < 0:
+        pause = backoff(failures, policy.first_pause, policy.longest_pause, chance)
+    else:
+        pause = min(policy.breaker_pause * 2.0 ** min(over, 62), policy.longest_breaker_pause) * (0.5 + chance / 2)
+    return max(pause, min(retry_after or 0.0, policy.longest_retry_after))
+
+
 @dataclass(slots=True)
 class Breaker:
     """Stops calls to a target that does not answer: open after `failures` in a row, then one probe after each pause.

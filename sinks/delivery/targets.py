@@ -8,6 +8,7 @@
         concurrency: 4
         retry: {first_seconds: 0.5, longest_seconds: 60, budget_seconds: 600, longest_retry_after_seconds: 3600}
         breaker: {failures: 5, first_seconds: 5, longest_seconds: 60}
+        statuses: {every_seconds: 60}   # of a system that can tell what became of its invoices
 
 docs/sinks.md says what each means. Secrets are references (`sinks.delivery.secrets`).
 """
@@ -24,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sinks.contract import SinkError
 from sinks.delivery.pacing import Policy
 from sinks.delivery.secrets import NoSecret
+from sinks.delivery.status_source import StatusSource
 from sinks.delivery.target import Target
 from sources.errors import MappingError
 from sources.nodes import Node, parsed
@@ -65,6 +67,10 @@ class _Breaker(_Options):
     longest_seconds: _Seconds = 60.0
 
 
+class _Statuses(_Options):
+    every_seconds: _Seconds = 60.0
+
+
 class _Target(_Options):
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
@@ -73,6 +79,7 @@ class _Target(_Options):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     retry: _Retry = _Retry()
     breaker: _Breaker = _Breaker()
+    statuses: _Statuses = _Statuses()
 
 
 class _File(_Options):
@@ -81,11 +88,12 @@ class _File(_Options):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One target of a file; `make` makes its adapter."""
+    """One target of a file; `make` makes its adapter, which is asked for statuses if it can be."""
 
     name: str
     policy: Policy
     make: Callable[[], Target]
+    status_seconds: float = _Statuses().every_seconds  # from look to look
 
 
 def declared(file: Path | None) -> dict[str, Declared]:
@@ -142,7 +150,17 @@ def _declared(file: Path, name: str, target: _Target) -> Declared:
         longest_breaker_pause=target.breaker.longest_seconds,
         longest_retry_after=target.retry.longest_retry_after_seconds,
     )
-    return Declared(name, policy, lambda: _made(file, name, target.kind, given.get(target.kind) or {}))
+
+    def make() -> Target:
+        made = _made(file, name, target.kind, given.get(target.kind) or {})
+        if "statuses" in target.model_fields_set and not isinstance(made, StatusSource):
+            raise TargetsError(
+                f"{file}: targets.{name}.statuses: a system of kind {target.kind} cannot be asked what became of its"
+                " invoices; it has to send that itself (docs/sinks.md)"
+            )
+        return made
+
+    return Declared(name, policy, make, target.statuses.every_seconds)
 
 
 def _made(file: Path, name: str, kind: str, options: object) -> Target:

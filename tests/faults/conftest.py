@@ -7,8 +7,8 @@ from tests.faults.flow import Outcome, TockData, flowing, tock
 
 @pytest.fixture(scope="session")
 def tock_data() -> TockData:
-    """Some 600 lines, near 3,000 time entries."""
-    return tock(every=18)
+    """Some 400 lines, near 2,000 time entries."""
+    return tock(every=27)
 
 
 @pytest.fixture(scope="session")

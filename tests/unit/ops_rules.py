@@ -137,6 +137,13 @@ CASES: tuple[Case, ...] = (
         None,
     ),
     Case(
+        "HourstreamStatusesStale",
+        {'hourstream_status_lag_seconds{target="tryton"}': "3601x80"},
+        "17m",
+        {"target": "tryton", "severity": "ticket"},
+    ),
+    Case("HourstreamStatusesStale", {'hourstream_status_lag_seconds{target="tryton"}': "61x80"}, "17m", None),
+    Case(
         "HourstreamSyncFailures",
         {_ANSWERS % "posted": "0+9x480", _ANSWERS % "refused": "0+1x480"},
         "90m",

@@ -12,6 +12,7 @@ import yaml
 
 from ops.grafana.panels import SOURCE
 from ops.prometheus.config import JOB
+from runtime.cli.seal import noted
 from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.settings import CHECKOUT, PREFIX, Settings
 
@@ -20,8 +21,9 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hourstream:")}
 WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
 DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
-SERVERS = {"kafka", "registry", "postgres", "topics", "prometheus", "alertmanager", "grafana"}
 MOUNTED = "/run/secrets/"
+SERVERS = {"kafka", "registry", "postgres", "prometheus", "alertmanager", "grafana"}
+ONCE = ("topics", "schemas")
 SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 
 
@@ -43,9 +45,28 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tm
 def test_all_of_it_is_there() -> None:
     assert set(WORKERS) == {*AGENTS, *FOR_THE_CONSOLE}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == {*SERVERS, "console", "commands"}
-    assert SERVICES["topics"]["command"] == ["hourstream", "topics", "create"]
-    assert SERVICES["topics"]["restart"] == "no"
+    assert set(SERVICES) - set(WORKERS) == {*SERVERS, *ONCE, "console", "commands", "seal"}
+    assert {name: SERVICES[name]["command"][1:3] for name in ONCE} == {
+        "topics": ["topics", "create"],
+        "schemas": ["schemas", "register"],
+    }
+    for name in ONCE:
+        assert SERVICES[name]["restart"] == "no"
+        assert all(
+            each["depends_on"][name]["condition"] == "service_completed_successfully" for each in WORKERS.values()
+        )
+
+
+def test_one_seals_with_a_key_that_no_other_service_sees() -> None:
+    seal = SERVICES["seal"]
+    assert seal["command"] == ["hourstream", "seal", "--every", "60"]
+    assert seal["environment"] == {
+        **SERVICES["settle"]["environment"],
+        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{seal['secrets'][0]}",
+    }
+    assert [name for name, service in SERVICES.items() if "seal_key" in service.get("secrets", [])] == ["seal"]
+    assert COMPOSE["secrets"] == {name: {"environment": name.upper()} for name in ("seal_key", "people_key")}
+    assert noted(Settings.load(home=Path("/var/lib/hourstream"))).as_posix() in seal["healthcheck"]["test"][3]
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -102,7 +123,7 @@ def test_a_service_is_pinned_confined_and_watched(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert "test" in service["healthcheck"] or name in ("topics", "commands")
+    assert "test" in service["healthcheck"] or name in (*ONCE, "commands")
     assert all(needed in SERVICES for needed in service.get("depends_on", {}))
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
@@ -135,8 +156,6 @@ def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere
         folder = service["environment"]["HOURSTREAM_PEOPLE_ERASED_FILE"].rpartition("/")[0]
         assert f"people:{folder}" in service["volumes"]
         assert f"--mode=0700 {folder}\n" in DOCKERFILE
-    (kept,) = (secret["file"] for secret in COMPOSE["secrets"].values())
-    assert kept in (CHECKOUT / ".gitignore").read_text("utf-8").split()
 
 
 def test_no_password_is_committed() -> None:
@@ -148,4 +167,6 @@ def test_no_password_is_committed() -> None:
         for variable, value in service.get("environment", {}).items():
             assert "PASSWORD" not in variable or value.startswith("${"), f"{name}: {variable}"
     example = (CHECKOUT / "ops" / "compose" / "env.example").read_text("utf-8").splitlines()
-    assert {line for line in example if not line.startswith("#")} == {f"{name}=" for name in SECRETS}
+    assert {line for line in example if not line.startswith("#")} == {
+        f"{name}=" for name in (*SECRETS, "SEAL_KEY", "PEOPLE_KEY")
+    }

@@ -1,5 +1,6 @@
 """The manifests against Kubernetes' own schemas, the settings, and what a pod of ours may do."""
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -7,12 +8,13 @@ import pytest
 import yaml
 
 from ops.kubernetes.__main__ import FILE, text
+from runtime.cli.seal import noted
 from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
 from runtime.settings import PREFIX, Settings
 
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all(FILE.read_text("utf-8")))
 STATEFUL = {m["metadata"]["name"]: m for m in MANIFESTS if m["kind"] == "StatefulSet"}
-PODS = [m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] in ("StatefulSet", "Job")]
+PODS = [m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] in ("StatefulSet", "Deployment", "Job")]
 WORKERS = (*AGENTS, *FOR_THE_CONSOLE)
 ALONE = ("masters", "intake")  # read topics of one partition, in one total order
 
@@ -34,6 +36,45 @@ def test_every_worker_is_there_with_a_volume_and_an_identity_that_last() -> None
         assert container["command"] == ["hourstream", "worker", name]
         assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["home"]
         assert name not in ALONE or spec["replicas"] == 1
+
+
+def test_one_seals_with_a_key_that_no_other_pod_sees() -> None:
+    (sealer,) = (m for m in MANIFESTS if m["kind"] == "Deployment")
+    assert (sealer["spec"]["replicas"], sealer["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = sealer["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["hourstream", "seal", "--every", "60"]
+    (variable,) = container["env"]
+    assert variable["name"] == PREFIX + "SEAL_KEY_FILE"
+    assert variable["value"].startswith(next(m["mountPath"] for m in container["volumeMounts"] if m["name"] == "key"))
+    assert (
+        noted(Settings.load(home=Path("/var/lib/hourstream"))).as_posix()
+        in container["livenessProbe"]["exec"]["command"][2]
+    )
+    secrets = [v["secret"]["secretName"] for pod in PODS for v in pod["volumes"] if "secret" in v]
+    assert secrets == ["hourstream-seal-key", "hourstream-people"]
+
+
+def test_what_is_scraped_is_who_serves_metrics() -> None:
+    """A pod without a page of metrics would be a worker that is down to whoever scrapes."""
+    (selected,) = (m["spec"]["selector"] for m in MANIFESTS if m["kind"] == "Service")
+    labels = {
+        m["metadata"]["name"]: m["spec"]["template"]["metadata"]["labels"]
+        for m in MANIFESTS
+        if m["kind"] in ("StatefulSet", "Deployment", "Job")
+    }
+    assert {name for name, own in labels.items() if selected.items() <= own.items()} == {*STATEFUL} - {
+        "hourstream-commands"
+    }
+
+
+def test_topics_and_schemas_are_made_once_and_before_anything_is_written() -> None:
+    jobs = {m["metadata"]["name"]: m["spec"]["template"]["spec"] for m in MANIFESTS if m["kind"] == "Job"}
+    assert {name: pod["containers"][0]["command"][1:3] for name, pod in jobs.items()} == {
+        "hourstream-topics": ["topics", "create"],
+        "hourstream-schemas": ["schemas", "register"],
+    }
+    kinds = [m["kind"] for m in MANIFESTS]
+    assert max(n for n, kind in enumerate(kinds) if kind == "Job") < kinds.index("StatefulSet")
 
 
 def test_every_variable_is_a_setting_and_none_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,20 +6,19 @@ again all the same (the cursor was lost) has the same id, and is a duplicate to 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TypedDict
 
-from billing.money import plain
-from sinks.database import instant_text
+from sinks.delivery.status_source import PaymentRecord, StatusRecord
 from sinks.erp.tryton.client import Tryton
 from sinks.erp.tryton.wire import Row
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP = timedelta(minutes=10)  # longer than Tryton lets a transaction of ours run
 _PAGE = 200  # invoices a request
+_MOST = 1000  # events a look, but for those of its last page
 _FIELDS = (
     "number",
     "state",
@@ -30,47 +29,6 @@ _FIELDS = (
     "reconciliation_lines",
     "write_date",
 )
-
-
-class PaymentRecord(TypedDict):
-    """Money received for an invoice; below zero: given back."""
-
-    amount: Decimal
-    currency: str
-    reference: str
-
-
-class StatusRecord(TypedDict):
-    """A record of `source.billing.statuses` as the codec encodes it; its key is `SYSTEM:INVOICE`."""
-
-    system: str
-    invoice: str
-    event_id: str
-    reference: str | None
-    status: str | None
-    payment: PaymentRecord | None
-    charge_ids: Sequence[str]
-    amount: Decimal | None
-    currency: str | None
-    at: datetime
-    revision: int
-
-
-def key_of(record: StatusRecord) -> str:
-    """The record's key on `source.billing.statuses`."""
-    return f"{record['system']}:{record['invoice']}"
-
-
-def json_of(record: StatusRecord) -> dict[str, object]:
-    """The record in its JSON form."""
-    payment, amount = record["payment"], record["amount"]
-    return {
-        **record,
-        "payment": None if payment is None else {**payment, "amount": plain(payment["amount"])},
-        "charge_ids": list(record["charge_ids"]),
-        "amount": None if amount is None else plain(amount),
-        "at": instant_text(record["at"]),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +56,7 @@ class Cursor:
         return {"until": self.until.isoformat(), "told": told}
 
     @classmethod
-    def from_json(cls, found: dict[str, object]) -> "Cursor":
+    def from_json(cls, found: Mapping[str, object]) -> "Cursor":
         """What `as_json` gave."""
         rows = found["told"]
         told = {
@@ -114,29 +72,43 @@ class TrytonStates:
     def __init__(self, tryton: Tryton, system: str) -> None:
         self._tryton, self._system = tryton, system
 
-    def look(self, cursor: Cursor) -> tuple[list[StatusRecord], Cursor]:
-        """What is new since `cursor`, in the order Tryton numbered the invoices, and the next cursor.
+    def look(self, cursor: Cursor) -> tuple[list[StatusRecord], Cursor, bool]:
+        """What is new since `cursor`, as Tryton numbered the invoices; the next cursor; whether there is more.
 
-        Keep the cursor only once the events are published. Raises Refused, TargetUnavailable.
+        Keep the cursor only together with the events. Raises Refused, TargetUnavailable.
         """
-        domain = [
-            ["hourstream_account", "!=", None],
-            ["number", "!=", None],
-            ["state", "in", ["posted", "paid", "cancelled"]],
-            ["write_date", ">=", cursor.until - OVERLAP],
-        ]
-        found = self._tryton.search("account.invoice", domain, _FIELDS, order=[("id", "ASC")])
-        events, told = list[StatusRecord](), dict(cursor.told)
-        for at in range(0, len(found), _PAGE):
-            page = [row for row in found[at : at + _PAGE] if _has_news(row, told.get(int(row["id"]), Told()))]
+        events, told, until = list[StatusRecord](), dict(cursor.told), cursor.until
+        for rows in self._written_since(cursor.until - OVERLAP):
+            if len(events) >= _MOST:
+                # What was told is kept and skipped by the next look, which begins where this one did.
+                return events, Cursor(cursor.until, told), True
+            page = [row for row in rows if _has_news(row, told.get(int(row["id"]), Told()))]
             charges, payments = self._charges(page), self._payments(page)
             for row in page:
                 id_ = int(row["id"])
                 events += self._events(row, told.get(id_, Told()), charges[id_], payments)
                 told[id_] = Told(row["state"], _paid_by(row, told.get(id_, Told())), row["write_date"])
-        until = max((row["write_date"] for row in found), default=cursor.until)
+            until = max((until, *(row["write_date"] for row in rows)))
         settled = {id_ for id_, each in told.items() if each.state != "posted" and each.written < until - 2 * OVERLAP}
-        return events, Cursor(max(until, cursor.until), {id_: e for id_, e in told.items() if id_ not in settled})
+        return events, Cursor(until, {id_: e for id_, e in told.items() if id_ not in settled}), False
+
+    def _written_since(self, instant: datetime) -> Iterator[list[Row]]:
+        """Our numbered invoices, a page at a time."""
+        domain = [
+            ["hourstream_account", "!=", None],
+            ["number", "!=", None],
+            ["state", "in", ["posted", "paid", "cancelled"]],
+            ["write_date", ">=", instant],
+        ]
+        after = 0
+        while True:
+            page = [*domain, ["id", ">", after]]
+            rows = self._tryton.search("account.invoice", page, _FIELDS, _PAGE, order=[("id", "ASC")])
+            if rows:
+                yield rows
+            if len(rows) < _PAGE:
+                return
+            after = int(rows[-1]["id"])
 
     def _events(
         self, row: Row, told: Told, charge_ids: Sequence[str], payments: dict[int, Row]

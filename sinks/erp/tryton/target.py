@@ -13,10 +13,12 @@ from billing.money import rounded_money
 from sinks.billing.invoice import Account
 from sinks.billing.parties import Names
 from sinks.contract import ChargeRecord, Health
+from sinks.delivery.status_source import Look, Mark
 from sinks.delivery.target import Answer, TargetUnavailable
 from sinks.erp.tryton.client import Refused, Tryton
 from sinks.erp.tryton.lines import Line, lines_of
 from sinks.erp.tryton.masters import NotThere, TrytonMasters
+from sinks.erp.tryton.states import Cursor, TrytonStates
 from sinks.erp.tryton.wire import Row
 
 LARGEST_GROUP = 1000
@@ -38,6 +40,7 @@ class TrytonTarget:
         """`names` gives the masters that new parties are made of; those it lacks are named by their ids."""
         self._name, self._tryton = name, tryton
         self._masters = TrytonMasters(tryton, names)
+        self._states = TrytonStates(tryton, name)
 
     def names_from(self, names: Callable[[], Names]) -> None:
         """Where the names of new parties and lines come from."""
@@ -74,6 +77,14 @@ class TrytonTarget:
         except (Refused, TargetUnavailable) as error:
             return Health(ok=False, detail=str(error))
         return Health(ok=True, detail="Tryton answers")
+
+    def look(self, cursor: Mark | None) -> Look:
+        """What became of our invoices there since the last look. Raises TargetUnavailable."""
+        try:
+            events, reached, more = self._states.look(Cursor() if cursor is None else Cursor.from_json(cursor))
+        except Refused as error:
+            raise TargetUnavailable(f"{self._name} does not show its invoices: {error}") from error
+        return Look(events, reached.as_json(), more)
 
     def _held(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
         """The answers of those that Tryton holds already."""

@@ -48,12 +48,6 @@ HOLDER = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _brokers_which_only_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These brokers carry a record or two: compiling their code thoroughly would take longer than all they do."""
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
-
-
 def quiet(line: str) -> None:
     """Progress nobody reads."""
 

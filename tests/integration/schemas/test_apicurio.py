@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from confluent_kafka.schema_registry import Schema
 
-from runtime.cli.schemas import processes, schemas
+from runtime.cli.main import main
+from runtime.cli.schemas import processes, registered, schemas
 from runtime.embedded.registry import Registry
 from runtime.settings import Settings
 from schemas import codec, confluent
@@ -115,5 +117,26 @@ def test_the_commands(registry: Registry, tmp_path: Path, monkeypatch: pytest.Mo
     assert f"{NEXT_ID - 1} schemas are registered" in told.output
     assert "its ids are those of schemas/" in told.output
     assert msgspec.json.decode(noted.read_bytes(), type=GivenIds) == given
+    same = CliRunner().invoke(schemas, ["register", "--own-ids", "--ids", str(noted)], catch_exceptions=False)
+    assert same.exit_code == 0
+    settings = Settings.load(home=tmp_path)
+    assert registered(settings) == settings
     checked = CliRunner().invoke(schemas, ["check"], catch_exceptions=False)
     assert (checked.exit_code, checked.output) == (0, f"{len(read_contracts())} contracts keep what they promise\n")
+
+
+def test_a_registry_that_held_something_else_stops_a_deploy_or_its_ids_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Registry(tmp_path, Settings.load(), lambda _: None) as registry:
+        monkeypatch.setenv("HOURSTREAM_SCHEMA_REGISTRY_URL", registry.url)
+        with confluent.client(registry.url) as client:
+            client.register_schema("theirs-value", Schema('{"type": "string"}', "AVRO"))
+        stopped = CliRunner().invoke(main, ["schemas", "register", "--own-ids", "--ids", str(tmp_path / "ids.json")])
+        assert stopped.exit_code == 1
+        assert f"set HOURSTREAM_SCHEMA_IDS={tmp_path / 'ids.json'} for every process" in stopped.output
+        settings = registered(Settings.load(home=tmp_path))  # as `hourstream up` does before its workers
+        assert settings.environment()["HOURSTREAM_SCHEMA_IDS"] == str(tmp_path / "schema-ids.json")
+        ids = msgspec.json.decode((tmp_path / "schema-ids.json").read_bytes(), type=GivenIds).ids
+        assert all(own != theirs for given in ids.values() for own, theirs in given.items())
+        assert registered(settings) == settings

@@ -45,13 +45,11 @@ TASK = {
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
-        with secured(tmp_path_factory.mktemp("secured")) as running:
-            running.users(*(f"hourstream-{process.name}" for process in PROCESSES))
-            apply(running.admin, rights(PROCESSES, FORM))
-            running.wait_for("hourstream-commands", "masters.current")
-            yield running
+    with secured(tmp_path_factory.mktemp("secured")) as running:
+        running.users(*(f"hourstream-{process.name}" for process in PROCESSES))
+        apply(running.admin, rights(PROCESSES, FORM))
+        running.wait_for("hourstream-commands", "masters.current")
+        yield running
 
 
 @pytest.fixture

@@ -1,31 +1,56 @@
-"""One byte of a stored charge altered on the broker's disk, and one in the database: both are found and named."""
+"""A byte altered of a charge on the broker's disk or in the database, or of a person's act: all found and named."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from aiokafka.record.util import calc_crc32c
+from click.testing import CliRunner
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
+from agents.sink import Announcer
+from runtime.cli.main import main
+from runtime.cli.seal import sealing
 from runtime.embedded.kafka import Kafka
+from runtime.plane.batch import Output
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
-from runtime.seals import SEALS, seal_all, verify
+from runtime.seals import SEALS, seal_all, seals_of, verify
 from runtime.settings import Settings
 from schemas.codec import encode
+from schemas.json_form import from_json
 from sinks.billing.projection import Projection
 from sinks.contract import CHARGES_TOPIC, ChargeRow, SinkBatch
 from sinks.database import Pool, transaction
+from sinks.sealed_tables import SEALED_TABLES, rows_from
 from sinks.stored import differing
+from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge, fresh_pool
 from topics.catalogue import TOPICS, spread_over
 from topics.create import create_topics
 
 KEY = b"kept elsewhere"
+DECISIONS = "exception.decisions"
+ONLY_CHARGES = (CHARGES_TOPIC,)
+DECISION = {
+    "decision_id": "d1",
+    "engagement_id": "E-1",
+    "subject": "time:1",
+    "subject_revision": 1,
+    "decision": "waive",
+    "reason": "agreed",
+    "by": "ann",
+    "source": "console",
+    "revision": 1,
+    "occurred_at": "2025-03-01T00:00:00.000Z",
+}
 CHARGES = [charge(f"t{n}", f"{100 + n}.00") for n in range(6)]
 
 
@@ -38,18 +63,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def kafka(home: Path) -> Iterator[Kafka]:
     """A broker of its own, whose files are altered while it is stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
-        running = Kafka(home, Settings.load(home=home), lambda _: None, None)
-        running.start()
-        try:
-            topics = spread_over(1)
-            admin = AdminClient({"bootstrap.servers": running.broker, "log_level": 0})
-            create_topics(admin, [topics[CHARGES_TOPIC], TOPICS[SEALS]], 1)
-            publish(running.broker, CHARGES)
-            yield running
-        finally:
-            running.stop()
+    running = Kafka(home, Settings.load(home=home), lambda _: None, None)
+    running.start()
+    try:
+        topics = spread_over(1)
+        admin = AdminClient({"bootstrap.servers": running.broker, "log_level": 0})
+        create_topics(admin, [topics[CHARGES_TOPIC], topics[DECISIONS], TOPICS[SEALS]], 1)
+        publish(running.broker, CHARGES)
+        yield running
+    finally:
+        running.stop()
 
 
 def publish(broker: str, charges: list[Any]) -> None:
@@ -71,7 +94,7 @@ def test_a_second_sealer_takes_over_from_the_first(kafka: Kafka) -> None:
     first.produce(SEALS, b"late", b"late")
     with pytest.raises(KafkaException, match=r"fenced|newer instance"):
         first.commit_transaction(30)
-    assert [each.faults for each in verify(kafka.broker, KEY)] == [()]
+    assert [each.faults for each in verify(kafka.broker, KEY, ONLY_CHARGES)] == [()]
 
 
 @pytest.fixture
@@ -123,6 +146,88 @@ def test_a_row_taken_out_or_put_in_is_found(kafka: Kafka, projected: Pool) -> No
     )
 
 
+ACT = (
+    "INSERT INTO hourstream.acts (name, via, act, subject, reason) VALUES (%s, 'console', 'waive', 'time:1', 'agreed')"
+)
+
+
+def test_what_the_tables_owner_does_to_acts_of_people_is_found(
+    kafka: Kafka, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_bytes(KEY)
+    for name, value in {
+        "BROKER": kafka.broker,
+        "POSTGRES_URL": database,
+        "HOME": str(tmp_path / "home"),
+        "SEAL_KEY_FILE": str(tmp_path / "key"),
+    }.items():
+        monkeypatch.setenv(f"HOURSTREAM_{name}", value)
+    value = from_json(DECISIONS, DECISION)
+    Announcer(kafka.broker).publish([Output(DECISIONS, b"E-1", encode(DECISIONS, value))])
+    with fresh_pool(database) as pool:
+        with transaction(pool) as cursor:
+            for name in ("ann", "bob", "cy", "dee"):
+                cursor.execute(ACT, (name,))
+            cursor.execute("INSERT INTO hourstream.delivery_replays (by, reason, selection) VALUES ('ann', 'x', '{}')")
+        with transaction(pool) as cursor:
+            cursor.execute("SELECT nextval(pg_get_serial_sequence('hourstream.acts', 'act_id'))")  # stays free
+            cursor.execute(ACT, ("eve",))
+        sealed = CliRunner().invoke(main, ["seal"])
+        assert sealed.exit_code == 0, sealed.output
+        assert (tmp_path / "home" / "run" / "sealed").stat().st_mtime > time.time() - 300
+        with sealing(Settings.load(), kafka.broker, pool, 0.2):  # as `hourstream up` does
+            with transaction(pool) as cursor:
+                cursor.execute(ACT, ("fay",))
+            await_that(lambda: sealed_acts(kafka) == 6, lambda: f"{sealed_acts(kafka)} acts are sealed")
+        sound = CliRunner().invoke(main, ["verify", "--json"])
+        assert sound.exit_code == 0, sound.output
+        counts = {each["topic"]: (each["sealed"], each["open"]) for each in json.loads(sound.stdout)["partitions"]}
+        assert counts == {
+            CHARGES_TOPIC: (len(CHARGES), 0),
+            DECISIONS: (1, 0),
+            "hourstream.acts": (6, 0),
+            "hourstream.delivery_replays": (1, 0),
+        }
+        with transaction(pool) as cursor:
+            cursor.execute("DROP TRIGGER acts_are_kept ON hourstream.acts")
+            cursor.execute("UPDATE hourstream.acts SET reason = 'agreed by Ann' WHERE name = 'bob'")
+            cursor.execute("DELETE FROM hourstream.acts WHERE name = 'cy'")
+            cursor.execute(
+                "INSERT INTO hourstream.acts (act_id, name, via, act, subject, reason)"
+                " OVERRIDING SYSTEM VALUE VALUES (5, 'zoe', 'console', 'map', 'x', 'y')"
+            )
+            cursor.execute("UPDATE hourstream.acts SET at = at + interval '1 microsecond' WHERE name = 'dee'")
+            cursor.execute("UPDATE hourstream.delivery_replays SET by = 'bob'")
+        found = CliRunner().invoke(main, ["verify", "--json"])
+    assert found.exit_code == 1
+    assert [fault.partition(" since")[0] for fault in json.loads(found.stdout)["faults"]] == [
+        "hourstream.acts[0]@2 was altered",
+        "hourstream.acts[0]@3 is gone",
+        "hourstream.acts[0]@4 was altered",
+        "hourstream.acts[0]@5 was added",
+        "hourstream.delivery_replays[0]@1 was altered",
+    ]
+
+
+def sealed_acts(kafka: Kafka) -> int:
+    """How many acts have a seal."""
+    return seals_of(kafka.broker)["hourstream.acts", 0][-1].records
+
+
+def test_an_act_that_is_still_being_written_is_waited_for(database: str) -> None:
+    table = SEALED_TABLES["hourstream.acts"]
+    with fresh_pool(database) as pool, psycopg.connect(database) as slow, ThreadPoolExecutor(1) as threads:
+        slow.execute(ACT, ("slow",))  # has the first number, and is not committed
+        with transaction(pool) as cursor:
+            cursor.execute(ACT, ("quick",))
+        reading = threads.submit(lambda: [record.offset for record in rows_from(pool, table, 0)])
+        with pytest.raises(TimeoutError):
+            reading.result(0.5)
+        slow.commit()
+        assert reading.result(30) == [1, 2]
+        assert [record.offset for record in rows_from(pool, table, 2)] == [2]
+
+
 def alter(log: Path, was: bytes, now: bytes) -> None:
     """Replace bytes in a segment and mend the checksum of their batch, as somebody who knows how would."""
     content = bytearray(log.read_bytes())
@@ -140,10 +245,10 @@ def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path) -
     assert seal_all(kafka.broker, KEY) == 0
     publish(kafka.broker, [charge("later")])
     assert seal_all(kafka.broker, KEY) == 1
-    [sound] = verify(kafka.broker, KEY)
+    [sound] = verify(kafka.broker, KEY, ONLY_CHARGES)
     assert (sound.sealed, sound.open, sound.faults) == (7, 0, ())
     publish(kafka.broker, [charge("not sealed")])
-    assert [each.open for each in verify(kafka.broker, KEY)] == [1]
+    assert [each.open for each in verify(kafka.broker, KEY, ONLY_CHARGES)] == [1]
 
     kafka.stop()
     [log] = (home / "data" / "billing.ready-0").glob("*.log")
@@ -152,7 +257,7 @@ def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path) -
 
     records = list(read_all(kafka.broker, [CHARGES_TOPIC]))
     assert b"time:t9" in (records[3].value or b"")  # the broker and its clients notice nothing
-    [found] = verify(kafka.broker, KEY)
+    [found] = verify(kafka.broker, KEY, ONLY_CHARGES)
     [told] = found.faults
     assert told.startswith(f"billing.ready[0]@{records[3].offset} was altered since it was sealed at ")
     assert found.head == sound.head

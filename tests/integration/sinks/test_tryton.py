@@ -11,11 +11,13 @@ import pytest
 
 from runtime.embedded.tryton import Tryton
 from sinks.contract import ChargeRecord
+from sinks.delivery.status_source import StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.erp.tryton import states
 from sinks.erp.tryton.client import Refused
 from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.erp.tryton.payments import TrytonPayments
-from sinks.erp.tryton.states import Cursor, StatusRecord, TrytonStates
+from sinks.erp.tryton.states import Cursor, TrytonStates
 from sinks.erp.tryton.target import TrytonTarget
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.contract.sinks.target_contract import deliver
@@ -247,26 +249,43 @@ def test_nobody_may_change_a_charge_with_the_key(tryton: Tryton, target: TrytonT
 def test_states_and_payments_come_back_once(tryton: Tryton, target: TrytonTarget) -> None:
     charges = [charge("a"), charge("b", engagement_id="E-2")]
     deliver(target, charges)
-    states, payments = TrytonStates(client(tryton), "tryton"), TrytonPayments(payer(tryton))
-    assert states.look(Cursor())[0] == []
+    source, payments = TrytonStates(client(tryton), "tryton"), TrytonPayments(payer(tryton))
+    assert source.look(Cursor())[0] == []
     one, two = posted(tryton)
-    events, cursor = states.look(Cursor())
+    events, cursor, _ = source.look(Cursor())
     assert [(e["status"], e["amount"], e["currency"]) for e in events] == [("posted", Decimal("120.00"), "EUR")] * 2
     assert [e["charge_ids"] for e in events] == [[each["charge_id"]] for each in charges]
     assert events[0]["invoice"] == f"LE-1/{one.number}"
     payments.pay(one, "BANK-1", ON, Decimal("20.00"))
-    events, cursor = states.look(Cursor.from_json(cursor.as_json()))
+    events, cursor, _ = source.look(Cursor.from_json(cursor.as_json()))
     assert [_said(event) for event in events] == [(f"LE-1/{one.number}", None, Decimal("20.00"))]
     payments.pay(one, "BANK-2", ON)
     TrytonInvoices(client(tryton)).cancel(two)
-    events, cursor = states.look(cursor)
+    events, cursor, _ = source.look(cursor)
     assert [_said(event) for event in events] == [
         (f"LE-1/{one.number}", "paid", None),
         (f"LE-1/{one.number}", None, Decimal("100.00")),
         (f"LE-1/{two.number}", "cancelled", None),
     ]
     assert events[-1]["charge_ids"] == [charges[1]["charge_id"]]
-    assert states.look(cursor)[0] == []
+    assert source.look(cursor)[0] == []
+
+
+def test_what_is_too_much_for_one_look_is_told_by_the_next_ones_each_once(
+    tryton: Tryton, target: TrytonTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(target, [charge(str(n), engagement_id=f"E-{n}") for n in range(5)])
+    numbers = [f"LE-1/{each.number}" for each in posted(tryton)]
+    monkeypatch.setattr(states, "_PAGE", 2)
+    monkeypatch.setattr(states, "_MOST", 2)
+    cursor, told, more = None, list[str](), list[bool]()
+    for _ in range(4):
+        look = target.look(cursor)
+        cursor = look.cursor
+        told += [event["invoice"] for event in look.events]
+        more.append(look.more)
+    assert told == numbers
+    assert more == [True, True, False, False]
 
 
 def _said(event: StatusRecord) -> tuple[str, str | None, Decimal | None]:

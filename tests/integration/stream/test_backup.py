@@ -14,6 +14,8 @@ from runtime.embedded.errors import StackError
 from tests.integration.stream.running import running
 from tests.unit.tables.contents import MASTERS, entry, line
 
+NOT_ASKED = ("intake", "metrics", "lifecycle")
+
 
 def _hourstream(home: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, env={"HOURSTREAM_HOME": str(home), "HOURSTREAM_PARTITIONS": "2"})
@@ -21,7 +23,7 @@ def _hourstream(home: Path, *arguments: str) -> Result:
 
 def test_everything_comes_back_after_the_machine_is_lost_and_the_stream_goes_on(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "kept.tar.gz"
-    with running(home) as stream:
+    with running(home, without=NOT_ASKED) as stream:
         stream.takes(*(stream.next_revision(content) for content in MASTERS))
         stream.takes(*(line(entry("E1", str(n))) for n in range(5)), line(entry("E1", "stuck", task_id="T-NEVER")))
         told = stream.hourstream("invoice", "run", "--cut-off", "2024-12-31", "--issue-date", "2025-01-02")
@@ -37,7 +39,7 @@ def test_everything_comes_back_after_the_machine_is_lost_and_the_stream_goes_on(
     shutil.rmtree(home)
     done = _hourstream(home, "restore", str(file))
     assert done.exit_code == 0, done.output
-    with running(home) as stream:
+    with running(home, without=NOT_ASKED) as stream:
         stream.rest()
         assert stream.books().ledger() == before
         assert stream.books().charges == charges

@@ -32,8 +32,8 @@ def written(folder: Path, seed: int) -> list[Path]:
     return files
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_three_arrival_orders_have_the_same_ledger_bytes(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_either_arrival_order_has_the_same_ledger_bytes(seed: int, tmp_path: Path) -> None:
     out, home = tmp_path / "out", tmp_path / "a home"
     files = written(tmp_path / "in", seed)
     if seed == 0:

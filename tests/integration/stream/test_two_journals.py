@@ -18,7 +18,7 @@ DAYS = {"january": "2024-01-31", "february": "2024-02-01", "march": "2024-03-01"
 def test_a_migration_month_by_month(tmp_path: Path) -> None:
     routes = tmp_path / "routes.yaml"
     routes.write_text(ROUTES)
-    with running(tmp_path / "home", journals="next", routes=routes) as stream:
+    with running(tmp_path / "home", ("intake", "metrics"), journals="next", routes=routes) as stream:
         assert "erp-next" in stream.workers.names
         stream.takes(*(stream.next_revision(content) for content in MASTERS))
         stream.takes(*(line(entry("E1", name, work_date=day)) for name, day in DAYS.items()))

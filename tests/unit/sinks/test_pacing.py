@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.delivery.pacing import Breaker, Gate, Policy, Shut, TokenBucket, backoff
+from sinks.delivery.pacing import Breaker, Gate, Policy, Shut, TokenBucket, backoff, pause_of_looks
 
 steps = st.floats(0.0, 5.0, allow_nan=False)
 chances = st.floats(0.0, 1.0, exclude_max=True, allow_nan=False)
@@ -146,3 +146,13 @@ def test_the_next_call_waits_for_whatever_is_last() -> None:
     assert gate.succeeded(20.0)
     assert not gate.probing(20.0)
     assert gate.wait(20.0) == 10.0
+
+
+def test_looks_back_off_until_the_breaker_opens_and_are_probes_from_there_on() -> None:
+    policy = Policy(
+        first_pause=1.0, longest_pause=3.0, breaker_failures=4, breaker_pause=10.0, longest_breaker_pause=25.0
+    )
+    assert [pause_of_looks(policy, n, 0.999, None) for n in (1, 2, 3)] == pytest.approx([1, 2, 3], rel=0.01)
+    assert [pause_of_looks(policy, n, 0.0, None) for n in (1, 4, 5, 6, 400)] == [0, 5, 10, 12.5, 12.5]
+    assert pause_of_looks(policy, 1, 0.0, retry_after=7.0) == 7.0
+    assert pause_of_looks(policy, 1, 0.0, retry_after=86_400.0) == policy.longest_retry_after

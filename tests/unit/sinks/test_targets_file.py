@@ -9,6 +9,7 @@ from sinks.billing.http import options
 from sinks.billing.http.target import HttpTarget
 from sinks.delivery.pacing import Policy
 from sinks.delivery.secrets import NoSecret, Secret
+from sinks.delivery.status_source import StatusSource
 from sinks.delivery.targets import KINDS, TargetsError, declared
 
 SAMPLE = Path(options.__file__).with_name("ledgerline.yaml")
@@ -124,3 +125,19 @@ def test_a_secret_is_a_reference_and_read_when_it_is_used(tmp_path: Path, monkey
         with pytest.raises(NoSecret) as caught:
             Secret.of(text)
         assert PASSWORD not in str(caught.value)
+
+
+def test_only_a_system_that_can_tell_is_asked_what_became_of_invoices(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "acme.statuses: a system of kind http cannot be asked" in wrong(
+        folder, ACME + HTTP + "    statuses: {every_seconds: 30}\n"
+    )
+    assert "every_seconds" in wrong(folder, ACME + HTTP + "    statuses: {every_seconds: 0}\n")
+    monkeypatch.setenv("ERP_KEY", PASSWORD)
+    tryton = "targets:\n  erp:\n    kind: tryton\n    tryton: {url: 'https://erp.example.com/db', key: 'env:ERP_KEY'}\n"
+    for line, seconds in (("", 60.0), ("    statuses: {every_seconds: 30}\n", 30.0)):
+        (folder / "targets.yaml").write_text(tryton + line)
+        (found,) = declared(folder / "targets.yaml").values()
+        assert found.status_seconds == seconds
+        assert isinstance(found.make(), StatusSource)

@@ -23,7 +23,7 @@ from tests.unit.tables.stream import Line, Stream
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 NAMES = ("time-and-materials", "all-features")
-HISTORIES = int(os.environ.get("HISTORIES", "2000"))
+HISTORIES = int(os.environ.get("HISTORIES", "800"))
 SEED = int(os.environ.get("HISTORIES_SEED", secrets.randbelow(2**32)))
 
 

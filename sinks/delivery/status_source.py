@@ -1,0 +1,83 @@
+"""What a target has that can tell what became of its invoices: all that the way back asks of an adapter.
+
+A look gives what is new since a cursor, which is the source's own affair and nobody else's. An event that is given
+again has the same id, so it is a duplicate to every reader: a cursor that was lost costs time and nothing else. When
+it is asked, how often, and that each look's events and cursor are kept together is `sinks.delivery.watch`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol, TypeAlias, TypedDict, runtime_checkable
+
+from billing.money import plain
+from sinks.database import instant_text
+
+Mark: TypeAlias = Mapping[str, object]
+"""A cursor in JSON: how far a source has told."""
+
+
+class PaymentRecord(TypedDict):
+    """Money received for an invoice; below zero: given back."""
+
+    amount: Decimal
+    currency: str
+    reference: str
+
+
+class StatusRecord(TypedDict):
+    """A record of `source.billing.statuses` as the codec encodes it; its key is `SYSTEM:INVOICE`."""
+
+    system: str
+    invoice: str
+    event_id: str
+    reference: str | None
+    status: str | None
+    payment: PaymentRecord | None
+    charge_ids: Sequence[str]
+    amount: Decimal | None
+    currency: str | None
+    at: datetime
+    revision: int
+
+
+def key_of(record: StatusRecord) -> str:
+    """The record's key on `source.billing.statuses`."""
+    return f"{record['system']}:{record['invoice']}"
+
+
+def json_of(record: StatusRecord) -> dict[str, object]:
+    """The record in its JSON form."""
+    payment, amount = record["payment"], record["amount"]
+    return {
+        **record,
+        "payment": None if payment is None else {**payment, "amount": plain(payment["amount"])},
+        "charge_ids": list(record["charge_ids"]),
+        "amount": None if amount is None else plain(amount),
+        "at": instant_text(record["at"]),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is new, the cursor to look from next, and whether there is more to be told at once."""
+
+    events: Sequence[StatusRecord]
+    cursor: Mark
+    more: bool = False
+
+
+@runtime_checkable
+class StatusSource(Protocol):
+    """A target that tells the states of its invoices and their payments when it is asked."""
+
+    @property
+    def name(self) -> str:
+        """The system's name: `system` of its events, whose words `sinks/billing/statuses.yaml` maps."""
+
+    def look(self, cursor: Mark | None) -> Look:
+        """What is new since the cursor of the look before; None: everything there ever was. Changes nothing.
+
+        A look carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.
+        """
