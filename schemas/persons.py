@@ -54,6 +54,11 @@ def persons_of(topic: str) -> Persons | None:
     return _known().get(topic)
 
 
+def topics_of_persons() -> tuple[str, ...]:
+    """The topics of sources whose records are about persons."""
+    return tuple(sorted(topic for topic in _known() if topic.startswith(UPSTREAM)))
+
+
 def topics_of_other_identities() -> tuple[str, ...]:
     """The topics that say what else a person is called."""
     return tuple(sorted(topic for topic, persons in _known().items() if persons.known_as is not None))

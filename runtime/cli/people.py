@@ -16,7 +16,7 @@ from people.errors import PeopleError
 from people.opening import vault_of
 from people.vault import Entry, Vault
 from runtime.cli.context import attached, console, print_json
-from runtime.cli.whose import in_clear, tokens_of, with_other_names
+from runtime.cli.whose import files_naming, in_clear, tokens_of, with_other_names
 from runtime.settings import Settings
 from schemas.sealed import is_token
 from sinks.database import Pool, open_pool, transaction
@@ -75,6 +75,7 @@ def erase(who: str, reason: str, by: str) -> None:
     """
     with _vault() as (broker, pool, vault):
         tokens = _tokens(broker, vault, who)
+        tokens += files_naming(broker, vault, tokens, who)
         before = _entries(vault, tokens)
         others = _perhaps_theirs(vault, before)
         clear = [] if is_token(who) else in_clear(broker, who)
@@ -131,7 +132,8 @@ def _perhaps_theirs(vault: Vault, erased: list[Entry]) -> list[Entry]:
 
 
 def _said(entry: Entry) -> str:
-    return f"{entry.token} ({entry.system or 'our own records'})"
+    what = "a file whose bad rows name them, of " if entry.kind == "file" else ""
+    return f"{entry.token} ({what}{entry.system or 'our own records'})"
 
 
 def _tell(entries: list[Entry], as_json: bool) -> None:

@@ -1,18 +1,21 @@
 """Everything that is a consultant's: the token of our own records of them, and those of what systems call them."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from people.reading import Reading
 from people.vault import Person, Vault
 from runtime.reading import read_all
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
-from schemas.persons import persons_of, system_of, topics_of_other_identities
+from schemas.persons import persons_of, system_of, topics_of_other_identities, topics_of_persons
 from schemas.sealed import is_token, tokens_in
 from sources.codes import CODE_MAP
 from sources.personal import CONSULTANT
 
-CONSULTANTS = "master.consultants"
+CONSULTANTS, DEAD_LETTERS = "master.consultants", "dead.letters"
+_WORD = re.compile(r"\w+")
 
 
 def tokens_of(broker: str, vault: Vault, consultant_id: str) -> list[str]:
@@ -23,6 +26,23 @@ def tokens_of(broker: str, vault: Vault, consultant_id: str) -> list[str]:
         return []
     found = {token for name in names for token in tokens_in(name)} | {code for code in codes if is_token(code)}
     return with_other_names(broker, vault, [own, *sorted(found - {own})])
+
+
+def files_naming(broker: str, vault: Vault, tokens: Collection[str], consultant_id: str) -> list[str]:
+    """The files' keys under which rows are sealed that hold all words of a name of theirs: bad rows, as a rule."""
+    look = Reading(vault)
+    names = {look.shown(name) for name in _names(broker, consultant_id)}
+    names |= {entry.name or "" for entry, _ in vault.opened(tokens).values() if entry.system}
+    wanted = [words for name in names if len(words := set(_WORD.findall(name.casefold()))) > 1 or "@" in name]
+    files = {entry.token for entry in vault.entries() if entry.kind == "file" and entry.name is not None}
+    found: dict[str, None] = {}
+    for record in read_all(broker, (DEAD_LETTERS, *topics_of_persons())) if files and wanted else ():
+        for content in (record.value, *(value for _, value in record.headers)):
+            text = (content or b"").decode(errors="replace")
+            theirs = files.intersection(tokens_in(text))
+            if theirs and any(words <= set(_WORD.findall(look.shown(text).casefold())) for words in wanted):
+                found |= dict.fromkeys(theirs)
+    return list(found)
 
 
 def in_clear(broker: str, consultant_id: str) -> list[str]:
