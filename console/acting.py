@@ -13,7 +13,12 @@ from console.access.audit import record
 from console.access.user import User
 from console.read.asking import Asking
 from console.read.exceptions import exceptions_of
+from people.opening import has_vault
+from people.sealing import Sealing
+from people.vault import Vault
 from schemas.errors import InvalidRecord
+from schemas.sealed import is_token
+from sources.personal import CONSULTANT
 
 MOST = 1_000  # decided at once
 
@@ -51,12 +56,27 @@ def decide(
 
 
 def map_code(
-    cursor: Asking, broker: str, user: User, system: str, kind: str, code: str, canonical_id: str, why: acts.Why
+    cursor: Asking,
+    broker: str,
+    vault: Vault | None,
+    user: User,
+    names: tuple[str, str, str],
+    canonical_id: str,
+    why: acts.Why,
 ) -> acts.Mapped:
-    """Say what a code is called here. Raises the 422 of what cannot be mapped, the 503 of a silent Kafka."""
+    """Say what a code (system, kind, code) is called here; with a vault, a person's name is noted as their token.
+
+    Raises the 422 of what cannot be mapped, the 503 of a silent Kafka.
+    """
+    system, kind, code = names
+    sealing = None if vault is None else Sealing(vault)
+    if sealing is not None:
+        code = sealing.code(system, kind, code)
+    elif kind == CONSULTANT and not is_token(code) and has_vault(cursor):
+        raise HTTPException(422, "Names are sealed here, and this console has no key: map the code where there is one.")
     record(cursor, user, "map", f"{system}:{kind}:{code} -> {canonical_id}", why.reason)
     try:
-        return acts.map_code(broker, system, kind, code, canonical_id.strip(), why)
+        return acts.map_code(broker, system, kind, code, canonical_id.strip(), why, sealing)
     except InvalidRecord as error:
         raise HTTPException(422, f"This cannot be mapped: {error}") from error
     except KafkaException as error:

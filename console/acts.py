@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from people.sealing import Sealing
 from runtime.publishing import RecordPublisher
 from runtime.reading import read_all
 from schemas.codec import decode_for
@@ -76,10 +77,16 @@ def _id_of(request: str, on: Subject) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, named) if request else uuid.uuid4()
 
 
-def map_code(broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why) -> Mapped:
-    """Publish the next revision of a code, unless it says nothing new. Raises InvalidRecord, KafkaException."""
+def map_code(
+    broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why, sealing: Sealing | None = None
+) -> Mapped:
+    """Publish the next revision of a code, unless it says nothing new. Raises InvalidRecord, KafkaException.
+
+    With a `sealing`, a person's name is mapped as their token.
+    """
     if not (system and code and canonical_id):
         raise InvalidRecord("the system, the code and the id it stands for must not be empty")
+    code = code if sealing is None else sealing.code(system, kind, code)
     key = key_of(system, kind, code)
     with _ONE_AT_A_TIME:
         standing = standing_mapping(broker, key)
@@ -95,7 +102,7 @@ def map_code(broker: str, system: str, kind: str, code: str, canonical_id: str, 
             "revision": revision,
             "occurred_at": _now(),
         }
-        publisher = RecordPublisher(broker)
+        publisher = RecordPublisher(broker, sealing)
         publisher.publish(CODE_MAP, key, value, {"by": why.by, "reason": why.reason})
         publisher.finish()
     return Mapped(key, canonical_id, revision, new=True)

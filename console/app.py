@@ -25,6 +25,7 @@ from console.api.problems import problem
 from console.pages import everything
 from console.pages.failing import failed
 from console.pages.showing import render
+from people.opening import vault_of
 from runtime.settings import Settings
 from sinks.contract import Unreachable
 from sinks.database import Pool
@@ -57,7 +58,7 @@ def create_app(
         max_body_size=LARGEST_BODY,
         lifespan=_closing(provider),
     )
-    app.state.pool, app.state.broker = pool, settings.broker
+    app.state.pool, app.state.broker, app.state.vault = pool, settings.broker, vault_of(settings, pool)
     app.state.access = Access(access, url, everybody, provider)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (login.router(_leaving), api.router(), *everything()):

@@ -1,6 +1,7 @@
 """Records onto their topics, in order; for whoever publishes outside of a batch's transaction."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -9,16 +10,34 @@ from schemas.codec import encode
 from schemas.json_form import from_json
 
 
-class RecordPublisher:
-    """Publishes in order; `finish` returns when the broker has acknowledged everything."""
+class Sealing(Protocol):
+    """What seals personal data before it is published (`people.sealing`)."""
 
-    def __init__(self, broker: str) -> None:
+    def record(self, topic: str, key: str, value: object) -> tuple[str, object]:
+        """Key and value of a record as they are to be published."""
+        ...
+
+    def line(self, file: str, content: bytes) -> str:
+        """What a line of a file says that is no record."""
+        ...
+
+
+class RecordPublisher:
+    """Publishes in order; `finish` returns when the broker has acknowledged everything.
+
+    With a `sealing`, personal data is sealed on the way.
+    """
+
+    def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
+        self._sealing = sealing
         self._producer = Producer(producer_config(broker))
         self._failed: list[KafkaError] = []
         self.published = 0
 
     def publish(self, topic: str, key: str, value: object, headers: Mapping[str, str] | None = None) -> None:
         """One record in its JSON form. Raises InvalidRecord or UnknownSchema."""
+        if self._sealing is not None:
+            key, value = self._sealing.record(topic, key, value)
         self._produce(topic, key.encode(), encode(topic, from_json(topic, value)), headers)
         self.published += 1
 

@@ -35,12 +35,14 @@ _EMPTY_IS_UNSET = (
     "targets",
     "billing_statuses",
     "routes",
+    "people_erased_file",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
 )
 _FILES = (
     "seal_key_file",
+    "people_key_file",
     "kafka_ca_file",
     "kafka_cert_file",
     "kafka_key_file",
@@ -84,6 +86,12 @@ class Settings(BaseSettings):
     )
     seal_key_file: Path | None = Field(
         None, description="file of the key seals are made with; unset: they tell what was not altered with them"
+    )
+    people_key_file: Path | None = Field(
+        None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
+    )
+    people_erased_file: Path | None = Field(
+        None, description="list of erasures, kept apart from backups; unset: people.erased beside the key's file"
     )
     home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
@@ -146,7 +154,9 @@ class Settings(BaseSettings):
     def _registry(cls, value: str | None) -> str | None:
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
-    @field_validator("home", "cache", "schema_ids", "targets", "billing_statuses", "routes", *_FILES)
+    @field_validator(
+        "home", "cache", "schema_ids", "targets", "billing_statuses", "routes", "people_erased_file", *_FILES
+    )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

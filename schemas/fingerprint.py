@@ -1,7 +1,7 @@
 """A schema's fingerprint: equal when two schemas mean the same bytes, whatever their wording.
 
 Avro's own canonical form drops logical types and defaults, so a changed scale would pass unseen. Here only what
-documents a schema (doc, owner, data class, the promise of compatibility) is left out.
+documents a schema (doc, owner, data class, the promise of compatibility, whose data it is) is left out.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import orjson
 
 from schemas.shape import Json
 
-_WORDING = frozenset({"doc", "owner", "data_class", "compatibility"})
+_WORDING = frozenset({"doc", "owner", "data_class", "compatibility", "person", "known_as", "erasable"})
 
 
 def fingerprint(schema: Mapping[str, Json]) -> str:

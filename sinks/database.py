@@ -28,6 +28,7 @@ class Lock(IntEnum):
     INVOICES = 0x48530003
     DELIVERIES = 0x48530004
     REVENUE = 0x48530010
+    PEOPLE = 0x48530070
 
 
 def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Pool:

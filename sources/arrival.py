@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from schemas.sealed import kept_where_erased
 from sources.contracts import Json
 from sources.errors import Unmappable, Unusable
 from sources.language import Entity, SourceMapping
@@ -37,10 +38,11 @@ def winner(before: Standing | None, after: Standing) -> Standing:
     """Which of two records of one id stands (DOMAIN §1's rule, for the source's own revisions).
 
     Without revisions the later arrival, unless it says the same. An equal revision with other content never replaces
-    the first seen, and is noted on it as a conflict.
+    the first seen, and is noted on it as a conflict. A value that comes erased is the one that stands.
     """
     if before is None:
         return after
+    after = msgspec.structs.replace(after, record=kept_where_erased(before.record, after.record))
     if after.revision is None or before.revision is None:
         return before if after.record == before.record else after
     if after.revision != before.revision:

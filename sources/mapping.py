@@ -59,6 +59,7 @@ from sources.contracts import Contracts, DeclaredContracts
 from sources.errors import MappingError
 from sources.language import SourceMapping
 from sources.nodes import parsed
+from sources.personal import check_personal
 from sources.reading import mapping_of
 
 __all__ = ["MappingError", "SourceMapping", "load_mapping", "read_mapping"]
@@ -82,4 +83,5 @@ def read_mapping(file: str, text: str, contracts: Contracts | None = None) -> So
     """The mapping in a text; `file` is the name to use in errors."""
     mapping = with_codes(mapping_of(parsed(file, text)))
     check(mapping, contracts or DeclaredContracts())
+    check_personal(mapping)
     return mapping

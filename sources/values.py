@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from schemas.sealed import tokens_in
 from sources import conversions
 from sources.codes import CODE, key_of, unmapped
 from sources.contracts import Json
@@ -124,7 +125,7 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
             return _translated(evaluate(of, scope), expression, scope)
         case Code(of, kind):
             code = id_text(evaluate(of, scope))
-            return None if code is None else key_of(scope.system, kind, code)
+            return None if code is None else key_of(scope.system, kind, _named(code))
         case Minutes(of, unit):
             return _minutes(evaluate(of, scope), unit, scope)
         case Instant(of):
@@ -153,6 +154,12 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
 def fields_of(fields: Mapping[str, Expression], scope: Scope) -> dict[str, Json]:
     """The values of a record's fields."""
     return {name: evaluate(expression, scope) for name, expression in fields.items()}
+
+
+def _named(code: str) -> str:
+    """A code made of a person's sealed name is the person's token."""
+    tokens = tokens_in(code)
+    return tokens[0] if len(tokens) == 1 else code
 
 
 def _nested(within: Mapping[str, Json] | None, steps: tuple[str, ...]) -> Json:

@@ -15,7 +15,9 @@ _HEAD = """\
 Made by `hourstream schemas catalogue --write` from `schemas/` and `topics/`; a test holds it to them.
 
 Data classes: `public`; `internal`, to everybody of the firm; `confidential`, to those whose work needs it; `personal`,
-of a person who can be named. What a promise keeps is said in [governance.md](governance.md).
+of a person who can be named. `erased` after a class: sealed with that person's key, and erased by destroying it
+([security.md](security.md#personal-data-and-erasing-a-person)). What a promise keeps is said in
+[governance.md](governance.md).
 """
 
 
@@ -39,14 +41,16 @@ def _section(topic: Topic, contract: Contract, processes: Sequence[Process]) -> 
     yield f"## {topic.name}"
     yield ""
     yield _cell(contract.working["doc"])
-    yield f"Key `{':'.join(topic.key)}`. Written by {_writers(topic.name, processes)}."
+    about = contract.working.get("person")
+    person = "" if about is None else f" About the person `{about}`."
+    yield f"Key `{':'.join(topic.key)}`. Written by {_writers(topic.name, processes)}.{person}"
     yield ""
     yield "| field | type | owner | class | read by | what it says |"
     yield "|---|---|---|---|---|---|"
     for path, field in all_fields(contract.working):
         read_by = ", ".join(name.partition(" (")[0] for name in readers(topic.name, {path}, processes))
         yield (
-            f"| `{path}` | {_type(field['type'])} | {field['owner']} | {field['data_class']} | {read_by} "
+            f"| `{path}` | {_type(field['type'])} | {field['owner']} | {_class(field)} | {read_by} "
             f"| {_cell(field['doc'])} |"
         )
 
@@ -64,6 +68,10 @@ def all_fields(record: Mapping[str, Json], path: str = "") -> Iterator[tuple[str
             inner = of_union(inner["items"])[1]
         if isinstance(inner, dict) and inner["type"] == "record":
             yield from all_fields(inner, f"{path}{name}.")
+
+
+def _class(field: Mapping[str, Json]) -> str:
+    return f"{field['data_class']}, erased" if field.get("erasable") else str(field["data_class"])
 
 
 def _type(schema: Json) -> str:

@@ -269,6 +269,7 @@ PROCESSES = (
             "dead.letters": WHOLE,
             "billing.seals": WHOLE,
             "files.taken": ("sha256", "system", "name", "taken_at"),
+            "source.tock.timecards": ("id", "user"),  # whose a timecard's lines are, to erase them
             **dict.fromkeys((*MASTERS, *SETTLE_INPUTS), WHOLE),
         },
         writes=(*MASTERS, *TRANSACTIONS, *SOURCES, DEAD_LETTERS, "files.taken"),

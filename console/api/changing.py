@@ -73,8 +73,8 @@ def map_code(request: Request, user: Operator, body: CodeMapping, key: Key = Non
     with transaction(state.pool) as cursor:
         if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
             return shapes.Mapped.model_validate(before)
-        names = (body.system, body.kind, body.code, body.canonical_id)
-        done = acting.map_code(cursor, state.broker, user, *names, why)
+        names = (body.system, body.kind, body.code)
+        done = acting.map_code(cursor, state.broker, state.vault, user, names, body.canonical_id, why)
         return _kept(cursor, user, key, shapes.Mapped.model_validate(done))
 
 

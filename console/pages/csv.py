@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
 from fastapi.responses import StreamingResponse
+
+from schemas.sealed import unopened
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -21,14 +23,16 @@ def safe(cell: object) -> object:
     return "" if cell is None else cell
 
 
-def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingResponse:
-    """An answer that is saved as `name`, written row by row."""
+def csv_file(
+    name: str, header: Sequence[str], rows: Iterable[Sequence[object]], read: Callable[[str], str] = unopened
+) -> StreamingResponse:
+    """An answer that is saved as `name`, written row by row, its texts as `read` makes them readable."""
 
     def lines() -> Iterator[str]:
         buffer = io.StringIO()
         writer = csv.writer(buffer)
         for row in chain([header], rows):
-            writer.writerow([safe(cell) for cell in row])
+            writer.writerow([safe(read(cell) if isinstance(cell, str) else cell) for cell in row])
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()

@@ -58,7 +58,7 @@ def map_code(
     """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
     why, state = acting.why(user, reason, SOURCE), request.app.state
     with transaction(state.pool) as cursor:
-        mapped = acting.map_code(cursor, state.broker, user, system, kind, code, canonical_id, why)
+        mapped = acting.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
     if not mapped.new:
         return _back(back, f"{mapped.key} is {mapped.canonical_id} already.")
     return _back(back, f"{mapped.key} is {mapped.canonical_id} now. What waited for it is mapped by itself.")

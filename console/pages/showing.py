@@ -1,5 +1,7 @@
 """How things look on a page: templates, money, minutes, and instants in the zone of who is looking."""
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -9,15 +11,21 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup, escape
 
 from billing.money import rounded_money
 from console.access.csrf import csrf_token
 from console.access.user import User
+from people.reading import Reading
+from schemas.sealed import unopened
 
 HERE = Path(__file__).parents[1]
 ZONE_COOKIE = "zone"
 
+Reader = Callable[[str], str]
+
 _templates = Jinja2Templates(directory=HERE / "templates")
+_reader: ContextVar[Reader] = ContextVar("reader", default=unopened)
 
 
 def zone_of(request: Request) -> tzinfo:
@@ -65,13 +73,30 @@ def link(path: str, **parameters: object) -> str:
     return f"{path}?{urlencode(said)}" if said else path
 
 
+def reader(request: Request) -> Reader:
+    """What makes a text of this request's page readable: names where the console has the key, tokens where not."""
+    vault = request.app.state.vault
+    return unopened if vault is None else Reading(vault).shown
+
+
+def _readable(value: object) -> object:
+    """Every value that a template puts out, before it is escaped."""
+    return _reader.get()(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def as_is(value: object) -> Markup:
+    """A value that a form sends back, which must be what it was."""
+    return escape("" if value is None else value)
+
+
 def _zone_name(request: Request) -> str:
     zone = zone_of(request)
     return getattr(zone, "key", "UTC")
 
 
 def render(request: Request, user: User, name: str, status_code: int = 200, **context: object) -> HTMLResponse:
-    """A page from its template."""
+    """A page from its template, personal data opened where the console has the key."""
+    _reader.set(reader(request))
     zone = zone_of(request)
 
     def when(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
@@ -92,6 +117,7 @@ def render(request: Request, user: User, name: str, status_code: int = 200, **co
     )
 
 
-_templates.env.filters.update(about=about, hours=hours, count=count, plain_number=plain_number)
+_templates.env.finalize = _readable
+_templates.env.filters.update(as_is=as_is, about=about, hours=hours, count=count, plain_number=plain_number)
 _templates.env.globals.update(money=money, link=link)
 _templates.env.trim_blocks = _templates.env.lstrip_blocks = True

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from console.pages.csv import csv_file
 from console.pages.parts import Read, Viewer, found
-from console.pages.showing import link, render
+from console.pages.showing import link, reader, render
 from console.read import exceptions as read
 from console.read.traces import trace
 from console.read.unbilled import summed_at
@@ -80,7 +80,7 @@ def causes(
 
 
 @router.get("/causes.csv")
-def causes_file(cursor: Read, user: Viewer, wanted: Wanted) -> Response:
+def causes_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted) -> Response:
     """The causes, as many as a spreadsheet holds."""
     listed = [cause for page in range(1, 201) for cause in read.causes(cursor, wanted, page)[: read.PAGE]]
     header = ("code", "missing_kind", "missing_id", "status", "subjects", "minutes", "engagements", "currency",
@@ -91,7 +91,7 @@ def causes_file(cursor: Read, user: Viewer, wanted: Wanted) -> Response:
         for c in listed
         for stake in c.stakes or (read.Stake("", Decimal(0), Decimal(0)),)
     ]  # fmt: skip
-    return csv_file("causes.csv", header, rows)
+    return csv_file("causes.csv", header, rows, reader(request))
 
 
 @router.get("/exceptions")
@@ -129,7 +129,7 @@ def _value(by: str, row: read.ExceptionRow) -> str:
 
 
 @router.get("/exceptions.csv")
-def exceptions_file(cursor: Read, user: Viewer, wanted: Wanted) -> Response:
+def exceptions_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted) -> Response:
     """The exceptions, the oldest first, as many as a spreadsheet holds well."""
 
     def cells() -> Iterator[Sequence[object]]:
@@ -141,7 +141,8 @@ def exceptions_file(cursor: Read, user: Viewer, wanted: Wanted) -> Response:
                 e.first_seen, e.attempts, e.message,
             )  # fmt: skip
 
-    return csv_file(f"exceptions-{date.today():%Y-%m-%d}.csv", _HEADER, list(cells()))  # noqa: DTZ011 - a name
+    name = f"exceptions-{date.today():%Y-%m-%d}.csv"  # noqa: DTZ011 - a name
+    return csv_file(name, _HEADER, list(cells()), reader(request))
 
 
 @router.get("/exceptions/{exception_id}")

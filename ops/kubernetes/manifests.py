@@ -14,6 +14,7 @@ Manifest = dict[str, Any]
 
 IMAGE = "hourstream:0.1.0"
 CONFIG, SECRET, SEAL_KEY = "hourstream", "hourstream-secrets", "hourstream-seal-key"
+PEOPLE, _PEOPLE_FOLDER = "hourstream-people", "/etc/hourstream/people"
 _KEY_FOLDER = "/etc/hourstream/seal"
 _SEALED_SECONDS = 600  # without a seal after which the sealer is started anew
 _HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
@@ -45,7 +46,7 @@ def manifests() -> list[Manifest]:
     names = (*AGENTS, *FOR_THE_CONSOLE)
     workers = [worker(name, SIZES.get(name, Size())) for name in names]
     budgets = [budget(name) for name in names if SIZES.get(name, Size()).replicas > 1]
-    return [config(), topics(), schemas(), service(), network(), *workers, sealer(), *budgets]
+    return [config(), topics(), schemas(), service(), network(), *workers, sealer(), commands(), *budgets]
 
 
 def config() -> Manifest:
@@ -159,6 +160,10 @@ def worker(name: str, size: Size) -> Manifest:
     }
     pod["metadata"]["labels"] |= _SERVES
     pod["spec"]["terminationGracePeriodSeconds"] = 60  # the batch under way ends first
+    return _stateful(name, pod, size)
+
+
+def _stateful(name: str, pod: Manifest, size: Size) -> Manifest:
     claim = {
         "metadata": {"name": "home"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size.volume}}},
@@ -176,6 +181,23 @@ def worker(name: str, size: Size) -> Manifest:
             "volumeClaimTemplates": [claim],
         },
     }
+
+
+def commands() -> Manifest:
+    """Where people type commands (`kubectl exec`): the one pod with the key of personal data, its Secret's `key`.
+
+    The list of erasures is on the pod's volume, so apart from the database and its backups.
+    """
+    pod = _pod("commands", ["sleep", "infinity"], Size())
+    (container,) = pod["spec"]["containers"]
+    container["env"] = [
+        {"name": "HOURSTREAM_PEOPLE_KEY_FILE", "value": f"{_PEOPLE_FOLDER}/key"},
+        {"name": "HOURSTREAM_PEOPLE_ERASED_FILE", "value": f"{_HOME}/people.erased"},
+    ]
+    container["volumeMounts"].append({"name": "people", "mountPath": _PEOPLE_FOLDER, "readOnly": True})
+    pod["spec"]["volumes"].append({"name": "people", "secret": {"secretName": PEOPLE, "defaultMode": 0o440}})
+    pod["spec"]["terminationGracePeriodSeconds"] = 1
+    return _stateful("commands", pod, Size())
 
 
 def budget(name: str) -> Manifest:

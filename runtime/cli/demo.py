@@ -17,6 +17,7 @@ import click
 from rich.table import Table
 
 from agents.names import names
+from people.opening import publishing_vault, vault_of
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books
@@ -29,6 +30,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.run import unsent
 from runtime.cli.showing import progress_bars, save_picture
 from runtime.cli.trace import show_trace
+from runtime.cli.vault import reading, sealing
 from runtime.cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
@@ -132,7 +134,8 @@ class Play:
     @contextmanager
     def publishing(self, what: str) -> Iterator[Publisher]:
         """Publish, then wait until the stream is quiet again."""
-        began, publisher = time.monotonic(), Publisher(self.stack.broker)
+        began = time.monotonic()
+        publisher = Publisher(self.stack.broker, sealing(publishing_vault(self.stack.settings, self.pool)))
         yield publisher
         publisher.finish()
         with progress_bars(self.workers) as show:
@@ -236,7 +239,7 @@ def _show_trace(play: Play, books: Books) -> None:
     waited = (where for where, last in sorted(books.exceptions.items()) if last["code"] == "NO_RATE")
     healed = next((where for where in waited if where in books.charges), None)
     if healed is not None:
-        show_trace(play.stack.broker, play.pool, *healed)
+        show_trace(play.stack.broker, play.pool, *healed, reading(vault_of(play.stack.settings, play.pool)))
 
 
 def _tell(line: str) -> None:

@@ -3,6 +3,8 @@
 import getpass
 import shlex
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
@@ -10,8 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from console.acts import DECISIONS, Decision, Subject, Why, decide, map_code
+from people.reading import Reading
+from people.sealing import Sealing
 from runtime.cli.context import attached, console, print_json
 from runtime.cli.suggesting import Names
+from runtime.cli.vault import open_to_publish, open_vault, readable, reading, sealing
+from runtime.embedded.stack import Stack
 from runtime.reading import read_all
 from runtime.settings import Settings
 from schemas.codec import decode_for
@@ -30,6 +36,24 @@ def exceptions() -> None:
     """What is parked: list, show, waive, retry; codes, and what they mean."""
 
 
+@contextmanager
+def _reading() -> Iterator[tuple[Stack, Reading | None]]:
+    settings = Settings.load()
+    with attached(settings) as stack, open_vault(settings, stack.postgres_url) as vault:
+        yield stack, reading(vault)
+
+
+def _read(look: Reading | None, value: Record) -> Record:
+    """A record's texts as whoever asks may read them."""
+    return {name: _read_part(look, part) for name, part in value.items()}
+
+
+def _read_part(look: Reading | None, part: object) -> object:
+    if isinstance(part, dict):
+        return _read(look, part)
+    return readable(look, part) if isinstance(part, str) else part
+
+
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
     """{(engagement, subject): last record} of what is open or waived."""
     last: dict[tuple[str, str], Record] = {}
@@ -46,9 +70,9 @@ def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object an exception.")
 def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -> None:
     """What is stuck, by cause: the missing fact, how much waits for it, and who owns it."""
-    with attached(Settings.load()) as stack:
+    with _reading() as (stack, look):
         found = [
-            value
+            _read(look, value)
             for (engagement_id, _), value in sorted(open_exceptions(stack.broker).items())
             if code in (None, value["code"]) and engagement in (None, engagement_id)
         ]
@@ -90,11 +114,11 @@ def _by_cause(found: list[Record]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(engagement: str, subject: str, as_json: bool) -> None:
     """One exception: ENGAGEMENT and SUBJECT as `exceptions list --each` prints them."""
-    with attached(Settings.load()) as stack:
+    with _reading() as (stack, look):
         value = _standing(stack.broker, engagement, subject)
         key = _code_missing(value)
-        found = [] if key is None else Names(stack.broker).suggestions(key)
-    record = to_json(TOPIC, value)
+        found = [] if key is None else Names(stack.broker, look).suggestions(key)
+        record = _read(look, to_json(TOPIC, value))
     if as_json:
         print_json({**record, "suggestions": [asdict(each) for each in found]})
         return
@@ -114,10 +138,13 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def codes(as_json: bool) -> None:
     """Codes that nobody has mapped, how much waits for each, and what each may mean."""
-    with attached(Settings.load()) as stack:
+    with _reading() as (stack, look):
         waiting = Counter(key for value in open_exceptions(stack.broker).values() if (key := _code_missing(value)))
-        names = Names(stack.broker) if waiting else None
-    rows = [(key, count, names.suggestions(key) if names else []) for key, count in waiting.most_common()]
+        names = Names(stack.broker, look) if waiting else None
+        rows = [
+            (readable(look, key), count, names.suggestions(key) if names else [])
+            for key, count in waiting.most_common()
+        ]
     if as_json:
         print_json(
             [
@@ -199,15 +226,19 @@ def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bo
         raise click.UsageError("give CANONICAL_ID, or --accept to take the record whose name is nearly the code")
     if not (system and code and canonical_id != ""):
         raise click.UsageError("SYSTEM, CODE and CANONICAL_ID must not be empty")
-    with attached(Settings.load()) as stack:
+    settings = Settings.load()
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
+        sealed, look = sealing(vault), reading(vault)
+        code = code if sealed is None else sealed.code(system, kind, code)
         if canonical_id is None:
-            canonical_id = _accepted(stack.broker, key_of(system, kind, code))
-        console.print(_map(stack.broker, (system, kind, code), canonical_id, by, reason), markup=False, soft_wrap=True)
+            canonical_id = _accepted(stack.broker, look, key_of(system, kind, code))
+        said = _map(stack.broker, sealed, (system, kind, code), canonical_id, Why(by, reason, SOURCE))
+        console.print(readable(look, said), markup=False, soft_wrap=True)
 
 
-def _accepted(broker: str, key: str) -> str:
+def _accepted(broker: str, look: Reading | None, key: str) -> str:
     """The id of the only record that a code can well mean. Raises ClickException with what it may mean instead."""
-    found = Names(broker).suggestions(key)
+    found = Names(broker, look).suggestions(key)
     sure = certain(found)
     if sure is None:
         may = "; ".join(map(_said, found)) or "nothing here is called anything like it"
@@ -215,11 +246,11 @@ def _accepted(broker: str, key: str) -> str:
     return sure.canonical_id
 
 
-def _map(broker: str, names: tuple[str, str, str], canonical_id: str, by: str, reason: str) -> str:
+def _map(broker: str, sealed: Sealing | None, names: tuple[str, str, str], canonical_id: str, why: Why) -> str:
     """Publish the next revision of a code, unless it says nothing new; what to tell of it."""
     waiting = _waiting_for(broker, key_of(*names))
     try:
-        mapped = map_code(broker, *names, canonical_id, Why(by, reason, SOURCE))
+        mapped = map_code(broker, *names, canonical_id, why, sealed)
     except InvalidRecord as wrong:
         raise click.UsageError(str(wrong)) from wrong
     if not mapped.new:

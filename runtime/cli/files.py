@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from people.sealing import Sealing
+from people.vault import Vault
 from runtime.plane.faults import fault_point
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
@@ -27,10 +29,13 @@ class AnotherTakes(RuntimeError):
 
 
 class FilePublisher:
-    """Publishes files of a source; of those of one `name` (a command, a folder), the last one started goes on alone."""
+    """Publishes files of a source; of those of one `name` (a command, a folder), the last one started goes on alone.
 
-    def __init__(self, broker: str, system: str, name: str) -> None:
-        self.system, self._broker = system, broker
+    With a vault, personal data is sealed on the way.
+    """
+
+    def __init__(self, broker: str, system: str, name: str, vault: Vault | None = None) -> None:
+        self.system, self._broker, self._vault = system, broker, vault
         settings = {"transactional.id": f"hourstream-{name}-{system}", "transaction.timeout.ms": _TRANSACTION_MS}
         self._producer = Producer({**producer_config(broker), **settings})
         # Whatever a killed predecessor left open is undone by this, so what is read next is all there is.
@@ -56,6 +61,9 @@ class FilePublisher:
 
     def publish(self, taken: Taken, by: str) -> None:
         """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
+        if self._vault is not None:
+            # Its keys are on the disk before anything is published.
+            taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
         self._producer.begin_transaction()
         try:
             note = self._produce_all(taken, by)

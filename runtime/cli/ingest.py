@@ -9,6 +9,7 @@ from runtime.cli.context import attached, console
 from runtime.cli.creation import every_topic
 from runtime.cli.files import DEAD_LETTERS, FilePublisher
 from runtime.cli.sources import show, taken_of
+from runtime.cli.vault import open_to_publish
 from runtime.settings import Settings
 from topics.create import create_topics
 
@@ -25,9 +26,9 @@ def ingest(file: Path, source: str, all_or_nothing: bool, again: bool) -> None:
     if taken.bad and all_or_nothing:
         raise click.ClickException(f"{len(taken.bad):,} rows are bad, so nothing was published")
     settings = Settings.load()
-    with attached(settings) as stack:
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
-        publisher = FilePublisher(stack.broker, taken.system, "ingest")
+        publisher = FilePublisher(stack.broker, taken.system, "ingest", vault)
         before = publisher.taken(taken.sha256)
         if before is not None and not again:
             console.print(

@@ -36,6 +36,7 @@ COMMANDS = {
     "restore": "backup",
     "console": "console",
     "tokens": "tokens",
+    "people": "people",
 }
 
 

@@ -1,10 +1,10 @@
 """Lines of `{"topic", "key", "value"}` onto their topics; what cannot be a record goes to `dead.letters` whole."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runtime.publishing import RecordPublisher
+from runtime.publishing import RecordPublisher, Sealing
 from schemas.codec import encode
 from schemas.errors import InvalidRecord, UnknownSchema
 from tables.exceptions import instant
@@ -29,8 +29,8 @@ class RejectedLine:
 class Publisher(RecordPublisher):
     """Publishes the lines of files too; what is none of a record is `rejected`."""
 
-    def __init__(self, broker: str) -> None:
-        super().__init__(broker)
+    def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
+        super().__init__(broker, sealing)
         self.rejected: list[RejectedLine] = []
 
     def publish_file(self, path: Path) -> None:
@@ -58,6 +58,9 @@ class Publisher(RecordPublisher):
 
     def _reject(self, line: RejectedLine, raw: bytes) -> None:
         self.rejected.append(line)
+        if self._sealing is not None:
+            raw = self._sealing.line(line.file, raw).encode()
+            line = replace(line, why=self._sealing.line(line.file, line.why.encode()))
         value = {
             "topic": line.file,
             "partition": 0,

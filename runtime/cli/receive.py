@@ -14,12 +14,15 @@ from pathlib import Path
 import click
 from confluent_kafka import KafkaException
 
+from people.errors import PeopleError
 from runtime.admin import admin_client
 from runtime.cli.context import attached, console
 from runtime.cli.creation import every_topic
 from runtime.cli.files import AnotherTakes, FilePublisher
 from runtime.cli.receiving import NotAccepted, Receiver
+from runtime.cli.vault import open_to_publish
 from runtime.settings import Settings
+from sinks.contract import Unreachable
 from sources import known
 from topics.create import create_topics
 
@@ -43,10 +46,11 @@ _SHORTEST_SECRET = 16  # bytes
 def receive(source: str, secret_file: Path, host: str, port: int, max_kib: int, window: float) -> None:
     """Take messages of a source's webhook at POST /SOURCE, until told to stop."""
     mapping, secrets, settings = known.load(source), read_secrets(secret_file), Settings.load()
-    with attached(settings) as stack:
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         try:
-            receiver = Receiver(mapping, FilePublisher(stack.broker, source, "receive"), secrets, time.time, window)
+            publisher = FilePublisher(stack.broker, source, "receive", vault)
+            receiver = Receiver(mapping, publisher, secrets, time.time, window)
         except ValueError as impossible:
             raise click.ClickException(str(impossible)) from None
         server = serve(receiver, f"/{source}", host, port, max_kib * 1024)
@@ -95,7 +99,7 @@ def serve(receiver: Receiver, path: str, host: str, port: int, max_bytes: int) -
                 self._answer(503, {"error": "not published; send it again"})
                 # shutdown waits for serve_forever, which waits for nobody here
                 threading.Thread(target=self.server.shutdown, daemon=True).start()
-            except KafkaException as error:
+            except (KafkaException, Unreachable, PeopleError) as error:
                 log.error("a message could not be published: %s", error)
                 self._answer(503, {"error": "not published; send it again"})
             else:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from people.opening import publishing_vault
 from runtime.admin import admin_client
 from runtime.cli import audit
 from runtime.cli.books import Books, Line
@@ -20,6 +21,7 @@ from runtime.cli.creation import every_topic
 from runtime.cli.publishing import Publisher
 from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
+from runtime.cli.vault import sealing
 from runtime.cli.worker import workers_of, workers_of_a_run
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
@@ -60,8 +62,9 @@ def process(
     create_topics(admin, every_topic(settings.partitions), settings.replication)
     with open_pool(settings.database_url) as pool:
         migrate(pool)
+        vault = publishing_vault(settings, pool)
         with Workers(settings, names or workers_of_a_run(settings), settings.environment()) as workers:
-            publisher = Publisher(settings.bootstrap)
+            publisher = Publisher(settings.bootstrap, sealing(vault))
             for file in files:
                 publisher.publish_file(file)
             publisher.finish()

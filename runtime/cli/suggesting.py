@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
+from people.reading import Reading
+from runtime.cli.vault import readable
 from runtime.reading import read_all
 from schemas.codec import decode_for
 from sources.similarity import Suggestion, suggestions
@@ -18,9 +20,10 @@ _TOPICS = {
 
 
 class Names:
-    """The names of every master that a code can mean."""
+    """The names of every master that a code can mean, persons' opened by the vault."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, look: Reading | None = None) -> None:
+        self._look = look
         self._masters: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         wanted = {topic for topics in _TOPICS.values() for topic in topics}
         for record in read_all(broker, [CURRENT]):
@@ -31,13 +34,19 @@ class Names:
     def suggestions(self, key: str) -> list[Suggestion]:
         """What a code (SYSTEM:KIND:CODE) may mean, best first; nothing for a kind that has no names."""
         _, kind, code = key.split(":", 2)
-        return suggestions(code, self._labels(kind))
+        return suggestions(self._readable(code), self._labels(kind))
+
+    def _readable(self, text: str) -> str:
+        return readable(self._look, text)
 
     def _labels(self, kind: str) -> dict[str, list[str]]:
         match kind:
             case "client" | "consultant":
                 (topic,) = _TOPICS[kind]
-                return {record_id: [record_id, record["name"]] for record_id, record in self._masters[topic].items()}
+                return {
+                    record_id: [record_id, self._readable(record["name"])]
+                    for record_id, record in self._masters[topic].items()
+                }
             case "engagement":
                 return {
                     record_id: [record_id, record["name"], f"{self._client_of(record)} / {record['name']}"]

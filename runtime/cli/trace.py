@@ -5,7 +5,7 @@ each charge stands by it, with the time from step to step.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,10 @@ from rich.table import Table
 
 from billing.facts import fact, subject_of
 from billing.money import plain, rounded_money
+from people.opening import vault_of
+from people.reading import Reading
 from runtime.cli.context import attached, console, print_json
+from runtime.cli.vault import readable, reading
 from runtime.plane.batch import Record
 from runtime.reading import partitions_of, read_one, read_partitions
 from runtime.settings import Settings
@@ -78,15 +81,22 @@ class Standing:
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def trace(subject: str, as_json: bool) -> None:
     """Trace SUBJECT, such as `time:48:2015-03-30`, or `ENGAGEMENT/SUBJECT` where several engagements have one."""
-    with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
+    settings = Settings.load()
+    with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
+        look = reading(vault_of(settings, pool))
         engagement, name = _resolve(stack.broker, subject)
         if as_json:
-            found = [asdict(step) for step in steps(stack.broker, pool, engagement, name)]
+            found = [asdict(_read(look, step)) for step in steps(stack.broker, pool, engagement, name)]
             stand = [asdict(one) | {"seconds": one.seconds()} for one in standings(stack.broker, engagement, name)]
             print_json({"engagement": engagement, "subject": name, "steps": found, "charges": stand})
         else:
-            show_trace(stack.broker, pool, engagement, name)
+            show_trace(stack.broker, pool, engagement, name, look)
+
+
+def _read(look: Reading | None, step: Step) -> Step:
+    """A step as whoever asks may read it."""
+    return replace(step, what=readable(look, step.what))
 
 
 def _resolve(broker: str, given: str) -> tuple[str, str]:
@@ -234,10 +244,10 @@ def _words(
     return what, f"{amount} {value['currency']}: {value['derivation']}"
 
 
-def show_trace(broker: str, pool: Pool, engagement: str, subject: str) -> None:
+def show_trace(broker: str, pool: Pool, engagement: str, subject: str, look: Reading | None = None) -> None:
     """The steps as a table."""
     table = Table("when (UTC)", "stage", "where", "what", title=f"{subject} of {engagement}", title_justify="left")
-    for step in steps(broker, pool, engagement, subject):
+    for step in (_read(look, step) for step in steps(broker, pool, engagement, subject)):
         table.add_row(step.at.replace("+00:00", ""), step.stage, step.where, step.what)
     console.print(table)
     stand = Table("charge", "amount", "state", "invoice", "posted after", "invoiced after", "paid after")

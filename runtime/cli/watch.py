@@ -19,6 +19,7 @@ from runtime.admin import admin_client
 from runtime.cli.context import attached, console
 from runtime.cli.creation import every_topic
 from runtime.cli.files import FilePublisher
+from runtime.cli.vault import open_to_publish
 from runtime.plane.faults import fault_point
 from runtime.settings import Settings
 from sources import known
@@ -117,9 +118,9 @@ def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
     """Take every file that appears in DIR, once, and move it to DIR/taken; until told to stop."""
     mapping, settings = known.load(source), Settings.load()
     name = f"watch-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
-    with attached(settings) as stack, told_to_stop() as stop:
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault, told_to_stop() as stop:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
-        watcher = Watcher(folder, mapping, FilePublisher(stack.broker, source, name), seconds)
+        watcher = Watcher(folder, mapping, FilePublisher(stack.broker, source, name, vault), seconds)
         console.print(f"watching {folder} for files of {source}", soft_wrap=True, markup=False)
         watcher.look()
         while not (stop.wait(seconds) or once):

@@ -24,7 +24,10 @@ class Unfit(ValueError):
 
 @dataclass(slots=True)
 class SourceRow:
-    """A source record, and the row (or, where rows were joined, rows) it was made of. `record` is in JSON form."""
+    """A source record, and the row (or, where rows were joined, rows) it was made of. `record` is in JSON form.
+
+    `made_id` tells that its id was made of what the row says.
+    """
 
     topic: str
     entity: str
@@ -32,6 +35,7 @@ class SourceRow:
     record: dict[str, Json]
     line: int
     raw: bytes
+    made_id: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +72,12 @@ class Recorder:
             return self._joined(self._standing[key], record)
         repeat = self._seen[key] + 1
         own = key if repeat == 1 else f"{key}-{repeat}"
-        return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw)
+        return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw, made_id=True)
+
+    def said(self, row: Row) -> dict[str, str]:
+        """What a row says in each column of text, whether or not it is a record."""
+        found = {name: row.values.get(header) for name, header in self.of.headers.items()}
+        return {name: value.strip() for name, value in found.items() if isinstance(value, str)}
 
     def keep(self, made: SourceRow | Joined, raw: bytes) -> None:
         """Note a record that is taken, so that the next rows are held against it; of a joined row also its bytes."""

@@ -54,7 +54,7 @@ def take(mapping: SourceMapping, name: str, data: bytes, contracts: Contracts | 
         if isinstance(row, BadRow):
             taken.bad.append(row)
         elif why := _take_row(taken, trial, recorders, row):
-            taken.bad.append(BadRow(row.line, row.raw, why))
+            taken.bad.append(BadRow(row.line, row.raw, why, recorders[0].of.entity.topic, recorders[0].said(row)))
     taken.made, taken.codes, taken.waiting = trial.made, trial.codes, trial.waiting()
     return taken
 

@@ -13,6 +13,7 @@ import pytest
 import schemas
 from schemas.errors import UnknownSchema
 from schemas.fingerprint import fingerprint
+from schemas.persons import persons_of
 from schemas.registry import FileRegistry, Version, subject_of, topic_of
 from schemas.shape import shape_of
 
@@ -42,6 +43,28 @@ def test_every_field_has_a_doc_an_owner_and_a_data_class(file: Path) -> None:
         assert part.get("doc", "").endswith("."), path
         assert part.get("owner"), path
         assert part.get("data_class") in DATA_CLASSES, path
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if "released" not in file.parts], ids=lambda file: file.stem)
+def test_what_is_erased_is_text_of_a_person_whom_the_record_names(file: Path) -> None:
+    schema = orjson.loads(file.read_bytes())
+    fields = {field["name"]: field["type"] for field in schema["fields"]}
+    erasable = [field["name"] for _, field in fields_of(schema, file.stem) if field.get("erasable")]
+    assert [name for name in erasable if fields.get(name) not in ("string", ["null", "string"])] == []
+    persons = persons_of(file.stem)
+    assert (persons is None) == ("person" not in schema)
+    if persons is None:
+        assert not erasable
+        assert "known_as" not in schema
+        return
+    assert persons.erasable == set(erasable)
+    example = dict.fromkeys(fields, "x")
+    assert persons.named_by
+    assert persons.identity(example) is not None
+    assert (persons.other_identity(example) is None) == (persons.known_as is None)
+    assert [persons.identity(example | {name: nothing}) for name in persons.named_by for nothing in (None, "")] == [
+        None
+    ] * (2 * len(persons.named_by))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

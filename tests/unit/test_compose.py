@@ -21,6 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("hourstream:")}
 WORKERS = {name: service for name, service in OURS.items() if service["command"][:2] == ["hourstream", "worker"]}
 DOCKERFILE = (CHECKOUT / "ops" / "container" / "Dockerfile").read_text("utf-8")
+MOUNTED = "/run/secrets/"
 SERVERS = {"kafka", "registry", "postgres", "prometheus", "alertmanager", "grafana"}
 ONCE = ("topics", "schemas")
 SECRETS = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
@@ -32,18 +33,19 @@ def filled(value: str) -> str:
 
 
 @pytest.fixture(params=sorted(OURS))
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings a process of ours reads inside its container."""
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The settings a process of ours reads inside its container, its secrets' files in `tmp_path`."""
     for name, value in OURS[request.param]["environment"].items():
-        if name != PREFIX + "SEAL_KEY_FILE":  # which is there in its container only
-            monkeypatch.setenv(name, filled(value))
+        if value.startswith(MOUNTED):
+            (tmp_path / value.removeprefix(MOUNTED)).write_text("s3cret")
+        monkeypatch.setenv(name, filled(value).replace(MOUNTED, f"{tmp_path}/"))
     return Settings.load()
 
 
 def test_all_of_it_is_there() -> None:
     assert set(WORKERS) == {*AGENTS, *FOR_THE_CONSOLE}
     assert all(service["command"][2] == name for name, service in WORKERS.items())
-    assert set(SERVICES) - set(WORKERS) == {*SERVERS, *ONCE, "console", "seal"}
+    assert set(SERVICES) - set(WORKERS) == {*SERVERS, *ONCE, "console", "commands", "seal"}
     assert {name: SERVICES[name]["command"][1:3] for name in ONCE} == {
         "topics": ["topics", "create"],
         "schemas": ["schemas", "register"],
@@ -62,8 +64,8 @@ def test_one_seals_with_a_key_that_no_other_service_sees() -> None:
         **SERVICES["settle"]["environment"],
         PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{seal['secrets'][0]}",
     }
-    assert [name for name, service in SERVICES.items() if "secrets" in service] == ["seal"]
-    assert COMPOSE["secrets"] == {"seal_key": {"environment": "SEAL_KEY"}}
+    assert [name for name, service in SERVICES.items() if "seal_key" in service.get("secrets", [])] == ["seal"]
+    assert COMPOSE["secrets"] == {name: {"environment": name.upper()} for name in ("seal_key", "people_key")}
     assert noted(Settings.load(home=Path("/var/lib/hourstream"))).as_posix() in seal["healthcheck"]["test"][3]
 
 
@@ -121,7 +123,7 @@ def test_a_service_is_pinned_confined_and_watched(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert "test" in service["healthcheck"] or name in ONCE
+    assert "test" in service["healthcheck"] or name in (*ONCE, "commands")
     assert all(needed in SERVICES for needed in service.get("depends_on", {}))
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
@@ -144,6 +146,18 @@ def test_the_image_holds_every_package() -> None:
         assert f"COPY {package.removesuffix('*')} /opt/hourstream/{package.removesuffix('*')}\n" in DOCKERFILE
 
 
+def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere_else() -> None:
+    with_it = {name for name, service in OURS.items() if "HOURSTREAM_PEOPLE_KEY_FILE" in service["environment"]}
+    assert with_it == {"console", "commands"}
+    for name in with_it:
+        service = OURS[name]
+        key = service["environment"]["HOURSTREAM_PEOPLE_KEY_FILE"]
+        assert [key] == [MOUNTED + secret for secret in service["secrets"]]
+        folder = service["environment"]["HOURSTREAM_PEOPLE_ERASED_FILE"].rpartition("/")[0]
+        assert f"people:{folder}" in service["volumes"]
+        assert f"--mode=0700 {folder}\n" in DOCKERFILE
+
+
 def test_no_password_is_committed() -> None:
     text = (CHECKOUT / "docker-compose.yml").read_text("utf-8")
     used = re.findall(r"\$\{(\w+)([^}]*)\}", text)
@@ -153,4 +167,6 @@ def test_no_password_is_committed() -> None:
         for variable, value in service.get("environment", {}).items():
             assert "PASSWORD" not in variable or value.startswith("${"), f"{name}: {variable}"
     example = (CHECKOUT / "ops" / "compose" / "env.example").read_text("utf-8").splitlines()
-    assert {line for line in example if not line.startswith("#")} == {f"{name}=" for name in (*SECRETS, "SEAL_KEY")}
+    assert {line for line in example if not line.startswith("#")} == {
+        f"{name}=" for name in (*SECRETS, "SEAL_KEY", "PEOPLE_KEY")
+    }

@@ -29,7 +29,7 @@ def test_kubernetes_takes_it(manifest: dict[str, Any]) -> None:
 
 
 def test_every_worker_is_there_with_a_volume_and_an_identity_that_last() -> None:
-    assert set(STATEFUL) == {f"hourstream-{name}" for name in WORKERS}
+    assert set(STATEFUL) == {f"hourstream-{name}" for name in (*WORKERS, "commands")}
     for name in WORKERS:
         spec = STATEFUL[f"hourstream-{name}"]["spec"]
         (container,) = spec["template"]["spec"]["containers"]
@@ -51,7 +51,7 @@ def test_one_seals_with_a_key_that_no_other_pod_sees() -> None:
         in container["livenessProbe"]["exec"]["command"][2]
     )
     secrets = [v["secret"]["secretName"] for pod in PODS for v in pod["volumes"] if "secret" in v]
-    assert secrets == ["hourstream-seal-key"]
+    assert secrets == ["hourstream-seal-key", "hourstream-people"]
 
 
 def test_what_is_scraped_is_who_serves_metrics() -> None:
@@ -62,7 +62,9 @@ def test_what_is_scraped_is_who_serves_metrics() -> None:
         for m in MANIFESTS
         if m["kind"] in ("StatefulSet", "Deployment", "Job")
     }
-    assert {name for name, own in labels.items() if selected.items() <= own.items()} == set(STATEFUL)
+    assert {name for name, own in labels.items() if selected.items() <= own.items()} == {*STATEFUL} - {
+        "hourstream-commands"
+    }
 
 
 def test_topics_and_schemas_are_made_once_and_before_anything_is_written() -> None:
@@ -82,6 +84,19 @@ def test_every_variable_is_a_setting_and_none_is_a_secret(monkeypatch: pytest.Mo
     for name, value in config.items():
         monkeypatch.setenv(name, value)
     assert Settings.load().metrics_port == 9100
+
+
+def test_one_pod_has_the_key_of_personal_data_and_keeps_the_list_of_erasures() -> None:
+    with_it = [name for name, m in STATEFUL.items() if "HOURSTREAM_PEOPLE" in str(m)]
+    assert with_it == ["hourstream-commands"]
+    pod = STATEFUL["hourstream-commands"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]}
+    assert set(given) <= {PREFIX + field.upper() for field in Settings.model_fields}
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    assert given["HOURSTREAM_PEOPLE_KEY_FILE"] == f"{mounts['people']['mountPath']}/key"
+    assert given["HOURSTREAM_PEOPLE_ERASED_FILE"].startswith(mounts["home"]["mountPath"])
+    assert mounts["people"]["readOnly"]
 
 
 def test_a_pod_may_write_to_its_volume_only_and_become_nobody_else() -> None:

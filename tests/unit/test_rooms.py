@@ -15,12 +15,13 @@ ROOMS = {
     "billing": set[str](),
     "schemas": set[str](),
     "topics": {"schemas"},
+    "people": {"topics", "schemas", "sources", "sinks", "runtime"},
     "tables": {"topics", "schemas", "billing", "runtime"},
     "sources": {"topics", "schemas"},
     "sinks": {"topics", "schemas", "billing", "runtime", "sources"},  # sources: the mapping language, one both ways
     "agents": {"tables", "topics", "schemas", "billing", "sources", "sinks", "runtime"},
     "runtime": {"topics", "schemas"},
-    "console": {"sinks", "sources", "topics", "schemas", "billing", "runtime"},
+    "console": {"people", "sinks", "sources", "topics", "schemas", "billing", "runtime"},
 }
 LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka"}
 

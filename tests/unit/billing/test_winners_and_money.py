@@ -39,6 +39,27 @@ def test_the_highest_revision_wins_and_of_equal_ones_the_first_seen(
     assert judge(current, incoming) == verdict
 
 
+ADA, GRACE = "person:" + "a" * 26, "person:" + "b" * 26
+
+
+@pytest.mark.parametrize(
+    ("said", "now", "verdict"),
+    [
+        (f"sealed:{ADA}:abc_-9", f"erased:{ADA}", "duplicate"),
+        (f"erased:{ADA}", f"sealed:{ADA}:abc_-9", "duplicate"),
+        (f"sealed:{ADA}:abc sealed:{ADA}:def", f"erased:{ADA} erased:{ADA}", "duplicate"),
+        (f"sealed:{ADA}:abc", f"sealed:{ADA}:def", "conflict"),
+        (f"sealed:{ADA}:abc", f"erased:{GRACE}", "conflict"),
+        (f"sealed:{ADA}:abc", f"erased:{ADA} erased:{ADA}", "conflict"),
+        ("in clear", f"erased:{ADA}", "conflict"),
+        (None, f"erased:{ADA}", "conflict"),
+    ],
+)
+def test_what_came_again_erased_says_the_same(said: str | None, now: str | None, verdict: str) -> None:
+    assert judge(entry(revision=2, note=said), entry(revision=2, note=now)) == verdict
+    assert judge(entry(revision=2, note=said), entry(revision=2, note=now, minutes=61)) == "conflict"
+
+
 def test_a_number_written_otherwise_is_the_same_content() -> None:
     assert judge(outcome("o", "1.0"), outcome("o", "1.000000")) == "duplicate"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime.settings import CHECKOUT
 
-ROOMS = ("agents", "billing", "console", "runtime", "schemas", "sinks", "sources", "tables", "topics")
+ROOMS = ("agents", "billing", "console", "people", "runtime", "schemas", "sinks", "sources", "tables", "topics")
 MAPPING = """
 system: stechuhr
 entities:

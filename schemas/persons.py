@@ -1,0 +1,90 @@
+"""Whose personal data a topic's records hold, as their schemas say it.
+
+A record's attribute `person` says who it is about, as text around fields (`${first_name} ${last_name}`): that person's
+identity in the system. A field's attribute `erasable` is true where it holds what must go with that person: a name, an
+address, words of theirs. Where other topics of a system call the person otherwise, `known_as` says how, on the record
+that tells it: Tock's lines name a timecard only, and the timecard its user. All three are wording: no byte of a record
+depends on them, so they need no new id.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+import orjson
+
+from schemas.registry import working_files
+from schemas.shape import Json
+
+UPSTREAM = "source."
+_HOLE = re.compile(r"\$\{([a-z0-9_]+)\}")
+
+
+class Persons(NamedTuple):
+    """Who a topic's records are about, and the fields that are erased with that person."""
+
+    person: str
+    erasable: frozenset[str]
+    known_as: str | None = None
+
+    @property
+    def named_by(self) -> tuple[str, ...]:
+        """The fields that say who a record is about."""
+        return tuple(_HOLE.findall(self.person))
+
+    def identity(self, record: Mapping[str, object]) -> str | None:
+        """Who a record is about; None where a field that says so is empty."""
+        return _filled(self.person, record)
+
+    def other_identity(self, record: Mapping[str, object]) -> str | None:
+        """Who that person is in other topics of the system; None where these call everybody the same."""
+        return None if self.known_as is None else _filled(self.known_as, record)
+
+
+def _filled(text: str, record: Mapping[str, object]) -> str | None:
+    said = {name: record.get(name) for name in _HOLE.findall(text)}
+    if any(isinstance(value, bool) or not isinstance(value, str | int) or value == "" for value in said.values()):
+        return None
+    return _HOLE.sub(lambda hole: str(said[hole[1]]), text)
+
+
+def persons_of(topic: str) -> Persons | None:
+    """What a topic's schema says of persons; None where its records are about none."""
+    return _known().get(topic)
+
+
+def topics_of_persons() -> tuple[str, ...]:
+    """The topics of sources whose records are about persons."""
+    return tuple(sorted(topic for topic in _known() if topic.startswith(UPSTREAM)))
+
+
+def topics_of_other_identities() -> tuple[str, ...]:
+    """The topics that say what else a person is called."""
+    return tuple(sorted(topic for topic, persons in _known().items() if persons.known_as is not None))
+
+
+def system_of(topic: str) -> str:
+    """The system whose name for a person a topic uses: that of `source.SYSTEM.ENTITY`, else our own, which is empty."""
+    return topic.split(".")[1] if topic.startswith(UPSTREAM) else ""
+
+
+@cache
+def systems() -> frozenset[str]:
+    """The systems whose records are about persons."""
+    return frozenset(system_of(topic) for topic in _known() if topic.startswith(UPSTREAM))
+
+
+@cache
+def _known() -> dict[str, Persons]:
+    found = {}
+    for path in working_files().values():
+        schema: dict[str, Json] = orjson.loads(path.read_bytes())
+        if "person" in schema:
+            fields = schema["fields"] if isinstance(schema["fields"], list) else []
+            erasable = (str(field["name"]) for field in fields if isinstance(field, dict) and field.get("erasable"))
+            known_as = schema.get("known_as")
+            found[path.stem] = Persons(
+                str(schema["person"]), frozenset(erasable), None if known_as is None else str(known_as)
+            )
+    return found

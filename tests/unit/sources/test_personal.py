@@ -1,0 +1,49 @@
+"""A mapping that would not work on sealed personal data is refused, in words that say what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from sources import known
+from sources.arrival import winner
+from sources.errors import MappingError
+from sources.mapping import read_mapping
+from sources.rows import SourceOrigin, Standing
+
+KIMAI = (Path(known.__file__).parent / "kimai.yaml").read_text("utf-8")
+TOKEN = "person:" + "a" * 26
+SEALED, ERASED = f"sealed:{TOKEN}:YWJj", f"erased:{TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "why"),
+    [
+        ("{$code: $user, kind: consultant}", '{$code: "${user} (${date})", kind: consultant}', "must be that person"),
+        (
+            "minutes: {$minutes: $duration",
+            "minutes: {$minutes: $description",
+            "`description` is erased with its person",
+        ),
+        ("entry_id: kimai-${id}", "entry_id: {$match: $user, pattern: '(.+)'}", "`user` is erased"),
+    ],
+)
+def test_what_cannot_be_made_of_a_sealed_field_is_refused(right: str, wrong: str, why: str) -> None:
+    assert right in KIMAI
+    with pytest.raises(MappingError, match=why.replace("(", r"\(")):
+        read_mapping("kimai.yaml", KIMAI.replace(right, wrong))
+
+
+@pytest.mark.parametrize("source", known.names())
+def test_every_built_in_mapping_works_on_sealed_fields(source: str) -> None:
+    assert known.load(source).system == source
+
+
+def standing(note: str, hours: str, offset: int, revision: int | None = None) -> Standing:
+    return Standing({"notes": note, "hours": hours}, revision, SourceOrigin("source.a.b", 0, offset, 0))
+
+
+def test_a_row_that_comes_again_erased_is_the_row_that_stands() -> None:
+    before = standing(SEALED, "1", 0)
+    assert winner(before, standing(ERASED, "1", 1)) == before
+    assert winner(before, standing(ERASED, "2", 1)) == standing(SEALED, "2", 1)
+    assert winner(standing(SEALED, "1", 0, 3), standing(ERASED, "1", 1, 3)).conflict is None
