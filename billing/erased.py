@@ -1,4 +1,4 @@
-"""Records that came again when their person was erased: where a value was, there stands that it is erased.
+"""Records that came again when their person was erased (DOMAIN.md §1): an erased value is what it was when sealed.
 
 Nobody can tell any more what it was, so such a record says the same as the one with the sealed value.
 """
