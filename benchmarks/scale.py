@@ -141,7 +141,7 @@ def shown(found: Sequence[Scaled]) -> Table:
         table.add_row(
             str(each.partitions), str(each.workers), f"{each.start_seconds:.1f}", f"{each.records_per_second:,.0f}",
             f"{each.records_per_cpu_second:,.0f}", f"{each.peak_bytes / 1e6:.0f}", str(each.threads),
-            " + ".join(map(str, each.holding)),
+            "+".join(map(str, each.holding)),
         )  # fmt: skip
     return table
 
