@@ -29,7 +29,7 @@ from topics.catalogue import SETTLE_INPUTS
 NAME = "settle"
 TIME_ENTRIES = "time.entries"
 _decode_time = row_decoder(TIME_ENTRIES)
-_MOST_RECORDS = 2_500  # a charge and its rows are some kilobytes while their batch is on its way
+_MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their batch is on its way
 
 
 def process(settings: Settings) -> BatchProcess:

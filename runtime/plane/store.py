@@ -18,8 +18,8 @@ WRITTEN = b"\0written"
 POSITION = b"\0position:"
 
 # One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
-_CACHE = Cache(32 << 20)
-_BUFFERS = WriteBufferManager(48 << 20, False)
+_CACHE = Cache(24 << 20)
+_BUFFERS = WriteBufferManager(32 << 20, False)
 
 
 def position_key(topic: str) -> bytes:
@@ -34,6 +34,7 @@ def _options() -> Options:
     blocks.set_bloom_filter(10, False)
     options.set_block_based_table_factory(blocks)
     options.set_write_buffer_manager(_BUFFERS)
+    options.set_level_zero_file_num_compaction_trigger(8)  # each time all of the level below is written anew
     options.set_keep_log_file_num(2)
     options.create_if_missing(True)
     return options

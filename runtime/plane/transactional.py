@@ -102,6 +102,8 @@ class TransactionalCommitter(Committer):
         began = time.monotonic()
         identity = {"transactional.id": f"hourstream-{self.agent}-{self.partition}"}
         self._producer = Producer({**producer_config(self._broker), **identity, "error_cb": self._note_fatal})
+        # Asked before a broker is known to it, librdkafka looks for the coordinator half a second later.
+        self._producer.list_topics(self._changelog, 60)
         self._producer.init_transactions(60)
         self._fence_seconds = time.monotonic() - began
 
