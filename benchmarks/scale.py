@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -95,15 +94,6 @@ class Fleet:
         """Partitions that each has restored since it started; one that moved on is counted where it was too."""
         return tuple(worker.restored().partitions for worker in self.workers)
 
-    def threads(self) -> int:
-        """Of the worker with the most: its process below the launcher."""
-        return max(max(p.num_threads() for p in _tree(worker.pid)) for worker in self.workers)
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    root = psutil.Process(pid)
-    return [root, *root.children(recursive=True)]
-
 
 def combination(folder: Path, partitions: int, count: int, console: Console) -> Scaled:
     """Run one."""
@@ -119,7 +109,8 @@ def combination(folder: Path, partitions: int, count: int, console: Console) -> 
             watcher.close()
             return Scaled(
                 partitions, count, start, RECORDS / seconds, RECORDS / cpu,
-                max(worker.peak_bytes() for worker in fleet.workers), fleet.threads(), fleet.holding(), checked,
+                max(worker.peak_bytes() for worker in fleet.workers), max(worker.threads() for worker in fleet.workers),
+                fleet.holding(), checked,
             )  # fmt: skip
 
 

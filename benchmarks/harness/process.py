@@ -70,6 +70,10 @@ class Worker:
         """The most memory it has had resident (VmHWM; where the kernel does not tell, what it has now)."""
         return sum(_peak(process) for process in self._processes())
 
+    def threads(self) -> int:
+        """Of all its processes now."""
+        return sum(process.num_threads() for process in self._processes())
+
     def _processes(self) -> list[psutil.Process]:
         return [self._tree, *self._tree.children(recursive=True)]
 

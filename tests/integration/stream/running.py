@@ -1,5 +1,6 @@
 """The whole stream, running: every worker as a process of its own over a Kafka and a PostgreSQL of their own."""
 
+import json
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,12 @@ from sinks.migrations import migrate
 from tests.unit.tables.contents import Content, line
 from tests.unit.tables.stream import Line
 from topics.create import create_topics
+
+
+def answered(result: Result) -> Any:  # noqa: ANN401 - JSON of any shape
+    """What a command answered as JSON."""
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 @dataclass(slots=True)
@@ -124,6 +131,21 @@ class Running:
         status = self.workers.status(name)
         assert status is not None
         return status["totals"]
+
+    def ended(self) -> dict[str, list[int]]:
+        """Exit codes of the workers that ended (negative: the signal)."""
+        return {name: codes for name in self.workers.names if (codes := self.workers.endings(name))}
+
+    def is_right(self) -> None:
+        """Hold it at rest to the audit, and its ledger to what `settle` says of the facts read again."""
+        self.rest()
+        found = answered(self.hourstream("audit", "--json"))
+        assert found["all_true"]
+        assert [one["holds"] for one in found["statements"]] == [True] * 5
+        shown = self.hourstream("audit")
+        assert (shown.exit_code, "FALSE" in shown.output) == (0, False)
+        read_again = self.books()
+        assert read_again.ledger() == list(read_again.expected())
 
     def kill(self, name: str) -> None:
         """End a worker with SIGKILL, and wait until another one has taken its place and is done."""

@@ -1,0 +1,66 @@
+"""What a firm's month end needs, worked out from what an entry costs."""
+
+from dataclasses import dataclass
+
+from benchmarks.month_end.load import SOURCE
+from benchmarks.month_end.measuring import Unit
+from runtime.cli.creation import ONE_PARTITION_AGENTS
+
+# Where a rate is corrected afterwards: settle decides once more, intake has nothing to do, and everybody else has a
+# reversal and a charge to take in.
+_RESTATED = {"settle": 1, f"intake-{SOURCE}": 0, "masters": 0}
+
+
+@dataclass(frozen=True)
+class Firm:
+    """A firm, and how its month ends: `burst_share` of the month's entries are approved within `burst_hours`."""
+
+    consultants: int
+    entries_a_day: int = 3
+    days: int = 21
+    burst_share: float = 0.3
+    burst_hours: float = 4.0
+
+    @property
+    def entries(self) -> int:
+        """A month."""
+        return self.consultants * self.entries_a_day * self.days
+
+    @property
+    def burst(self) -> float:
+        """Entries a second while it lasts."""
+        return self.entries * self.burst_share / (self.burst_hours * 3600)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Cores in use by process while the burst lasts; hours that who has one core only is behind after it."""
+
+    firm: Firm
+    entries: int
+    burst_per_second: float
+    cores: dict[str, float]
+    cores_in_all: float
+    behind: dict[str, float]
+    core_hours_to_restate_a_month: float
+    gigabytes_a_year: dict[str, float]
+
+
+FIRMS = (Firm(10_000), Firm(400_000))
+
+
+def needs(unit: Unit, firm: Firm) -> Needs:
+    """What the firm's month end takes, and what a year leaves."""
+    cores = {name: firm.burst * each / 1e6 for name, each in unit.microseconds.items()}
+    alone = {name: each for name, each in cores.items() if name.startswith(ONE_PARTITION_AGENTS)}
+    again = sum(each * _RESTATED.get(name, 2) for name, each in unit.microseconds.items())
+    return Needs(
+        firm=firm,
+        entries=firm.entries,
+        burst_per_second=firm.burst,
+        cores=cores,
+        cores_in_all=sum(cores.values()),
+        behind={name: firm.burst_hours * (each - 1) for name, each in alone.items() if each > 1},
+        core_hours_to_restate_a_month=firm.entries * again / 3.6e9,
+        gigabytes_a_year={name: firm.entries * 12 * each / 1e9 for name, each in unit.bytes.items()},
+    )
