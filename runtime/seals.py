@@ -7,6 +7,7 @@ Seals lie on `billing.seals`, one for some hundred records. With a key (HOURSTRE
 can make a seal that fits; without one, a seal only tells what was not altered together with it.
 """
 
+import contextlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from runtime.plane.batch import Record
 from runtime.plane.transactional import producer_config
@@ -115,19 +116,42 @@ def seals_of(broker: str) -> dict[Place, list[Seal]]:
     return found
 
 
-def seal_all(broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> int:
-    """Seal what is not sealed yet; the number of records. Raises KafkaException where another sealer took over."""
-    readers = _readers(broker, topics, others)
-    producer = Producer({**producer_config(broker), "transactional.id": "hourstream-seal-0"})
-    producer.init_transactions(60)  # from here on nobody else's seal lands: what is read next is the last
-    standing, sealed = seals_of(broker), 0
-    for place, read in readers.items():
-        last = standing.get(place, [None])[-1]
-        for records in _groups(read(0 if last is None else last.end)):
-            last = make(key, last, records)
-            _publish(producer, last)
-            sealed += len(records)
-    return sealed
+class Sealer:
+    """Seals what is not sealed yet, again and again; of several, the one that came last goes on."""
+
+    def __init__(self, broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> None:
+        self._broker, self._key, self._topics, self._others = broker, key, topics, others
+        self._producer: Producer | None = None
+        self._last: dict[Place, Seal] = {}
+
+    def seal(self) -> int:
+        """The number of records sealed. Raises KafkaException; what was not sealed then is by the next call."""
+        if self._producer is not None:
+            with contextlib.suppress(KafkaException):  # where another one took over since: it is asked again below
+                return self._seal(self._producer)
+            self._producer = None
+        producer = self._take_over()
+        sealed = self._seal(producer)
+        self._producer = producer
+        return sealed
+
+    def _take_over(self) -> Producer:
+        """From here on nobody else's seal lands: what is read next is the last of each partition."""
+        producer = Producer({**producer_config(self._broker), "transactional.id": "hourstream-seal-0"})
+        producer.init_transactions(60)
+        self._last = {place: seals[-1] for place, seals in seals_of(self._broker).items()}
+        return producer
+
+    def _seal(self, producer: Producer) -> int:
+        sealed = 0
+        for place, read in _readers(self._broker, self._topics, self._others).items():
+            last = self._last.get(place)
+            for records in _groups(read(0 if last is None else last.end)):
+                last = make(self._key, last, records)
+                _publish(producer, last)
+                self._last[place] = last
+                sealed += len(records)
+        return sealed
 
 
 def _publish(producer: Producer, seal: Seal) -> None:

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from rich.table import Table
 
 from runtime.cli.context import attached, console, errors, print_json
-from runtime.seals import SEALED, Readers, Verdict, seal_all
+from runtime.seals import SEALED, Readers, Sealer, Verdict
 from runtime.seals import verify as verdicts
 from runtime.settings import Settings
 from sinks.contract import Unreachable
@@ -33,16 +33,17 @@ def seal(seconds: float | None) -> None:
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
+        sealer = _sealer(settings, stack.broker, pool)
         while True:
-            console.print(f"{seal_now(settings, stack.broker, pool):,} records of {', '.join(_all())} sealed")
+            console.print(f"{seal_now(settings, sealer):,} records of {', '.join(_all())} sealed")
             if seconds is None:
                 return
             time.sleep(seconds)
 
 
-def seal_now(settings: Settings, broker: str, pool: Pool) -> int:
+def seal_now(settings: Settings, sealer: Sealer) -> int:
     """Seal what is not sealed yet, and note it; the number of records. Raises KafkaException, Unreachable."""
-    sealed = seal_all(broker, settings.seal_key, others=_tables(pool))
+    sealed = sealer.seal()
     note = noted(settings)
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(f"{sealed}\n", encoding="ascii")
@@ -57,12 +58,12 @@ def noted(settings: Settings) -> Path:
 @contextlib.contextmanager
 def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iterator[None]:
     """Seal every so many seconds, beside whatever else runs; what cannot be sealed now is sealed later."""
-    closing = threading.Event()
+    closing, sealer = threading.Event(), _sealer(settings, broker, pool)
 
     def run() -> None:
         while not closing.is_set():
             try:
-                seal_now(settings, broker, pool)
+                seal_now(settings, sealer)
             except (KafkaException, Unreachable) as error:
                 errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
             closing.wait(seconds)
@@ -74,6 +75,10 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
     finally:
         closing.set()
         thread.join(30)
+
+
+def _sealer(settings: Settings, broker: str, pool: Pool) -> Sealer:
+    return Sealer(broker, settings.seal_key, others=_tables(pool))
 
 
 def _all() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from runtime.embedded.kafka import Kafka
 from runtime.plane.batch import Output
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
-from runtime.seals import SEALS, seal_all, seals_of, verify
+from runtime.seals import SEALS, Sealer, seals_of, verify
 from runtime.settings import Settings
 from schemas.codec import encode
 from schemas.json_form import from_json
@@ -89,7 +89,7 @@ def publish(broker: str, charges: list[Any]) -> None:
 def test_a_second_sealer_takes_over_from_the_first(kafka: Kafka) -> None:
     first = Producer(producer_config(kafka.broker) | {"transactional.id": "hourstream-seal-0"})
     first.init_transactions(30)
-    assert seal_all(kafka.broker, KEY) == len(CHARGES)
+    assert Sealer(kafka.broker, KEY).seal() == len(CHARGES)
     first.begin_transaction()
     first.produce(SEALS, b"late", b"late")
     with pytest.raises(KafkaException, match=r"fenced|newer instance"):
@@ -241,12 +241,14 @@ def alter(log: Path, was: bytes, now: bytes) -> None:
 
 
 def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path) -> None:
-    seal_all(kafka.broker, KEY)
-    assert seal_all(kafka.broker, KEY) == 0
-    publish(kafka.broker, [charge("later")])
-    assert seal_all(kafka.broker, KEY) == 1
+    sealer = Sealer(kafka.broker, KEY)
+    sealer.seal()
+    assert sealer.seal() == 0
+    for name, each in (("later", sealer), ("by another", Sealer(kafka.broker, KEY)), ("and back", sealer)):
+        publish(kafka.broker, [charge(name)])
+        assert each.seal() == 1
     [sound] = verify(kafka.broker, KEY, ONLY_CHARGES)
-    assert (sound.sealed, sound.open, sound.faults) == (7, 0, ())
+    assert (sound.sealed, sound.open, sound.faults) == (9, 0, ())
     publish(kafka.broker, [charge("not sealed")])
     assert [each.open for each in verify(kafka.broker, KEY, ONLY_CHARGES)] == [1]
 
