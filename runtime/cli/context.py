@@ -1,9 +1,7 @@
 """What every command shares: the console, the stack it works on, and how an error is told."""
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 
 import click
 import confluent_kafka
@@ -12,7 +10,6 @@ from rich.console import Console
 
 from runtime.embedded.errors import StackError
 from runtime.embedded.stack import Stack
-from runtime.plane.process import UnequalPartitions
 from runtime.settings import Settings, SettingsError
 from sinks.contract import SinkError
 from sources.errors import MappingError, NotRecognised
@@ -24,7 +21,6 @@ errors = Console(stderr=True, highlight=False)
 _EXPLAINED = (
     StackError,
     SettingsError,
-    UnequalPartitions,
     MappingError,
     NotRecognised,
     SinkError,
@@ -33,19 +29,15 @@ _EXPLAINED = (
 )
 
 
-@contextlib.contextmanager
-def complain() -> Iterator[None]:
-    """Turn what a person can do something about into one message and exit status 1."""
-    try:
-        yield
-    except (click.exceptions.Exit, click.Abort):  # click's own way out, RuntimeErrors both
-        raise
-    except _EXPLAINED as error:
-        raise click.ClickException(str(error)) from error
-    except confluent_kafka.KafkaException as error:
-        raise click.ClickException(f"Kafka: {error.args[0]}; is the broker of HOURSTREAM_BROKER up?") from error
-    except psycopg.Error as error:
-        raise click.ClickException(f"PostgreSQL: {error}") from error
+def explained(error: Exception) -> click.ClickException | None:
+    """One message and exit status 1 for what a person can do something about; None for all else."""
+    if isinstance(error, _EXPLAINED):
+        return click.ClickException(str(error))
+    if isinstance(error, confluent_kafka.KafkaException):
+        return click.ClickException(f"Kafka: {error.args[0]}; is the broker of HOURSTREAM_BROKER up?")
+    if isinstance(error, psycopg.Error):
+        return click.ClickException(f"PostgreSQL: {error}")
+    return None
 
 
 def attached(settings: Settings) -> Stack:

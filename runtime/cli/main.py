@@ -2,12 +2,17 @@
 
 import importlib
 import logging
+import os
 
 import click
+
+from runtime.cli.signals import stop_on_signals
+from runtime.private import UMASK
 
 # Loaded when called, so that `hourstream worker` does not pay for what only `trace` needs.
 COMMANDS = {
     "up": "stack",
+    "status": "status",
     "worker": "worker",
     "topics": "topics",
     "schemas": "schemas",
@@ -40,15 +45,45 @@ COMMANDS = {
 }
 
 
+SUPERVISING = ("up", "run", "demo")  # each holds its home
+
+
+def _refuse_taken(command: str) -> None:
+    from runtime.embedded.home import HomeTaken, home_of, refuse_taken
+    from runtime.settings import Settings, SettingsError
+
+    try:
+        home = home_of(command, Settings.load())
+        if home is not None:
+            refuse_taken(home)
+    except (SettingsError, HomeTaken) as error:
+        raise click.ClickException(str(error)) from None
+
+
 class Commands(click.Group):
     """Commands by name, each in a module of its own."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Whatever a command meets that a person can do something about is one message and exit status 1."""
-        from runtime.cli.context import complain
-
-        with complain():
+        try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):  # click's own ways out
+            raise
+        except Exception as error:
+            from runtime.cli.context import explained
+
+            told = explained(error)
+            if told is None:
+                raise
+            raise told from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A command that supervises is refused on a taken home before its libraries load, so at once."""
+        if args and args[0] in SUPERVISING and not {"-h", "--help"} & set(args):
+            _refuse_taken(args[0])
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -68,6 +103,8 @@ def main(log_level: str) -> None:
 
     Settings come from HOURSTREAM_* environment variables; without any, an embedded Kafka and PostgreSQL are used.
     """
+    os.umask(UMASK)  # whatever any command writes is its owner's alone
+    stop_on_signals()
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 

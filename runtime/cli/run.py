@@ -23,6 +23,7 @@ from runtime.cli.quiet import wait_until_quiet
 from runtime.cli.showing import progress_bars
 from runtime.cli.vault import sealing
 from runtime.cli.worker import workers_of, workers_of_a_run
+from runtime.embedded.record import Record
 from runtime.embedded.stack import Stack
 from runtime.settings import Settings
 from runtime.supervisor import Workers
@@ -46,16 +47,25 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     files = sorted(input_dir.glob("*.jsonl"))
     if not files:
         raise click.ClickException(f"no *.jsonl file in {input_dir}: give the folder that holds the facts")
-    with isolated(Settings.load()) as settings, Stack.start(settings, progress=_tell) as stack:
+    with (
+        isolated(Settings.load()) as settings,
+        Stack.start(settings, progress=_tell) as stack,
+        stack.kept("run") as record,
+    ):
         names = workers_of(stack.settings) if deliver else workers_of_a_run(stack.settings)
-        summary = process(files, out_dir, stack.settings, seconds, names)
+        summary = process(files, out_dir, stack.settings, seconds, names, record)
     console.print_json(json.dumps(summary, default=str))
     if not summary["audit_all_true"]:
         raise click.ClickException(f"the audit is not all true: see {out_dir / 'audit.json'}")
 
 
 def process(
-    files: list[Path], out_dir: Path, settings: Settings, seconds: float, names: Sequence[str] | None = None
+    files: list[Path],
+    out_dir: Path,
+    settings: Settings,
+    seconds: float,
+    names: Sequence[str] | None = None,
+    record: Record | None = None,
 ) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)
@@ -63,7 +73,8 @@ def process(
     with open_pool(settings.database_url) as pool:
         migrate(pool)
         vault = publishing_vault(settings, pool)
-        with Workers(settings, names or workers_of_a_run(settings), settings.environment()) as workers:
+        started = names or workers_of_a_run(settings)
+        with Workers(settings, started, settings.environment(), record=record) as workers:
             publisher = Publisher(settings.bootstrap, sealing(vault))
             for file in files:
                 publisher.publish_file(file)
