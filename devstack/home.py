@@ -1,0 +1,115 @@
+"""One supervising program for each home folder: its lock, and what an earlier one left running there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from common.private import make_private
+from devstack.errors import StackError
+from devstack.leftover import end_orphans
+from settings import Settings
+
+_LOCK = "stack.lock"
+_ORPHAN_SECONDS = 20.0
+_WRITING_SECONDS = 0.3  # between taking the lock and writing its pid
+
+
+class HomeTaken(StackError):
+    """Another program runs on this home; the text names its process."""
+
+
+def take_home(home: Path) -> IO[str]:
+    """Lock `home` for this process and make everything below it private. Raises HomeTaken at once where it is taken."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (home / _LOCK).open("a+", encoding="ascii")
+    for pause in (0.05, 0.05, 0.0):  # somebody who only looks holds it for a moment
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            time.sleep(pause)
+    else:
+        with lock:
+            raise _taken(home, lock)
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    make_private(home)
+    return lock
+
+
+def refuse_taken(home: Path) -> None:
+    """Raise HomeTaken where a program holds `home` now; changes nothing."""
+    try:
+        lock = (home / _LOCK).open("r+", encoding="ascii")
+    except OSError:
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            raise _taken(home, lock) from None
+
+
+def home_of(command: str, settings: Settings) -> Path | None:
+    """The home that a supervising command (`up`, `run`, `demo`) holds; None for one it makes for itself."""
+    if command == "demo":
+        return settings.home / "demo"
+    return None if command == "run" and settings.broker is None else settings.home
+
+
+def leave_home(lock: IO[str]) -> None:
+    """Give the home up. Raises nothing: a full disk does not stop an orderly end."""
+    with contextlib.suppress(OSError):
+        lock.truncate(0)
+    with contextlib.suppress(OSError):
+        lock.close()
+
+
+@contextlib.contextmanager
+def hold_home(home: Path) -> Iterator[None]:
+    """Keep every stack from starting on `home`. Raises HomeTaken where one runs."""
+    lock = take_home(home)
+    try:
+        yield
+    finally:
+        leave_home(lock)
+
+
+def empty_home(home: Path) -> None:
+    """Remove everything below `home`, and end what a killed run left there.
+
+    Raises HomeTaken where a stack runs on it.
+    """
+    with hold_home(home):
+        for folder in (home / "run", home / "kafka", home / "postgres"):
+            end_orphans(folder, _ORPHAN_SECONDS)
+        for path in home.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+
+
+def _taken(home: Path, lock: IO[str]) -> HomeTaken:
+    return HomeTaken(
+        f"A stack already runs on {home} (process {_holder(lock)}). Stop it, or set HOURSTREAM_HOME to another folder."
+    )
+
+
+def _holder(lock: IO[str]) -> str:
+    deadline = time.monotonic() + _WRITING_SECONDS
+    while True:
+        lock.seek(0)
+        holder = lock.read().strip()
+        if holder or time.monotonic() > deadline:
+            return holder or "unknown"
+        time.sleep(0.02)
