@@ -35,7 +35,8 @@ def _lag(admin: AdminClient, group: str) -> int | None:
     wanted = dict.fromkeys(noted.values(), OffsetSpec.latest())
     ends = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_SECONDS)
     ended = {(tp.topic, tp.partition): each.result(_SECONDS + 1).offset for tp, each in ends.items()}
-    return sum(max(end - noted[where].offset, 0) for where, end in ended.items())
+    lag: int = sum(max(end - noted[where].offset, 0) for where, end in ended.items())
+    return lag
 
 
 def postgres_status(url: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def up(with_console: bool, console_port: int, without_login: bool, seal_every: f
 
         settings = registered(stack.settings)
         names = workers_of(settings)
-        others = {SEAL: ("seal", "--every", f"{seal_every:g}")}
+        others: dict[str, tuple[str, ...]] = {SEAL: ("seal", "--every", f"{seal_every:g}")}
         if with_console:
             names += FOR_THE_CONSOLE
             others[CONSOLE] = _console_command(console_port, without_login)

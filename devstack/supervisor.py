@@ -57,7 +57,8 @@ class Workers:
         self._settings, self.names = settings, tuple(names)
         self._environment = {**os.environ, **environment}
         self._logs, self._run = settings.home / "logs", settings.home / "run"
-        self._commands = {name: ("worker", name, "--status-file", str(self._page(name))) for name in names}
+        self._commands: dict[str, tuple[str, ...]] = {}
+        self._commands |= {name: ("worker", name, "--status-file", str(self._page(name))) for name in names}
         self._commands |= {name: tuple(command) for name, command in (others or {}).items()}
         self._children = {name: self._child(name) for name in self._commands}
         self._record = record
