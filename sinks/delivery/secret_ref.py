@@ -34,7 +34,9 @@ class Secret:
             try:
                 found = read_secret(Path(where).expanduser()).decode("utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
-                raise NoSecret(f"{self.reference} cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}") from None
+                raise NoSecret(
+                    f"{self.reference} cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+                ) from None
         if not found.isprintable():
             raise NoSecret(f"{self.reference} holds line ends or other characters that no header can carry")
         if not found:
