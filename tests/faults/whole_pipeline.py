@@ -1,8 +1,8 @@
 """Fault cycles over the whole pipeline: `hourstream up --console`, a continuous load, one fault a cycle, and the books.
 
-A cycle is one fault and the wait until everything runs again, every worker has read what was there when the fault ended,
-and each partition has posted since. At the end the books, the journal and the workers' state are held to `settle` over
-the acknowledged inputs. A *hand* is a cycle after which a person would have had to do something.
+A cycle is one fault and the wait until everything runs again, every worker has read what was there when the fault
+ended, and each partition has posted since. At the end the books, the journal and the workers' state are held to
+`settle` over the acknowledged inputs. A *hand* is a cycle after which a person would have had to do something.
 """
 
 import time
@@ -93,10 +93,8 @@ def _has_read(name: str, status: Mapping[str, Any] | None, ends: Ends) -> bool:
     wanted = [(topic, number, end) for (topic, number), end in ends.items() if topic in inputs_of(name)]
     for topic, number, end in wanted:
         partition = status["partitions"].get(str(number), {"reached": {topic: -1}})
-        reached = status["follows"].get(
-            topic, partition["reached"].get(topic, end)
-        )  # not read here: nothing to wait for
-        if reached < end:
+        declared_only = end  # nothing here reads it, so there is nothing to wait for
+        if status["follows"].get(topic, partition["reached"].get(topic, declared_only)) < end:
             return False
     return True
 
