@@ -113,8 +113,6 @@ def test_every_killed_process_comes_back_on_its_port_also_without_its_log_folder
 
 
 def test_status_tells_pids_ports_restarts_their_reasons_and_lags(firm: Firm) -> None:
-    firm.up.kill("settle")
-    firm.up.await_that(restored(firm.up, firm.up.restarts() | {"settle": 0}, "settle"), "settle did not come back")
     told = subprocess.run(
         [*COMMAND, "status", "--json"], cwd=CHECKOUT, env=firm.up.environment, capture_output=True, text=True
     )
