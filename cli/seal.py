@@ -3,7 +3,6 @@
 import contextlib
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -33,12 +32,12 @@ def seal(seconds: float | None) -> None:
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
-        sealer = _sealer(settings, stack.broker, pool)
-        while True:
-            console.print(f"{seal_now(settings, sealer):,} records of {', '.join(_all())} sealed")
-            if seconds is None:
-                return
-            time.sleep(seconds)
+        if seconds is None:
+            sealed = seal_now(settings, _sealer(settings, stack.broker, pool))
+            console.print(f"{sealed:,} records of {', '.join(_all())} sealed")
+            return
+        with sealing(settings, stack.broker, pool, seconds):
+            threading.Event().wait()  # until a signal
 
 
 def seal_now(settings: Settings, sealer: Sealer) -> int:
@@ -64,7 +63,7 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
         while not closing.is_set():
             try:
                 seal_now(settings, sealer)
-            except (KafkaException, Unreachable) as error:
+            except (KafkaException, Unreachable, OSError) as error:
                 errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
             closing.wait(seconds)
 
