@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 
-from console.access.user import require
+from console.access.authentication import require
 from console.api import commands, queries
 from console.api.problems import Problem, WrongField
 
