@@ -8,10 +8,10 @@ import confluent_kafka
 import psycopg
 from rich.console import Console
 
+from common.errors import SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
 from settings import Settings, SettingsError
-from sinks.contract import SinkError
 from sources.mapping.errors import MappingError, NotRecognised
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own

@@ -20,12 +20,12 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
+from common.exit_codes import EXIT_FENCED
 from devstack.child import Child, lasting_thread
 from devstack.keeper import Backoff
+from devstack.prometheus_targets import write_targets
 from devstack.record import Record
-from metrics.prometheus_targets import write_targets
 from settings import CHECKOUT, Settings
-from streaming.partitions import EXIT_FENCED
 
 log = logging.getLogger(__name__)
 
