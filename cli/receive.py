@@ -15,12 +15,8 @@ import click
 from confluent_kafka import KafkaException
 
 from cli.context import attached, console
-<<<<<<< HEAD
-from cli.vault import open_to_publish
-from common.private import read_secret
-=======
 from common.errors import Unreachable
->>>>>>> main
+from common.private import read_secret
 from operations.all_topics import every_topic
 from operations.file_ingest import AnotherTakes, FilePublisher
 from operations.webhook_ingest import NotAccepted, Receiver
