@@ -1,7 +1,9 @@
 """What every command shares: the console, the stack it works on, and how an error is told."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 
 import click
 import confluent_kafka
@@ -40,12 +42,19 @@ def explained(error: Exception) -> click.ClickException | None:
     return None
 
 
-def attached(settings: Settings) -> Stack:
+@contextlib.contextmanager
+def attached(settings: Settings) -> Iterator[Stack]:
     """The stack a command works on: the one that runs on this home, the settings' own, or one started for it.
 
-    Use as a context manager; only what was started here is stopped at its end.
+    Only what was started here is kept running, and stopped at the end.
     """
-    return Stack.start(settings, join=True, progress=lambda line: errors.print(f"[dim]{line}[/]"))
+    with Stack.start(settings, join=True, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
+        if not stack.holds_home:
+            yield stack
+            return
+        context = click.get_current_context(silent=True)
+        with stack.kept("" if context is None else str(context.info_name)):
+            yield stack
 
 
 def print_json(value: object) -> None:

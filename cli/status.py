@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from devstack.home import HomeTaken, refuse_taken
 from devstack.leftover import is_same_start
 from devstack.record import Record
 from settings import Settings
@@ -28,8 +29,7 @@ def status(as_json: bool) -> None:
     settings = Settings.load()
     found = supervised(settings.home)
     if found is None:
-        click.echo(json.dumps({"running": False, "home": str(settings.home)}) if as_json else _NOTHING)
-        raise click.exceptions.Exit(NOTHING_RUNS)
+        _tell_why_not(settings.home, as_json)
     told = {"running": True, **found, **_folders(settings.home), **_servers(settings)}
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -40,7 +40,15 @@ def status(as_json: bool) -> None:
         raise click.exceptions.Exit(PART_DOWN)
 
 
-_NOTHING = "nothing runs here: `hourstream up`"
+def _tell_why_not(home: Path, as_json: bool) -> NoReturn:
+    """Nothing runs, or what holds the home is not up yet, or is on its way down."""
+    why, code = "nothing runs here: `hourstream up`", NOTHING_RUNS
+    try:
+        refuse_taken(home)
+    except HomeTaken as taken:
+        why, code = f"process {taken.holder} is starting or stopping here", PART_DOWN
+    click.echo(json.dumps({"running": False, "home": str(home), "why": why}) if as_json else why)
+    raise click.exceptions.Exit(code)
 
 
 def supervised(home: Path) -> dict[str, Any] | None:

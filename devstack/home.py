@@ -24,6 +24,12 @@ _WRITING_SECONDS = 0.3  # between taking the lock and writing its pid
 class HomeTaken(StackError):
     """Another program runs on this home; the text names its process."""
 
+    def __init__(self, home: Path, holder: str) -> None:
+        super().__init__(
+            f"A stack already runs on {home} (process {holder}). Stop it, or set HOURSTREAM_HOME to another folder."
+        )
+        self.holder = holder
+
 
 def take_home(home: Path) -> IO[str]:
     """Lock `home` for this process and make everything below it private. Raises HomeTaken at once where it is taken."""
@@ -37,7 +43,7 @@ def take_home(home: Path) -> IO[str]:
             time.sleep(pause)
     else:
         with lock:
-            raise _taken(home, lock)
+            raise HomeTaken(home, _holder(lock))
     with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -56,7 +62,7 @@ def refuse_taken(home: Path) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            raise _taken(home, lock) from None
+            raise HomeTaken(home, _holder(lock)) from None
 
 
 def home_of(command: str, settings: Settings) -> Path | None:
@@ -97,12 +103,6 @@ def empty_home(home: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != _LOCK:
                 path.unlink(missing_ok=True)
-
-
-def _taken(home: Path, lock: IO[str]) -> HomeTaken:
-    return HomeTaken(
-        f"A stack already runs on {home} (process {_holder(lock)}). Stop it, or set HOURSTREAM_HOME to another folder."
-    )
 
 
 def _holder(lock: IO[str]) -> str:

@@ -110,6 +110,11 @@ class Stack:
         return self._given.postgres_url or self.postgres.url
 
     @property
+    def holds_home(self) -> bool:
+        """Whether this process supervises the home, and did not join another one."""
+        return self._lock is not None
+
+    @property
     def settings(self) -> Settings:
         """The settings with both addresses filled in, for the processes which work on this stack."""
         return self._given.model_copy(update={"broker": self.broker, "postgres_url": self.postgres_url})

@@ -76,7 +76,10 @@ class Workers:
     def __enter__(self) -> "Workers":
         for name, child in self._children.items():
             child.end_leftover(SIGTERM, _ORPHAN_SECONDS)
-            self.start(name)
+            try:
+                self.start(name)
+            except OSError as error:
+                self._not_started(name, error)
         threading.Thread(target=self._watch, name="supervisor", daemon=True).start()
         return self
 
