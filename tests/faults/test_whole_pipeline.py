@@ -10,7 +10,7 @@ from tests.faults.whole_pipeline import Plan, soak
 from tests.faults.whole_pipeline_kinds import KINDS
 
 SEED = int(os.environ.get("FAULTS_SEED", secrets.randbelow(2**32)))
-SHORT = ("kill -9 of several workers", "kill -9, state deleted", "kill -9 of everything, started again")
+SHORT = ("kill -9 of several workers", "kill -9, state deleted")
 
 
 @pytest.mark.timeout(600)
