@@ -23,7 +23,7 @@ def kafka_status(broker: str) -> dict[str, Any]:
         groups = {g.group_id: g.state.name.lower() for g in listed.valid if g.group_id.startswith(_PREFIX)}
         return {"groups": {name: {"state": groups[name], "lag": _lag(admin, name)} for name in sorted(groups)}}
     except (KafkaException, TimeoutError) as error:
-        return {"error": str(error.args[0] if error.args else error)}
+        return {"error": str(error.args[0]) if error.args else f"no answer within {_SECONDS} s"}
 
 
 def _lag(admin: AdminClient, group: str) -> int | None:

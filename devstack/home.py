@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from devstack.leftover import end_orphans
 from settings import Settings
 
 _LOCK = "stack.lock"
+_OURS = ("kafka", "postgres", "state", "logs", "run", "demo", "ports.json", "schema-ids.json", _LOCK)
 _ORPHAN_SECONDS = 20.0
 _WRITING_SECONDS = 0.3  # between taking the lock and writing its pid
 
@@ -48,8 +50,15 @@ def take_home(home: Path) -> IO[str]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-    make_private(home)
+    for path in [home] if not _holds_more(home) else [home / name for name in _OURS]:
+        make_private(path)
     return lock
+
+
+def _holds_more(home: Path) -> bool:
+    """Whether the folder is plainly not for a stack alone: then only what a stack makes there is made private."""
+    shared = (Path("/"), Path.home(), Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+    return home.resolve() in {path.resolve() for path in shared}
 
 
 def refuse_taken(home: Path) -> None:

@@ -119,7 +119,8 @@ class Workers:
                     self._look_after(name)
                 except Exception as error:  # a full disk, no process to be had: tried again
                     self._not_started(name, error)
-            self._tell_prometheus()
+            with contextlib.suppress(Exception):  # whatever it is, it must not end the watch
+                self._tell_prometheus()
             if self._record is not None:
                 self._record.write()
 
@@ -153,10 +154,11 @@ class Workers:
         """A worker that is down stays a target: that it does not answer is what Prometheus must see."""
         ports = dict(self._ports)
         for name in self.names:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                ports[name] = json.loads(self._page(name).read_text())["port"]
+            port = self._port(name)
+            if port is not None:
+                ports[name] = port
                 if self._record is not None:
-                    self._record.listens(name, ports[name])
+                    self._record.listens(name, port)
         if ports != self._ports:
             with contextlib.suppress(OSError):  # of a full disk, say: tried again at the next look
                 write_targets(self._settings.home, ports)
@@ -188,12 +190,11 @@ class Workers:
 
     def status(self, name: str) -> dict[str, Any] | None:
         """The worker's /status, None while it does not answer."""
-        pid = self._children[name].pid
-        if pid is None:
+        pid, port = self._children[name].pid, self._port(name)
+        if pid is None or port is None:
             return None
         try:
-            page = json.loads(self._page(name).read_text())
-            with urllib.request.urlopen(f"http://127.0.0.1:{page['port']}/status", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5) as answer:
                 status: dict[str, Any] = json.load(answer)
         except (OSError, ValueError, KeyError, TypeError, HTTPException):
             return None
@@ -201,7 +202,13 @@ class Workers:
 
     def metrics_url(self, name: str) -> str:
         """Where the worker's metrics are."""
-        return f"http://127.0.0.1:{json.loads(self._page(name).read_text())['port']}/metrics"
+        return f"http://127.0.0.1:{self._port(name)}/metrics"
+
+    def _port(self, name: str) -> int | None:
+        """The port a worker noted; the one known before where its note was removed meanwhile."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads(self._page(name).read_text())["port"])
+        return self._ports.get(name)
 
     def _page(self, name: str) -> Path:
         return self._run / f"worker-{name}.json"

@@ -50,6 +50,22 @@ def test_a_taken_home_is_refused_with_the_pid_of_its_holder_and_free_again_after
         pass
 
 
+def test_a_folder_that_is_not_for_a_stack_alone_keeps_the_modes_of_what_is_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("state", "letters"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
+    tmp_path.chmod(0o755)
+    with hold_home(tmp_path):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path, *tmp_path.iterdir())}
+    assert modes == {tmp_path.name: 0o755, "state": 0o700, "letters": 0o755, "stack.lock": 0o600}
+    monkeypatch.undo()
+    with hold_home(tmp_path):
+        assert (tmp_path / "letters").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_home_that_is_not_there_is_free_and_not_made_by_looking(tmp_path: Path) -> None:
     refuse_taken(tmp_path / "none")
     assert not (tmp_path / "none").exists()
