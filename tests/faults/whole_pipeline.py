@@ -34,7 +34,7 @@ from tests.faults.whole_pipeline_verdict import journal_verdict
 
 PATIENCE = 240.0  # seconds after a fault within which everything must be at work again
 POSTINGS = "erp.postings"  # the end of the way: settled, charged, posted and announced
-DISK_MB = 4096
+DISK_MB = 12_288  # as much as a long run may come to need, in memory
 FULL_DISK = "disk full and freed"  # needs a disk of its own
 SHOWN = 40
 Ends = Mapping[tuple[str, int], int]
@@ -108,7 +108,7 @@ class Plan:
 
     session_seconds: float = 6.0
     partitions: int = 2
-    per_second: int = 60  # records of the load
+    per_second: int = 30  # records of the load
     once: Sequence[str] = ()
     keep: bool = True
 

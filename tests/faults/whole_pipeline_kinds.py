@@ -12,6 +12,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import psutil
 
+from tests.faults.full_disk import full_disk
 from tests.faults.whole_pipeline import FULL_DISK, Kind, Pipeline
 
 WORKERS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics", "warehouse")
@@ -96,14 +97,8 @@ def wipe(at: Pipeline, random: Random) -> None:
 
 def fill_disk(at: Pipeline, random: Random) -> None:
     """The disk of everything is full for a while; whatever that ends is back once it is freed."""
-    ballast = at.home / "ballast"
-    try:
-        with ballast.open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(1 << 16))
+    with full_disk(at.home):
         time.sleep(random.uniform(5, 25))
-    finally:
-        ballast.unlink(missing_ok=True)
 
 
 def remove_logs(at: Pipeline, random: Random) -> None:

@@ -26,6 +26,7 @@ from operations.quiescence import wait_until_quiet
 from settings import CHECKOUT, Settings
 from storage.postgres import open_pool
 from streaming.publisher import RecordPublisher
+from tests.faults.full_disk import full_disk
 from tests.faults.plant import small_disk
 from tests.faults.up import COMMAND, Up, gone
 from tests.unit.tables.contents import MASTERS, entry, numbered
@@ -189,20 +190,13 @@ def test_a_full_disk_ends_nothing_for_good(firm: Firm, disk: tuple[Path, str | N
     home, refused = disk
     if refused is not None:
         pytest.skip(f"no disk to fill: {refused}")
-    up, ballast = firm.up, home / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(1 << 20))
-        except OSError:
-            pass
-    try:
-        for name in ("kafka", "postgres", "settle"):  # which met nothing of it yet cannot come back before it ends
+    up = firm.up
+    with full_disk(home):
+        for name in ("kafka", "postgres", "settle"):  # they cannot come back before it ends
             up.kill(name)
         time.sleep(20)
         assert up.alive(), "a full disk ended the supervisor"
-    finally:
-        ballast.unlink()
+        assert not up.all_well(), "the disk was not full"
     up.await_that(up.all_well, "not everything came back once the disk was free")
     firm.publish()
     firm.assert_nothing_lost_or_doubled()
