@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from platformdirs import user_state_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
+
+
+def default_home(checkout: Path) -> Path:
+    """The home where none is set: `.hourstream` of the checkout, or the user's state folder for an installed wheel."""
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / ".hourstream"
+    return user_state_path("hourstream")
+
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -93,7 +102,10 @@ class Settings(BaseSettings):
     people_erased_file: Path | None = Field(
         None, description="list of erasures, kept apart from backups; unset: people.erased beside the key's file"
     )
-    home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
+    home: Path = Field(
+        default_factory=lambda: default_home(CHECKOUT),
+        description="folder of state, data and logs; unset: .hourstream of the checkout, else the user's state folder",
+    )
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
 
     partitions: Count = Field(4, description="partitions of every keyed topic; fixed once topics exist")
