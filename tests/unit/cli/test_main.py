@@ -37,7 +37,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from cli.main import main;"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0;"
-        "print([name for name in ('faust', 'confluent_kafka', 'fastapi', 'settings', 'psycopg') if name in sys.modules])"
+        "print([n for n in ('faust', 'confluent_kafka', 'fastapi', 'settings', 'psycopg') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
