@@ -3,7 +3,8 @@
 import threading
 import time
 
-from billing.master_data import Client, Engagement, LegalEntity, Task, master
+from billing.master_data import Client, Engagement, LegalEntity, Task
+from billing.master_records import master
 from runtime.plane.batch import Record
 from runtime.reading import read_all
 from schemas.codec import decode_for

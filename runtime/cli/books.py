@@ -10,11 +10,12 @@ from typing import Any
 
 from billing.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
 from billing.ledger import ledger_line
-from billing.master_data import Master, master
+from billing.master_data import Master
+from billing.master_records import master
 from billing.masters import Masters
 from billing.money import plain, rounded_money
 from billing.settle import settle
-from billing.winners import judge
+from billing.winners import judge, winner
 from runtime.plane.batch import Record
 from runtime.reading import read_all
 from schemas.codec import decode_for
@@ -78,8 +79,7 @@ class Books:
 
     def _take_fact(self, arrived: Fact) -> None:
         where = (arrived.engagement_id, name_of(arrived))
-        if judge(self.facts.get(where), arrived) == "replaced":
-            self.facts[where] = arrived
+        self.facts[where] = winner(self.facts.get(where), arrived)
 
     def _take_master(self, topic: str, master_id: str, arrived: Master) -> None:
         if judge(self.masters.get((topic, master_id)), arrived) == "replaced":
@@ -150,7 +150,7 @@ class Books:
         return line
 
 
-NOT_IN_LEDGER = ("conflict:", "source:", "posting:")
+NOT_IN_LEDGER = ("conflict:", "source:", "posting:", "invoice:", "overlap:", "person-day:")
 
 
 def _has_own_line(fact: Fact) -> bool:

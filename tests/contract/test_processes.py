@@ -9,7 +9,7 @@ import pytest
 from schema_records import sample
 
 from billing.facts import FACT_TYPES
-from billing.master_data import MASTER_TYPES
+from billing.master_records import MASTER_TYPES
 from billing.routing import Policy, Routes
 from runtime.cli.schemas import DOCUMENT, processes
 from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.finance_metrics import Finance, finance_metrics
 from agents.metric_catalogue import CATALOGUE, departs_from_catalogue, page
 from agents.metrics import decide
-from billing.master_data import master
+from billing.master_records import master
 from billing.masters import Masters
 from runtime.plane.batch import Batch, Record
 from runtime.plane.state import MemoryRows, State

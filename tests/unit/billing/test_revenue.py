@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.master_data import Engagement, master
+from billing.master_data import Engagement
+from billing.master_records import master
 from billing.revenue import DEFERRED, REVENUE, UNBILLED, Balances, Booked, EntryLine, balances, entry, standing
 from schemas.json_form import from_json
 from tests.unit.tables.contents import engagement, line

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.facts import Fact, Origin, fact, identity, subject_of
-from billing.master_data import Master, OutcomeTerms, Tier, master
+from billing.master_data import Master, OutcomeTerms, Tier
+from billing.master_records import master
 from billing.money import minor_units, plain, rounded, shares
 from billing.winners import judge
 
