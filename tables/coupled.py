@@ -1,13 +1,13 @@
-"""Which buckets of an engagement settle together: `billing.scope`, by the name of a bucket (DESIGN.md §3)."""
+"""Which buckets of an engagement settle together: `rating.scope`, by the name of a bucket (DESIGN.md §3)."""
 
 from collections.abc import Iterator
 
-from billing.days import month_of
-from billing.facts import BillingPeriod, Expense, Facts
-from billing.master_data import Engagement
-from billing.scope import FEE_PREFIX, Coupling, Scope, months_of_work
-from tables.bucket import Bucket
-from tables.buckets import TIME, Buckets
+from rating.model.days import month_of
+from rating.model.facts import BillingPeriod, Expense, Facts
+from rating.model.master_data import Engagement
+from rating.scope import FEE_PREFIX, Coupling, Scope, months_of_work
+from tables.settlement.bucket import Bucket
+from tables.settlement.bucket_store import TIME, Buckets
 
 EXPENSE = "expense:"
 
@@ -54,5 +54,5 @@ def work_of_month(buckets: Buckets, engagement_id: str, month: str) -> Iterator[
 
 
 def _month_of_time(name: str) -> str:
-    """The month of a bucket named by `tables.buckets.day_bucket`, which ends in YYYY-MM-DD."""
+    """The month of a bucket named by `tables.settlement.bucket_store.day_bucket`, which ends in YYYY-MM-DD."""
     return name[-10:-3]

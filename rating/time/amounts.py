@@ -1,0 +1,142 @@
+"""What time costs: rate x multiplier x minutes, by the hour or by the day (DOMAIN.md §2 rule 8)."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil
+from typing import assert_never
+
+from rating.enumerations import DayRule, RateUnit
+from rating.model.days import month_number
+from rating.model.facts import TimeEntry
+from rating.model.master_data import Engagement
+from rating.model.money import ONE, ZERO, differences, exact, nothing, rounded, shares
+from rating.time.multipliers import Segment
+from rating.time.rates import Rate
+
+_HALF = Fraction(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Priceable:
+    """An entry that needs a price: its rate, its labor category and its billable minutes in parts."""
+
+    entry: TimeEntry
+    rate: Rate
+    labor_category: str | None
+    segments: Sequence[Segment]
+
+    @property
+    def beyond_retainer(self) -> int:
+        """The minutes that no retainer covers."""
+        return sum(part.minutes for part in self.segments if not part.covered)
+
+
+def amounts(priceable: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:
+    """The rounded amount of each entry, in canonical order, after discount and before any cap."""
+    currency = engagement.currency
+    by_steps, by_lines = _divides_days_in_steps(engagement.day_rule), rounds_lines(engagement)
+    found = [nothing(currency)] * len(priceable)
+    half_days: dict[Hashable, list[int]] = {}
+    lines: dict[Hashable, list[int]] = {}
+    for index, item in enumerate(priceable):
+        if by_steps and item.rate.unit == "day":
+            half_days.setdefault(_half_day_group(item), []).append(index)
+        elif by_lines and item.rate.unit == "hour":
+            lines.setdefault(_line(item), []).append(index)
+        else:
+            found[index] = rounded(_prorated(item, engagement), currency)
+    for group in half_days.values():
+        _put(found, group, _half_day_amounts([priceable[index] for index in group], engagement))
+    for line in lines.values():
+        _put(found, line, differences([_prorated(priceable[index], engagement) for index in line], currency))
+    return found
+
+
+def rounds_lines(engagement: Engagement) -> bool:
+    """Whether hourly time is rounded by the running sum of its line (DOMAIN.md §2 rule 8b)."""
+    match engagement.amount_rounding:
+        case None | "entry":
+            return False
+        case "cumulative":
+            return True
+        case _:
+            assert_never(engagement.amount_rounding)
+
+
+def _divides_days_in_steps(day_rule: DayRule) -> bool:
+    match day_rule:
+        case "prorata":
+            return False
+        case "half_day_steps" | "half_day_capped":
+            return True
+        case _:
+            assert_never(day_rule)
+
+
+def _put(found: list[Decimal], places: Sequence[int], amounts_there: Sequence[Decimal]) -> None:
+    for index, amount in zip(places, amounts_there, strict=True):
+        found[index] = amount
+
+
+def weight(part: Segment) -> Fraction:
+    """What a part weighs beside others of the same rate: its minutes x its multiplier; covered minutes nothing."""
+    return ZERO if part.covered else _multiplied(part.minutes, part.multiplier.factor)
+
+
+def half_days(minutes: int, hours_per_day: Decimal, capped: bool = False) -> Fraction:
+    """Days charged for a group's minutes: none, 0.5 up to half a day, else one per started day, or one if capped."""
+    days = Fraction(minutes) / (60 * exact(hours_per_day))
+    if not minutes:
+        return ZERO
+    if days <= _HALF:
+        return _HALF
+    return ONE if capped else Fraction(ceil(days))
+
+
+def _prorated(item: Priceable, engagement: Engagement) -> Fraction:
+    rate = item.rate
+    a_minute = rate_per_minute(rate.amount, rate.unit, engagement.hours_per_day, engagement.discount_percent)
+    return a_minute * _weight(item)
+
+
+def _weight(item: Priceable) -> Fraction:
+    return weight(item.segments[0]) if len(item.segments) == 1 else sum(map(weight, item.segments), ZERO)
+
+
+@lru_cache(maxsize=4096)
+def rate_per_minute(rate: Decimal, unit: RateUnit, hours_per_day: Decimal, discount_percent: Decimal) -> Fraction:
+    """A rate an hour or day as an exact price of a minute, after discount."""
+    minutes = 60 * exact(hours_per_day) if unit == "day" else Fraction(60)
+    return exact(rate) / minutes * _undiscounted(discount_percent)
+
+
+@lru_cache(maxsize=4096)
+def _multiplied(minutes: int, factor: Decimal) -> Fraction:
+    return minutes * exact(factor)
+
+
+@lru_cache(maxsize=256)
+def _undiscounted(discount_percent: Decimal) -> Fraction:
+    return ONE - exact(discount_percent) / 100
+
+
+def _half_day_group(item: Priceable) -> Hashable:
+    return item.entry.consultant_id, item.entry.task_id, item.entry.work_date
+
+
+def _line(item: Priceable) -> Hashable:
+    return item.entry.task_id, item.labor_category, item.rate.amount, month_number(item.entry.work_date)
+
+
+def _half_day_amounts(group: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:
+    """The days of a group divided by minutes beyond the retainer; each entry has its share of the rounded sum."""
+    minutes = sum(item.beyond_retainer for item in group)
+    if not minutes:
+        return [nothing(engagement.currency)] * len(group)
+    days = half_days(minutes, engagement.hours_per_day, engagement.day_rule == "half_day_capped")
+    factor = days / minutes * _undiscounted(engagement.discount_percent)
+    parts = [exact(item.rate.amount) * _weight(item) * factor for item in group]
+    return shares(rounded(sum(parts, ZERO), engagement.currency), parts, engagement.currency)
