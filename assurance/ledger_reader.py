@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from assurance.ledger_line import ledger_line
-from rating.master_records import master
 from rating.model.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
 from rating.model.master_data import Master
+from rating.model.master_records import master
 from rating.model.masters import Masters
 from rating.model.money import plain, rounded_money
 from rating.model.revision_order import judge, winner

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rating.checks import TIME_PREFIX
-from rating.minimums import minimum_terms
+from rating.items.minimums import minimum_terms
 from rating.model.days import month_of
 from rating.model.facts import (
     MINIMUM_PREFIX,

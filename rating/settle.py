@@ -9,8 +9,8 @@ from rating.amount_limits import hold_unbearable
 from rating.items.expenses import settle_expenses
 from rating.items.fees import settle_fees
 from rating.items.milestones import settle_milestones
+from rating.items.minimums import settle_minimums
 from rating.items.outcomes import settle_outcomes
-from rating.minimums import settle_minimums
 from rating.model.charge import (
     Charge,
     Component,

@@ -5,10 +5,10 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from rating.enumerations import ChargeKind, Reason
 from rating.lineage import lineage_of
 from rating.model.charge import Charge, MasterRef, Settlement
 from rating.model.days import month_of
+from rating.model.enumerations import ChargeKind, Reason
 from rating.model.facts import (
     MINIMUM_PREFIX,
     Adjustment,

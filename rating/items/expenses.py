@@ -5,11 +5,11 @@ from decimal import Decimal
 from functools import partial
 
 from rating.checks import checked, closed_before, fault_of_expense
-from rating.enumerations import Reason
-from rating.expense_policies import allowing_rule, policy_of
-from rating.expense_prices import per_diem_of, price_of
 from rating.items.charging import Priced, charged, charged_nothing
+from rating.items.expense_policies import allowing_rule, policy_of
+from rating.items.expense_prices import per_diem_of, price_of
 from rating.model.charge import Settlement
+from rating.model.enumerations import Reason
 from rating.model.facts import Expense
 from rating.model.rating_context import Case, Contract, Rejection
 from rating.tax import Tax, tax_on

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from rating.enumerations import ChargeKind, RateUnit, Reason, Severity
+from rating.model.enumerations import ChargeKind, RateUnit, Reason, Severity
 
 RULES_VERSION = "2"
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from common.erased import alike_but_erased
-from rating.absent import optional_texts
-from rating.enumerations import (
+from rating.model.absent import optional_texts
+from rating.model.enumerations import (
     AdjustmentKind,
     ApprovalStatus,
     DecisionKind,

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from rating.enumerations import (
+from rating.model.enumerations import (
     AmountRounding,
     BillingMethod,
     CapPolicy,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar, assert_never
 
-from rating.master_records import master
 from rating.model.master_data import (
     Calendar,
     Client,
@@ -25,6 +24,7 @@ from rating.model.master_data import (
     Task,
     TaxRule,
 )
+from rating.model.master_records import master
 
 __all__ = [
     "Calendar",

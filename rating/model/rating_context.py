@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, assert_never
 
-from rating.enumerations import ApprovalStatus, MilestoneStatus
 from rating.model.charge import Missing, Parked, Settlement, State
 from rating.model.decisions import Waivers, waivers
+from rating.model.enumerations import ApprovalStatus, MilestoneStatus
 from rating.model.facts import BillingPeriod, Decision, Fact, subject_of
 from rating.model.lookups import Lookups
 from rating.model.master_data import Client, Engagement

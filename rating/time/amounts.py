@@ -8,8 +8,8 @@ from functools import lru_cache
 from math import ceil
 from typing import assert_never
 
-from rating.enumerations import DayRule, RateUnit
 from rating.model.days import month_number
+from rating.model.enumerations import DayRule, RateUnit
 from rating.model.facts import TimeEntry
 from rating.model.master_data import Engagement
 from rating.model.money import ONE, ZERO, differences, exact, nothing, rounded, shares

@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from rating.enumerations import Reason
 from rating.model.charge import Settlement
+from rating.model.enumerations import Reason
 from rating.model.facts import Expense, TimeEntry, subject_of
 from rating.model.master_data import Cap
 from rating.model.money import nothing, plain, rounded_money

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rating.enumerations import Reason
 from rating.model.charge import Component
+from rating.model.enumerations import Reason
 from rating.model.money import nothing, shares
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.amounts import weight

@@ -6,9 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
-from rating.enumerations import RateUnit
 from rating.model.charge import Missing
 from rating.model.days import is_valid
+from rating.model.enumerations import RateUnit
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
 from rating.model.master_data import BlendedTerms, Client, Consultant, Engagement, RateCard, RateLine, Task

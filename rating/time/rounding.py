@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from rating.enumerations import RoundingMode
+from rating.model.enumerations import RoundingMode
 from rating.model.facts import TimeEntry
 from rating.model.master_data import Rounding
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rating.enumerations import Reason
 from rating.lineage import calendar_ref, consultant_ref, lineage_of, rate_ref, task_ref
 from rating.model.charge import Charge, Component, MasterRef
 from rating.model.days import month_of
+from rating.model.enumerations import Reason
 from rating.model.money import nothing
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.adjustments import AgreedMinutes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from rating.enumerations import Reason
 from rating.model.charge import Settlement
+from rating.model.enumerations import Reason
 from rating.model.lookups import Lookups
 from rating.model.master_data import Engagement
 from rating.model.rating_context import COVERED_BY_RETAINER, Case

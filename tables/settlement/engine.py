@@ -18,11 +18,11 @@ from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
 from rating.settle import settle
 from schemas.codec import encode
 from streaming.state_tables import StateRows
-from tables.coupled import buckets_of, periods_of, scope_of_bucket, work_of_month
 from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
 from tables.settlement.bucket_store import LOOKED, Buckets
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
 from tables.settlement.exception_record import (
     EXCEPTIONS,
     OPEN,

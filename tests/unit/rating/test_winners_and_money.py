@@ -10,9 +10,9 @@ from billing_contracts import CLIENT, entry, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rating.master_records import master
 from rating.model.facts import Fact, Origin, fact, identity, subject_of
 from rating.model.master_data import Master, OutcomeTerms, Tier
+from rating.model.master_records import master
 from rating.model.money import minor_units, plain, rounded, shares
 from rating.model.revision_order import judge
 

@@ -4,9 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
-from rating.master_records import MASTER_TYPES, master
 from rating.model.facts import FACT_TYPES, Fact, Facts, Origin, fact, gathered, identity
 from rating.model.master_data import Master
+from rating.model.master_records import MASTER_TYPES, master
 from rating.model.masters import Masters
 from rating.model.revision_order import judge, winner
 from schemas.errors import InvalidRecord

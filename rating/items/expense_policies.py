@@ -1,6 +1,6 @@
 """Which rule of a policy lets an expense through (DOMAIN.md §2, Expenses)."""
 
-from rating.expense_prices import amount_in_words, exchange_for
+from rating.items.expense_prices import amount_in_words, exchange_for
 from rating.model.charge import Missing
 from rating.model.facts import Expense
 from rating.model.lookups import Lookups

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from rating.items.charging import Priced
 from rating.items.fx import Exchange, exchange
+from rating.items.per_diems import per_diem_on
 from rating.lineage import fx_ref, per_diem_ref, policy_ref
 from rating.model.charge import MasterRef, Missing
 from rating.model.facts import Expense
@@ -15,7 +16,6 @@ from rating.model.lookups import Lookups
 from rating.model.master_data import ExpensePolicy, ExpenseRule, PerDiem
 from rating.model.money import ONE, ZERO, exact, plain, rounded
 from rating.model.rating_context import Contract, Rejection
-from rating.per_diems import per_diem_on
 
 _ONE_DAY = Decimal(1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rating.absent import optional_texts
+from rating.model.absent import optional_texts
 from rating.model.master_data import (
     Address,
     BlendedTerms,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
-from rating.enumerations import PerDiemComponent
 from rating.model.days import is_valid
+from rating.model.enumerations import PerDiemComponent
 from rating.model.master_data import PerDiem
 
 
