@@ -8,6 +8,7 @@ from rating.checks import checked, fault_of_period
 from rating.items.charging import Priced, charged
 from rating.model.charge import Settlement
 from rating.model.days import month_bounds
+from rating.model.enumerations import Reason
 from rating.model.facts import BillingPeriod, minimum_of
 from rating.model.master_data import Engagement, Minimum
 from rating.model.money import ZERO, exact, plain, rounded
@@ -68,5 +69,5 @@ def _settle(case: Case, period: BillingPeriod, terms: Minimum, time: Fraction) -
         return case.parked(period, tax, stake=amount, subject=subject)
     charged_time = rounded(time, currency)
     words = f"minimum of {period.period}: {plain(terms.amount)} less time of {charged_time} = {amount} {currency}"
-    reason = None if amount else MINIMUM_REACHED
+    reason: Reason | None = None if amount else MINIMUM_REACHED
     return charged(period, contract, first, Priced(amount, (), words), tax, reason, subject)

@@ -123,8 +123,16 @@ def test_rounding_is_symmetric_and_within_half_a_unit(amount: Fraction, currency
 
 
 @given(st.decimals(-(10**6), 10**6, places=2), st.lists(st.fractions(0, 1000), min_size=1, max_size=9))
-def test_shares_sum_to_the_total(total: Decimal, weights: list[Fraction]) -> None:
-    assert sum(shares(total, weights, "USD")) == total
+def test_shares_sum_to_the_total_where_there_is_a_part(total: Decimal, parts: list[Fraction]) -> None:
+    found = shares(total, parts, "USD")
+    assert sum(found) == (total if any(parts) else 0)
+    assert [share for share, part in zip(found, parts, strict=True) if not part and share] == []
+
+
+def test_rule_8a_a_share_is_the_difference_of_two_rounded_leading_sums() -> None:
+    parts = [Fraction(1), Fraction(1), Fraction(1)]
+    assert [str(share) for share in shares(Decimal("500.00"), parts, "USD")] == ["166.67", "166.66", "166.67"]
+    assert [str(share) for share in shares(Decimal("-500.00"), parts, "USD")] == ["-166.67", "-166.66", "-166.67"]
 
 
 @pytest.mark.parametrize(
