@@ -8,7 +8,6 @@ from rating.model.charge import Missing
 from rating.model.days import month_bounds, month_of
 from rating.model.facts import Adjustment, BillingPeriod, Expense, Fact, Milestone, Outcome, TimeEntry
 from rating.model.master_data import Engagement
-from rating.model.money import plain
 from rating.model.rating_context import Case, Contract, Rejection
 
 MINUTES_OF_A_DAY = 1440

@@ -1,11 +1,12 @@
 """Which rule of a policy lets an expense through (DOMAIN.md §2, Expenses)."""
 
+from common.decimals import plain
 from rating.items.expense_prices import amount_in_words, exchange_for
 from rating.model.charge import Missing
 from rating.model.facts import Expense
 from rating.model.lookups import Lookups
 from rating.model.master_data import ExpensePolicy, ExpenseRule
-from rating.model.money import exact, plain
+from rating.model.money import exact
 from rating.model.rating_context import Contract, Rejection
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import assert_never
 
+from common.decimals import plain
 from rating.items.charging import Priced
 from rating.items.fx import Exchange, exchange
 from rating.items.per_diems import per_diem_on
@@ -14,7 +15,7 @@ from rating.model.charge import MasterRef, Missing
 from rating.model.facts import Expense
 from rating.model.lookups import Lookups
 from rating.model.master_data import ExpensePolicy, ExpenseRule, PerDiem
-from rating.model.money import ONE, ZERO, exact, plain, rounded
+from rating.model.money import ONE, ZERO, exact, rounded
 from rating.model.rating_context import Contract, Rejection
 
 _ONE_DAY = Decimal(1)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 
+from common.decimals import plain
 from rating.checks import checked, fault_of_period
 from rating.items.charging import Priced, charged
 from rating.model.charge import Settlement
@@ -11,7 +12,7 @@ from rating.model.days import month_bounds
 from rating.model.enumerations import Reason
 from rating.model.facts import BillingPeriod, minimum_of
 from rating.model.master_data import Engagement, Minimum
-from rating.model.money import ZERO, exact, plain, rounded
+from rating.model.money import ZERO, exact, rounded
 from rating.model.rating_context import MINIMUM_REACHED, Case, Rejection
 from rating.tax import tax_on
 from rating.time.time_checks import needs_rates

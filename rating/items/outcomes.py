@@ -10,7 +10,6 @@ from rating.model.charge import Missing, Settlement
 from rating.model.days import month_of
 from rating.model.facts import Outcome
 from rating.model.master_data import OutcomeTerms
-from rating.model.money import plain
 from rating.model.rating_context import Case, Contract, Rejection
 from rating.tax import Tax, tax_on
 

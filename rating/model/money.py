@@ -77,12 +77,3 @@ def differences(amounts: Sequence[Fraction], currency: str) -> list[Decimal]:
         found.append(after - before)
         before = after
     return found
-
-
-@lru_cache(maxsize=4096)
-def plain(number: Decimal) -> str:
-    """A decimal as plain text without trailing zeros or exponent: `20`, `58.374271`."""
-    text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text

@@ -6,11 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
+from common.decimals import plain
 from rating.model.charge import Settlement
 from rating.model.enumerations import Reason
 from rating.model.facts import Expense, TimeEntry, subject_of
 from rating.model.master_data import Cap
-from rating.model.money import nothing, plain, rounded_money
+from rating.model.money import nothing, rounded_money
 from rating.model.rating_context import CAP_EXCEEDED, OVER_CAP, Case, Rejection
 
 

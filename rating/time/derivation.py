@@ -6,7 +6,6 @@ from typing import assert_never
 
 from rating.model.enumerations import RoundingMode
 from rating.model.master_data import Engagement, Rounding
-from rating.model.money import plain
 from rating.model.rating_context import NON_BILLABLE
 from rating.time.adjustments import AgreedMinutes
 from rating.time.amounts import rounds_lines

@@ -8,6 +8,7 @@ those again and no others (tables.settlement.resettle).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
 from rating.model.facts import Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
@@ -30,7 +31,6 @@ from tables.settlement.exception_record import (
     StandingException,
     advance,
     exception_record,
-    instant,
 )
 from tables.windows import Tally
 

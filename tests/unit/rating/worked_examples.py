@@ -4,12 +4,12 @@ import gzip
 import json
 from pathlib import Path
 
+from common.errors import InvalidRecord
 from rating.model.facts import FACT_TYPES, Fact, Facts, Origin, fact, gathered, identity
 from rating.model.master_data import Master
 from rating.model.master_records import MASTER_TYPES, master
 from rating.model.masters import Masters
 from rating.model.revision_order import judge, winner
-from schemas.errors import InvalidRecord
 from schemas.json_codec import from_json
 from topics.catalogue import check
 
