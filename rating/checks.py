@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar, assert_never
 
+from common.decimals import plain
 from rating.model.charge import Missing
 from rating.model.days import month_bounds, month_of
 from rating.model.facts import Adjustment, BillingPeriod, Expense, Fact, Milestone, Outcome, TimeEntry

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from common.decimals import plain
 from rating.checks import checked, closed_before, fault_of_outcome
 from rating.items.charging import Priced, charged, charged_nothing
 from rating.items.tiers import tier_amounts

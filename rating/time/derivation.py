@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import assert_never
 
+from common.decimals import plain
 from rating.model.enumerations import RoundingMode
 from rating.model.master_data import Engagement, Rounding
 from rating.model.rating_context import NON_BILLABLE
