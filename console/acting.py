@@ -16,6 +16,7 @@ from console.read.exceptions import exceptions_of
 from people.opening import has_vault
 from people.sealing import Sealing
 from people.vault import Vault
+from schemas.bounds import MOST_TEXT
 from schemas.errors import InvalidRecord
 from schemas.sealed import is_token
 from sources.personal import CONSULTANT
@@ -50,6 +51,8 @@ def decide(
         record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)
     try:
         decided = acts.decide(broker, decision, standing, why, request)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be decided: {error}") from error
     except KafkaException as error:
         raise _unpublished(error) from error
     return Decided(decided, len(found) - decided, len(set(ids)) - len(found))
@@ -69,6 +72,8 @@ def map_code(
     Raises the 422 of what cannot be mapped, the 503 of a silent Kafka.
     """
     system, kind, code = names
+    for what, text in (("the system", system), ("the kind", kind), ("the code", code), ("the id", canonical_id)):
+        _hold_to_bounds(what, text)
     sealing = None if vault is None else Sealing(vault)
     if sealing is not None:
         code = sealing.code(system, kind, code)
@@ -84,10 +89,17 @@ def map_code(
 
 
 def why(user: User, reason: str, source: str) -> acts.Why:
-    """Who acts, and why. Raises the 422 of no reason."""
+    """Who acts, and why. Raises the 422 of no reason, and of one that no record may hold (DOMAIN §1.10)."""
     if not reason.strip():
         raise HTTPException(422, "Say why: the reason is kept for good.")
+    _hold_to_bounds("the reason", reason)
     return acts.Why(user.name, reason.strip(), source)
+
+
+def _hold_to_bounds(what: str, text: str) -> None:
+    """Raises the 422 of a text that neither a record nor the audit may hold (DOMAIN §1.10)."""
+    if "\0" in text or len(text) > MOST_TEXT:
+        raise HTTPException(422, f"Give {what} in at most {MOST_TEXT:,} characters, without U+0000.")
 
 
 def _unpublished(error: KafkaException) -> HTTPException:

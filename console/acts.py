@@ -10,10 +10,10 @@ from typing import Literal
 from people.sealing import Sealing
 from runtime.publishing import RecordPublisher
 from runtime.reading import read_all
-from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import InvalidRecord
 from sources.codes import CODE_MAP, key_of
-from topics.catalogue import check
+from topics.dead_letters import clean
+from topics.records import valid
 
 DECISIONS = "exception.decisions"
 Decision = Literal["waive", "retry"]
@@ -110,16 +110,8 @@ def map_code(
 
 def standing_mapping(broker: str, key: str) -> dict[str, object] | None:
     """The winning revision of a code on the code map."""
-    found = []
-    for record in read_all(broker, [CODE_MAP]):
-        if record.key != key.encode():
-            continue
-        try:
-            value = decode_for(CODE_MAP, record.value or b"")
-            check(CODE_MAP, record.key, value)
-        except (Undecodable, InvalidRecord):
-            continue  # a dead letter of the masters worker, which tells of it
-        found.append(value)
+    of_key = (record for record in read_all(broker, [CODE_MAP]) if record.key == clean(key).encode())
+    found = [value for _, value in valid(of_key)]
     return max(found, key=lambda value: int(str(value["revision"])), default=None)
 
 

@@ -14,6 +14,9 @@ from schemas.errors import InvalidRecord
 from schemas.registry import released_ids, subject_of, topic_of, working_files
 
 DEFAULT_PARTITIONS = 4
+# Bytes of a record. Kafka's own limit is 1,048,588; a row of state holds a whole record and something beside it.
+LARGEST_RECORD = 1_000_000
+LARGEST_UPSTREAM = 500_000  # of a source record: what is made of it stands beside it
 
 # Windows and metrics go by the time of the append; the broker sets it.
 _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
@@ -235,6 +238,13 @@ def faults(topic: str, key: bytes | None, record: Mapping[str, object]) -> list[
     if len(wanted) > bounds.MOST_ID and topic in FACTS:
         found.append(fault("the key", wanted, f"give at most {bounds.MOST_ID} characters"))
     return found + bounds.faults(topic, record, own_fields(topic), fact=topic in FACTS)
+
+
+def check_size(topic: str, size: int) -> None:
+    """Raises InvalidRecord for a record of more bytes (key, value and headers) than a row of state could hold."""
+    most = LARGEST_UPSTREAM if topic.startswith(bounds.UPSTREAM) else LARGEST_RECORD
+    if size > most:
+        raise InvalidRecord(f"{topic}: the record has {size:,} bytes; at most {most:,} are taken")
 
 
 def own_fields(topic: str) -> tuple[str, ...]:

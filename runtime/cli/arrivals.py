@@ -11,10 +11,10 @@ from billing.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEnt
 from runtime.cli.books import READY, Books
 from runtime.plane.batch import Record
 from runtime.reading import read_all
-from schemas.codec import decode_for
 from schemas.errors import InvalidRecord, Undecodable
 from tables.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS, check
+from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.records import decoded
 
 CONTROL, POSTINGS = "source.control", "erp.postings"
 _SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
@@ -59,7 +59,7 @@ class Arrivals(Books):
     def _take_source(self, record: Record) -> None:
         _, system, entity = record.topic.split(".", 2)
         try:
-            check(record.topic, record.key, decode_for(record.topic, record.value or b""))
+            decoded(record)
         except (Undecodable, InvalidRecord):
             self.dead[system, entity] += 1
         else:

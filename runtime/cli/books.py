@@ -17,10 +17,10 @@ from billing.settle import settle
 from billing.winners import judge
 from runtime.plane.batch import Record
 from runtime.reading import read_all
-from schemas.codec import decode_for
 from schemas.errors import InvalidRecord, Undecodable
 from tables.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, check, identity
+from topics.catalogue import MASTERS, SETTLE_INPUTS, identity
+from topics.records import decoded
 
 READY, EXCEPTIONS = "billing.ready", "billing.exceptions"
 Subject = tuple[str, str]  # engagement_id, subject
@@ -51,12 +51,10 @@ class Books:
     def _readable(self, record: Record) -> dict[str, Any] | None:
         """What a record says; None for one that nobody can read, which is counted."""
         try:
-            value = decode_for(record.topic, record.value or b"")
-            check(record.topic, record.key, value)
+            return decoded(record)
         except (Undecodable, InvalidRecord):
             self.unreadable += 1
             return None
-        return value
 
     def _take(self, record: Record) -> None:
         value = self._readable(record)

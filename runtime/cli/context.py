@@ -14,6 +14,7 @@ from runtime.embedded.errors import StackError
 from runtime.embedded.stack import Stack
 from runtime.plane.process import UnequalPartitions
 from runtime.settings import Settings, SettingsError
+from schemas.errors import InvalidRecord
 from sinks.contract import SinkError
 from sources.errors import MappingError, NotRecognised
 
@@ -28,6 +29,7 @@ _EXPLAINED = (
     MappingError,
     NotRecognised,
     SinkError,
+    InvalidRecord,
     OSError,
     RuntimeError,
 )

@@ -25,7 +25,6 @@ from runtime.embedded.stack import Stack
 from runtime.embedded.tryton import Company, Currency, Tryton, TrytonBooks
 from runtime.reading import read_all
 from runtime.supervisor import Workers
-from schemas.codec import decode_for
 from sinks.billing.http.calls import Calls
 from sinks.billing.status_desk import EVENTS_TOPIC
 from sinks.database import Pool, scalar, transaction
@@ -35,6 +34,7 @@ from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.erp.tryton.payments import TrytonPayments
 from sinks.erp.tryton.rpc import TrytonRpc
 from sinks.outbox import Outbox
+from topics.records import valid
 
 NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
@@ -220,8 +220,7 @@ def _ledger(pool: Pool) -> Ledger:
 def _states(stack: Stack) -> Mapping[str, int]:
     """How many charges are in which state of their life, by the last that was said of each."""
     last = dict[str, str]()
-    for record in read_all(stack.broker, ["charge.states"]):
-        said = decode_for("charge.states", record.value or b"")
+    for _, said in valid(read_all(stack.broker, ["charge.states"])):
         last[str(said["charge_id"])] = str(said["state"])
     return Counter(last.values())
 

@@ -20,11 +20,11 @@ from runtime.cli.vault import open_to_publish, open_vault, readable, reading, se
 from runtime.embedded.stack import Stack
 from runtime.reading import read_all
 from runtime.settings import Settings
-from schemas.codec import decode_for
 from schemas.errors import InvalidRecord
 from schemas.json_form import to_json
 from sources.codes import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
+from topics.records import valid
 
 TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
@@ -57,8 +57,7 @@ def _read_part(look: Reading | None, part: object) -> object:
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
     """{(engagement, subject): last record} of what is open or waived."""
     last: dict[tuple[str, str], Record] = {}
-    for record in read_all(broker, [TOPIC]):
-        value = decode_for(TOPIC, record.value or b"")
+    for _, value in valid(read_all(broker, [TOPIC])):
         last[value["engagement_id"], value["subject"]] = value
     return {where: value for where, value in last.items() if value["status"] != "resolved"}
 

@@ -14,12 +14,14 @@ from people.vault import Vault
 from runtime.plane.faults import fault_point
 from runtime.plane.transactional import producer_config
 from runtime.reading import read_all
-from schemas.codec import decode_for, encode
+from schemas.codec import encode
 from schemas.json_form import from_json
 from sources.files.taking import BadRow, Taken
 from tables.exceptions import instant
+from topics.dead_letters import DEAD_LETTERS, clean, dead_letter
+from topics.records import valid
 
-DEAD_LETTERS, TAKEN = "dead.letters", "files.taken"
+TAKEN = "files.taken"
 _TRANSACTION_MS = 600_000
 _SECONDS = 120
 
@@ -44,8 +46,7 @@ class FilePublisher:
         self._read_taken()
 
     def _read_taken(self) -> None:
-        for record in read_all(self._broker, [TAKEN]):
-            value = decode_for(TAKEN, record.value or b"")
+        for _, value in valid(read_all(self._broker, [TAKEN])):
             if value["system"] == self.system:
                 self._taken[str(value["sha256"])] = value
 
@@ -87,11 +88,12 @@ class FilePublisher:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
             self._produce(row.topic, row.id.encode(), encode(row.topic, from_json(row.topic, row.record)), headers)
         for bad in taken.bad:
-            self._produce(DEAD_LETTERS, f"{taken.name}:0:{bad.line}".encode(), _dead_letter(taken, bad), {})
+            key, letter = _dead_letter(taken, bad)
+            self._produce(DEAD_LETTERS, key, letter, {})
         note: dict[str, object] = {
             "sha256": taken.sha256,
             "system": taken.system,
-            "name": taken.name,
+            "name": clean(taken.name),
             "rows": taken.read,
             "records": len(taken.records),
             "joined": taken.joined,
@@ -113,20 +115,10 @@ class FilePublisher:
 
 
 def _of_file(taken: Taken) -> dict[str, bytes]:
-    return {"file.name": taken.name.encode(), "file.sha256": taken.sha256.encode()}
+    return {"file.name": clean(taken.name).encode(), "file.sha256": taken.sha256.encode()}
 
 
-def _dead_letter(taken: Taken, bad: BadRow) -> bytes:
+def _dead_letter(taken: Taken, bad: BadRow) -> tuple[bytes, bytes]:
     """A bad row with its own bytes; where it was read is the file and the line."""
-    value = {
-        "topic": taken.name,
-        "partition": 0,
-        "offset": bad.line,
-        "timestamp": instant(0),
-        "key": None,
-        "value": bad.raw,
-        "headers": [{"key": name, "value": content} for name, content in _of_file(taken).items()],
-        "error": f"{taken.name}:{bad.line}: {bad.why}",
-        "stage": "ingest",
-    }
-    return encode(DEAD_LETTERS, value)
+    error, headers = f"{taken.name}:{bad.line}: {bad.why}", tuple(_of_file(taken).items())
+    return dead_letter(taken.name, 0, bad.line, error=error, stage="ingest", value=bad.raw, headers=headers)

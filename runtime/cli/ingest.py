@@ -7,11 +7,12 @@ import click
 from runtime.admin import admin_client
 from runtime.cli.context import attached, console
 from runtime.cli.creation import every_topic
-from runtime.cli.files import DEAD_LETTERS, FilePublisher
+from runtime.cli.files import FilePublisher
 from runtime.cli.sources import show, taken_of
 from runtime.cli.vault import open_to_publish
 from runtime.settings import Settings
 from topics.create import create_topics
+from topics.dead_letters import DEAD_LETTERS
 
 
 @click.command()

@@ -16,14 +16,12 @@ from billing.winners import judge
 from runtime.cli.context import attached, console, print_json
 from runtime.reading import read_all
 from runtime.settings import Settings
-from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
 from sinks.database import open_pool
 from sinks.erp.journal import JOURNAL
 from sinks.erp.revenue_close import Closed, close
 from sinks.erp.revenue_totals import RevenueTotals, plan, revenue_totals
 from sinks.migrations import migrate
-from topics.catalogue import check
+from topics.records import valid
 
 PERIODS = "billing.periods"
 
@@ -110,12 +108,7 @@ def plan_(engagement: str, minutes: int, reason: str, by: str) -> None:
 def closed_periods(broker: str) -> set[tuple[str, str]]:
     """(engagement, month) of the months that are closed by their winning revision."""
     found: dict[tuple[str, str], Fact] = {}
-    for record in read_all(broker, [PERIODS]):
-        try:
-            value = decode_for(PERIODS, record.value or b"")
-            check(PERIODS, record.key, value)
-        except (Undecodable, InvalidRecord):
-            continue  # a dead letter of settle
+    for _, value in valid(read_all(broker, [PERIODS])):
         arrived = fact(PERIODS, value)
         where = arrived.engagement_id, str(value["period"])
         if judge(found.get(where), arrived) == "replaced":

@@ -22,12 +22,12 @@ from runtime.cli.vault import readable, reading
 from runtime.plane.batch import Record
 from runtime.reading import partitions_of, read_one, read_partitions
 from runtime.settings import Settings
-from schemas.codec import decode_for
-from schemas.errors import Undecodable
+from schemas.errors import InvalidRecord, Undecodable
 from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
 from sinks.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
 from tables.exceptions import instant
+from topics.records import decoded
 
 _TOPIC_OF = {
     "time": "time.entries",
@@ -178,10 +178,9 @@ def _of_engagement(broker: str, engagement: str, topics: Iterable[str]) -> Itera
 
 def _decoded(record: Record) -> dict[str, object] | None:
     try:
-        value: dict[str, object] = decode_for(record.topic, record.value or b"")
-    except Undecodable:
+        return decoded(record)
+    except (Undecodable, InvalidRecord):
         return None
-    return value
 
 
 def _step(record: Record, stage: str, what: str) -> Step:

@@ -7,12 +7,11 @@ from typing import Any
 from people.reading import Reading
 from people.vault import Person, Vault
 from runtime.reading import read_all
-from schemas.codec import decode_for
-from schemas.errors import Undecodable
 from schemas.persons import persons_of, system_of, topics_of_other_identities, topics_of_persons
 from schemas.sealed import is_token, tokens_in
 from sources.codes import CODE_MAP
 from sources.personal import CONSULTANT
+from topics.records import valid
 
 CONSULTANTS, DEAD_LETTERS = "master.consultants", "dead.letters"
 _WORD = re.compile(r"\w+")
@@ -83,8 +82,5 @@ def _codes(broker: str, consultant_id: str) -> set[str]:
 
 def _read(broker: str, *topics: str) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
     """(topic, key, value) of every record that can be read; the others are dead letters, which tell of themselves."""
-    for record in read_all(broker, topics):
-        try:
-            yield record.topic, record.key, decode_for(record.topic, record.value or b"")
-        except Undecodable:
-            continue
+    for record, value in valid(read_all(broker, topics)):
+        yield record.topic, record.key, value

@@ -1,0 +1,50 @@
+"""Records as the broker holds them, decoded and held to their contract: the one way in for every reader."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from schemas.codec import decode_for
+from schemas.errors import InvalidRecord, Undecodable
+from topics.catalogue import check, check_size
+
+log = logging.getLogger("hourstream.records")
+
+
+class Stored(Protocol):
+    """A record with its position."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+Found = TypeVar("Found", bound=Stored)
+
+
+def decoded(record: Stored) -> dict[str, Any]:
+    """What a record says. Raises Undecodable or InvalidRecord for what DOMAIN.md §1.9 calls a dead letter."""
+    if record.value is None:
+        raise Undecodable("the record has no value; nothing in this system is deleted by a tombstone")
+    check_size(record.topic, len(record.value) + len(record.key or b""))
+    value = decode_for(record.topic, record.value)
+    check(record.topic, record.key, value)
+    return value
+
+
+def valid(records: Iterable[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
+    """(record, what it says) of those that keep their contract, for readers that only look; the others are logged."""
+    for record in records:
+        try:
+            value = decoded(record)
+        except (Undecodable, InvalidRecord) as error:
+            log.warning("%s[%d]@%d is skipped: %s", record.topic, record.partition, record.offset, error)
+        else:
+            yield record, value
