@@ -1,6 +1,6 @@
 """Compiles the bounds of one schema into one function that tells all faults of a record.
 
-As `schemas.compiled` does for bytes: what to look at is decided once, when the schema is first used, and written down
+As `schemas.compiler` does for bytes: what to look at is decided once, when the schema is first used, and written down
 as straight-line Python. A record without a fault costs one comparison or two a field.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from schemas.shape import Leaf, Many, Maybe, Record, Shape, Text
+from schemas.schema_types import Leaf, Many, Maybe, Record, Shape, Text
 
 _SHOWN = 60  # characters of a value
 

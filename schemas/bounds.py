@@ -13,7 +13,7 @@ from typing import Any
 from schemas import codec
 from schemas.bound_checks import Bounds, Checker, Fault, Rule, checker, fault, row_checker
 from schemas.iso_codes import COUNTRIES, MINOR_UNITS
-from schemas.shape import Leaf, Text
+from schemas.schema_types import Leaf, Text
 
 MOST_ID, MOST_NAME, MOST_TEXT = 200, 500, 4_000  # characters
 MOST_ELEMENTS, MOST_LINES = 500, 20_000

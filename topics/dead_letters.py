@@ -7,7 +7,7 @@ many bytes each cut part had and their SHA-256, and the whole of it stands at th
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from schemas import wire
+from schemas import binary
 from schemas.bounds import MOST_ID, MOST_TEXT
 from schemas.codec import encode
 from topics.catalogue import LARGEST_RECORD
@@ -37,7 +37,7 @@ def dead_letter(
         "topic": place,
         "partition": partition,
         "offset": offset,
-        "timestamp": wire.instant(timestamp_ms),
+        "timestamp": binary.instant(timestamp_ms),
         "key": key,
         "value": value,
         "headers": _listed(headers),

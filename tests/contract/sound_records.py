@@ -5,7 +5,7 @@ from typing import Any
 from schema_records import sample
 
 from schemas import codec
-from schemas.shape import Many, Maybe, Record, Shape, Text
+from schemas.schema_types import Many, Maybe, Record, Shape, Text
 
 _TEXTS = {
     "currency": "EUR",
