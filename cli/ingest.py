@@ -12,7 +12,7 @@ from operations.file_ingest import FilePublisher
 from settings import Settings
 from streaming.admin import admin_client
 from topics.create import create_topics
-from topics.dead_letters import DEAD_LETTERS
+from topics.dead_letter_record import DEAD_LETTERS
 
 
 @click.command()

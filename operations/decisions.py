@@ -12,7 +12,7 @@ from schemas.errors import InvalidRecord
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_all
-from topics.dead_letters import clean
+from topics.dead_letter_record import clean
 from topics.records import valid
 
 DECISIONS = "exception.decisions"

@@ -18,7 +18,7 @@ from streaming.fault_injection import fault_point
 from streaming.topic_reader import read_all
 from streaming.transactions import producer_config
 from tables.settlement.exception_record import instant
-from topics.dead_letters import DEAD_LETTERS, clean, dead_letter
+from topics.dead_letter_record import DEAD_LETTERS, clean, dead_letter
 from topics.records import valid
 
 TAKEN = "files.taken"

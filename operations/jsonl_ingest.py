@@ -7,7 +7,7 @@ from pathlib import Path
 from schemas.errors import InvalidRecord, UnknownSchema
 from streaming.publisher import RecordPublisher, Sealing
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
-from topics.dead_letters import DEAD_LETTERS, clean, dead_letter
+from topics.dead_letter_record import DEAD_LETTERS, clean, dead_letter
 
 PUBLISHABLE = frozenset({*MASTERS, *TRANSACTIONS, *(name for name in TOPICS if name.startswith("source."))})
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from common.iso_codes import COUNTRIES, MINOR_UNITS
 from schemas import codec
 from schemas.bound_checks import Bounds, Checker, Fault, Rule, checker, fault, row_checker
-from schemas.iso_codes import COUNTRIES, MINOR_UNITS
 from schemas.schema_types import Leaf, Text
 
 MOST_ID, MOST_NAME, MOST_TEXT = 200, 500, 4_000  # characters

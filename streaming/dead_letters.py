@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from schemas.errors import InvalidRecord, Undecodable
 from streaming.batch import Output, Record
-from topics import dead_letters
+from topics import dead_letter_record
 from topics.records import decoded
 
-DEAD_LETTERS = dead_letters.DEAD_LETTERS
+DEAD_LETTERS = dead_letter_record.DEAD_LETTERS
 
 
 def read(records: Iterable[Record], stage: str, dead: list[Output]) -> Iterator[tuple[Record, dict[str, object]]]:
@@ -23,7 +23,7 @@ def read(records: Iterable[Record], stage: str, dead: list[Output]) -> Iterator[
 
 def dead_letter(record: Record, error: str, stage: str) -> Output:
     """The record with its original bytes and headers, and why it could not be used (DOMAIN §1.8)."""
-    key, value = dead_letters.dead_letter(
+    key, value = dead_letter_record.dead_letter(
         record.topic,
         record.partition,
         record.offset,

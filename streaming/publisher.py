@@ -10,7 +10,7 @@ from schemas.errors import InvalidRecord
 from schemas.json_codec import from_json
 from streaming.transactions import producer_config
 from topics.catalogue import check, check_size
-from topics.dead_letters import clean
+from topics.dead_letter_record import clean
 
 
 class Sealing(Protocol):
