@@ -15,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 from rich.table import Table
+from rich.text import Text
 
+from cli.plain_console import verdict
 from cli.progress import progress_bars
 from cli.run import unsent
 from devstack.stack import Stack
@@ -255,5 +257,5 @@ def holds(taken: Taken, pool: Pool) -> bool:
     return same and taken.amount == taken.net == taken.paid == ledger.amount and not taken.open
 
 
-def _verdict(same: bool) -> str:
-    return "[green]equal[/]" if same else "[red]DIFFERS[/]"
+def _verdict(same: bool) -> Text:
+    return verdict(same, "equal", "DIFFERS")

@@ -12,6 +12,7 @@ from rich.table import Table
 from accounting.revenue_close import Closed, close
 from accounting.revenue_totals import RevenueTotals, plan, revenue_totals
 from cli.context import attached, console, print_json
+from cli.plain_console import verdict
 from invoicing.party_lookup import names
 from rating.model.facts import BillingPeriod, Fact, fact
 from rating.model.money import plain
@@ -123,5 +124,5 @@ def _table(totals: list[RevenueTotals], period: str) -> Table:
     )
     for one in totals:
         amounts = (f"{amount:,.2f}" for amount in (one.charged, one.revenue, one.deferred, one.unbilled))
-        table.add_row(one.client_id, one.currency, *amounts, "[green]yes[/]" if one.ties else "[red]NO[/]")
+        table.add_row(one.client_id, one.currency, *amounts, verdict(one.ties, "yes", "NO"))
     return table
