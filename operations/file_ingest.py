@@ -6,6 +6,7 @@ killed anywhere leaves either all of that or none, so whoever comes after it onl
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -18,7 +19,7 @@ from streaming.fault_injection import fault_point
 from streaming.topic_reader import read_all
 from streaming.transactions import producer_config
 from tables.settlement.exception_record import instant
-from topics.dead_letter_record import DEAD_LETTERS, clean, dead_letter
+from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 from topics.records import valid
 
 TAKEN = "files.taken"
@@ -64,6 +65,7 @@ class FilePublisher:
         """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
         if self._vault is not None:
             # Its keys are on the disk before anything is published.
+            taken = replace(taken, bad=[_cut(bad) for bad in taken.bad])
             taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
         self._producer.begin_transaction()
         try:
@@ -112,6 +114,12 @@ class FilePublisher:
             except BufferError:  # librdkafka's queue is full: serve deliveries until there is room
                 self._producer.poll(0.1)
         self._producer.poll(0)
+
+
+def _cut(bad: BadRow) -> BadRow:
+    """The row, short enough to be encrypted."""
+    raw, note = cut(bad.raw)
+    return replace(bad, raw=raw, why="; ".join(filter(None, (bad.why, note))))
 
 
 def _of_file(taken: Taken) -> dict[str, bytes]:

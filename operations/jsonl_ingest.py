@@ -7,7 +7,7 @@ from pathlib import Path
 from schemas.errors import InvalidRecord, UnknownSchema
 from streaming.publisher import RecordPublisher, Sealing
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
-from topics.dead_letter_record import DEAD_LETTERS, clean, dead_letter
+from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 
 PUBLISHABLE = frozenset({*MASTERS, *TRANSACTIONS, *(name for name in TOPICS if name.startswith("source."))})
 
@@ -57,6 +57,8 @@ class Publisher(RecordPublisher):
     def _reject(self, line: RejectedLine, raw: bytes) -> None:
         self.rejected.append(line)
         if self._sealing is not None:
+            raw, note = cut(raw)
+            line = replace(line, why="; ".join(filter(None, (line.why, note))))
             line = replace(line, why=self._sealing.line(line.file, line.why.encode()))
             raw = self._sealing.line(line.file, raw).encode()
         key, letter = dead_letter(line.file, 0, line.line, error=str(line), stage="run", value=raw)

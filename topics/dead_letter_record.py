@@ -30,8 +30,10 @@ def dead_letter(
     headers: Headers = (),
     timestamp_ms: int = 0,
 ) -> tuple[bytes, bytes]:
-    """(key, value) of the letter about a record at a position; `topic` is a file's name and `offset` a line of it
-    where it was read there. `timestamp_ms` is the broker's, since 1970."""
+    """(key, value) of the letter about a record at a position. `timestamp_ms` is the broker's, since 1970.
+
+    Of what was read from a file, `topic` is the file's name and `offset` the line.
+    """
     place = clean(topic)
     fields: dict[str, object] = {
         "topic": place,
@@ -50,6 +52,21 @@ def dead_letter(
     return f"{place}:{partition}:{offset}".encode(), letter
 
 
+def cut(value: bytes) -> tuple[bytes, str]:
+    """A value short enough to be encrypted and still fit, and what to say of the rest ("" where nothing was cut).
+
+    What is cut after it was encrypted could not be read any more.
+    """
+    if len(value) <= LARGEST_RECORD // 2:
+        return value, ""
+    return value[:_KEPT_VALUE], _note("value", value, _KEPT_VALUE)
+
+
+def _note(what: str, content: bytes, most: int) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"the first {most:,} of {len(content):,} bytes of its {what} are kept, SHA-256 of all {digest}"
+
+
 def clean(text: str) -> str:
     """The text without what no record may hold: U+0000 and halves of surrogate pairs are written out."""
     return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
@@ -66,8 +83,7 @@ def _cut(key: bytes | None, value: bytes | None, headers: Headers, error: str) -
     def kept(what: str, content: bytes | None, most: int) -> bytes | None:
         if content is None or len(content) <= most:
             return content
-        digest = hashlib.sha256(content).hexdigest()
-        notes.append(f"the first {most:,} of {len(content):,} bytes of its {what} are kept, SHA-256 of all {digest}")
+        notes.append(_note(what, content, most))
         return content[:most]
 
     fields: dict[str, object] = {"key": kept("key", key, _KEPT_PART), "value": kept("value", value, _KEPT_VALUE)}
