@@ -14,7 +14,7 @@ from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
 from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
-from topics.records import decoded
+from topics.records import decoded, header_text
 
 CONTROL, POSTINGS = "source.control", "erp.postings"
 _SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
@@ -52,8 +52,7 @@ class Arrivals(Books):
         elif record.topic.startswith("source."):
             self._take_source(record)
         else:
-            header = dict(record.headers).get("source.record")
-            self._source_record = None if header is None else header.decode()
+            self._source_record = header_text(record, "source.record")
             self._take(record)
 
     def _take_source(self, record: Record) -> None:

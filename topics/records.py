@@ -1,12 +1,13 @@
 """Records as the broker holds them, decoded and held to their contract: the one way in for every reader."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from schemas.codec import decode_for
 from schemas.errors import InvalidRecord, Undecodable
-from topics.catalogue import check, check_size
+from topics.catalogue import MASTERS, check, check_size
+from topics.dead_letter_record import clean
 
 log = logging.getLogger("hourstream.records")
 
@@ -24,6 +25,8 @@ class Stored(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 Found = TypeVar("Found", bound=Stored)
@@ -48,3 +51,26 @@ def valid(records: Iterable[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
             log.warning("%s[%d]@%d is skipped: %s", record.topic, record.partition, record.offset, error)
         else:
             yield record, value
+
+
+def current_masters(records: Iterable[Found]) -> Iterator[tuple[Found, str, str, dict[str, Any]]]:
+    """(record, master topic, id, what it says) of the records of `masters.current`; what is none of ours is logged.
+
+    A record that an earlier version took stands, whatever the bounds are today.
+    """
+    for record in records:
+        topic, _, identity = (record.key or b"").decode(errors="replace").partition(":")
+        try:
+            if topic not in MASTERS or record.value is None:
+                raise Undecodable("it is no master record")
+            value = decode_for(topic, record.value)
+        except Undecodable as error:
+            log.warning("masters.current[%d]@%d is skipped: %s", record.partition, record.offset, error)
+        else:
+            yield record, topic, identity, value
+
+
+def header_text(record: Stored, name: str) -> str | None:
+    """A header as text that everything can hold; None where the record has none of the name."""
+    content = dict(record.headers).get(name)
+    return None if content is None else clean(content.decode(errors="backslashreplace"))
