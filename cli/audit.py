@@ -13,7 +13,7 @@ from assurance.ledger_reader import Books, Line, approved_minutes
 from assurance.posted_charges import Holdings, holdings
 from cli.context import attached, console, errors, print_json
 from cli.plain_console import verdict
-from rating.model.money import plain
+from common.decimals import plain
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool

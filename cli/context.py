@@ -10,11 +10,10 @@ import confluent_kafka
 import psycopg
 
 from cli.plain_console import PlainConsole, styled
+from common.errors import InvalidRecord, SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
-from schemas.errors import InvalidRecord
 from settings import Settings, SettingsError
-from sinks.contract import SinkError
 from sources.mapping.errors import MappingError, NotRecognised
 from streaming.process import UnequalPartitions
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cli.context import console, print_json
 from cli.plain_console import styled
-from rating.model.money import plain
+from common.decimals import plain
 
 Line = Mapping[str, Any]
 Ledger = Mapping[tuple[str, str], Line]

@@ -7,8 +7,8 @@ import click
 
 from cli.context import console, print_json
 from cli.plain_console import styled
+from devstack.prometheus_targets import targets
 from metrics.metric_catalogue import CATALOGUE, page
-from metrics.prometheus_targets import targets
 from settings import CHECKOUT, Settings
 
 PAGE = CHECKOUT / "docs" / "metrics.md"

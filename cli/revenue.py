@@ -13,9 +13,9 @@ from accounting.revenue_close import Closed, close
 from accounting.revenue_totals import RevenueTotals, plan, revenue_totals
 from cli.context import attached, console, print_json
 from cli.plain_console import verdict
+from common.decimals import plain
 from invoicing.party_lookup import names
 from rating.model.facts import BillingPeriod, Fact, fact
-from rating.model.money import plain
 from rating.model.revision_order import judge
 from settings import Settings
 from sinks.journal import JOURNAL

@@ -7,6 +7,7 @@ from cli.plain_console import styled
 from rating.exception_codes import CODES, REASONS
 from settings import CHECKOUT
 from tools.rules_reference.page import page
+from topics.catalogue import owners_of
 
 PAGE = CHECKOUT / "docs" / "rules.md"
 
@@ -32,7 +33,7 @@ def rules(code: str | None, write: bool, as_json: bool) -> None:
                 {
                     "code": name,
                     "section": each.section,
-                    "owners": each.owners,
+                    "owners": owners_of(each.topics),
                     "topics": each.topics,
                     "heals": each.heals,
                 }
@@ -42,6 +43,6 @@ def rules(code: str | None, write: bool, as_json: bool) -> None:
         return
     for name in wanted:
         each = CODES[name]
-        who = f"{each.section}, ask {' or '.join(each.owners)}"
+        who = f"{each.section}, ask {' or '.join(owners_of(each.topics))}"
         console.print(styled(name, "bold") + "  " + styled(who, "dim"), soft_wrap=True)
         console.print(f"    {each.heals}", soft_wrap=True)

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from common.fault_injection import fault_point
+from common.timestamps import instant
 from privacy.encrypt import Sealing
 from privacy.vault import Vault
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
-from streaming.fault_injection import fault_point
 from streaming.topic_reader import read_all
 from streaming.transactions import producer_config
-from tables.settlement.exception_record import instant
 from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 from topics.records import valid
 

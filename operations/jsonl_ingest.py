@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from schemas.errors import InvalidRecord, UnknownSchema
+from common.errors import InvalidRecord
+from schemas.errors import UnknownSchema
 from streaming.publisher import RecordPublisher, Sealing
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
 from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from schemas.errors import InvalidRecord, Undecodable
+from common.errors import InvalidRecord
+from schemas.errors import Undecodable
 from streaming.batch import Output, Record
 from topics import dead_letter_record
 from topics.records import decoded

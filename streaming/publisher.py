@@ -5,8 +5,8 @@ from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from common.errors import InvalidRecord
 from schemas.codec import encode
-from schemas.errors import InvalidRecord
 from schemas.json_codec import from_json
 from streaming.transactions import producer_config
 from topics.catalogue import check, check_size

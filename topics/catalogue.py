@@ -5,12 +5,12 @@ would be a loss.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from common.errors import InvalidRecord
 from schemas import bounds
 from schemas.bound_checks import Fault, fault, shortened
-from schemas.errors import InvalidRecord
 from schemas.registry import released_ids, subject_of, topic_of, working_files
 
 DEFAULT_PARTITIONS = 4
@@ -264,3 +264,11 @@ def _encoded(text: str) -> bytes | None:
 
 def _shown(key: bytes | None) -> str:
     return "missing" if key is None else shortened(key[:1_000].decode(errors="backslashreplace"))
+
+
+CHARGES_TOPIC = "billing.ready"
+
+
+def owners_of(topics: Iterable[str]) -> tuple[str, ...]:
+    """The owners of some topics, sorted: who answers for an exception that records of these topics heal."""
+    return tuple(sorted({TOPICS[topic].owner for topic in topics}))

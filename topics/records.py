@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
+from common.errors import InvalidRecord
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from topics.catalogue import MASTERS, check, check_size
 from topics.dead_letter_record import clean
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sound_records import sound
 
+from common.errors import InvalidRecord
 from common.iso_codes import COUNTRIES, MINOR_UNITS
 from schemas import codec
 from schemas.bound_checks import Fault
 from schemas.bounds import row_faults
-from schemas.errors import InvalidRecord
 from schemas.schema_types import Field, Maybe, Record, Text
 from topics.catalogue import FACTS, MASTERS, TOPICS, check, faults, key_of, own_fields
 

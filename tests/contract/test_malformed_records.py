@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound_records import sound
 
+from common.errors import InvalidRecord
 from schemas import codec
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from schemas.json_codec import from_json, to_json
 from schemas.schema_types import Many, Maybe, Record, Shape
 from streaming.batch import Output
