@@ -35,8 +35,7 @@ from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
 from sinks.tryton.rpc import TrytonRpc
 from storage.postgres import Pool, scalar, transaction
-from streaming.topic_reader import read_all
-from topics.records import valid
+from streaming.topic_reader import read_valid
 
 NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
@@ -222,7 +221,7 @@ def _ledger(pool: Pool) -> Ledger:
 def _states(stack: Stack) -> Mapping[str, int]:
     """How many charges are in which state of their life, by the last that was said of each."""
     last = dict[str, str]()
-    for _, said in valid(read_all(stack.broker, ["charge.states"])):
+    for _, said in read_valid(stack.broker, ["charge.states"]):
         last[str(said["charge_id"])] = str(said["state"])
     return Counter(last.values())
 

@@ -22,8 +22,7 @@ from schemas.json_codec import to_json
 from settings import Settings
 from sources.mapping.code_map import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
-from streaming.topic_reader import read_all
-from topics.records import valid
+from streaming.topic_reader import read_valid
 
 TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
@@ -56,7 +55,7 @@ def _read_part(look: Reading | None, part: object) -> object:
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
     """{(engagement, subject): last record} of what is open or waived."""
     last: dict[tuple[str, str], Record] = {}
-    for _, value in valid(read_all(broker, [TOPIC])):
+    for _, value in read_valid(broker, [TOPIC]):
         last[value["engagement_id"], value["subject"]] = value
     return {where: value for where, value in last.items() if value["status"] != "resolved"}
 

@@ -4,6 +4,7 @@ Styles are given beside the text (`styled`), never inside it.
 """
 
 import re
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -30,9 +31,9 @@ def verdict(holds: bool, yes: str, no: str) -> Text:
 class PlainConsole(Console):
     """Rich's console; strings that it is given, also as cells of a table, are shown as they are."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(markup=False, emoji=False, **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as in the base class
+        super().__init__(markup=False, emoji=False, **options)
 
-    def render_str(self, text: str, **options: object) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as in the base class
         """As in the base class, of a text without control characters."""
-        return super().render_str(plain(text), **options)  # type: ignore[arg-type]
+        return super().render_str(plain(text), **options)

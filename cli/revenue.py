@@ -21,8 +21,7 @@ from settings import Settings
 from sinks.journal import JOURNAL
 from storage.migrations import migrate
 from storage.postgres import open_pool
-from streaming.topic_reader import read_all
-from topics.records import valid
+from streaming.topic_reader import read_valid
 
 PERIODS = "billing.periods"
 
@@ -109,7 +108,7 @@ def plan_(engagement: str, minutes: int, reason: str, by: str) -> None:
 def closed_periods(broker: str) -> set[tuple[str, str]]:
     """(engagement, month) of the months that are closed by their winning revision."""
     found: dict[tuple[str, str], Fact] = {}
-    for _, value in valid(read_all(broker, [PERIODS])):
+    for _, value in read_valid(broker, [PERIODS]):
         arrived = fact(PERIODS, value)
         where = arrived.engagement_id, str(value["period"])
         if judge(found.get(where), arrived) == "replaced":

@@ -16,7 +16,6 @@ from operations import decisions
 from privacy.encrypt import Sealing
 from privacy.open_vault import has_vault
 from privacy.vault import Vault
-from schemas.bounds import MOST_TEXT
 from sources.mapping.personal_data import CONSULTANT
 from warehouse.queries.exceptions import exceptions_of
 from warehouse.queries.sql import Asking
@@ -106,8 +105,10 @@ def why(user: User, reason: str, source: str) -> decisions.Why:
 
 def _hold_to_bounds(what: str, text: str) -> None:
     """Raises the 422 of a text that neither a record nor the audit may hold (DOMAIN §1.10)."""
-    if "\0" in text or len(text) > MOST_TEXT:
-        raise HTTPException(422, f"Give {what} in at most {MOST_TEXT:,} characters, without U+0000.")
+    try:
+        decisions.check_text(what, text)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be kept: {error}") from error
 
 
 def _unpublished(error: KafkaException) -> HTTPException:

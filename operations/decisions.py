@@ -9,6 +9,7 @@ from typing import Literal
 
 from common.errors import InvalidRecord
 from privacy.encrypt import Sealing
+from schemas.bounds import MOST_TEXT
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_all
@@ -106,6 +107,12 @@ def map_code(
         publisher.publish(CODE_MAP, key, value, {"by": why.by, "reason": why.reason})
         publisher.finish()
     return Mapped(key, canonical_id, revision, new=True)
+
+
+def check_text(what: str, text: str) -> None:
+    """Raises InvalidRecord for a text that no record may hold (DOMAIN §1.10)."""
+    if "\0" in text or len(text) > MOST_TEXT:
+        raise InvalidRecord(f"give {what} in at most {MOST_TEXT:,} characters, without U+0000")
 
 
 def standing_mapping(broker: str, key: str) -> dict[str, object] | None:

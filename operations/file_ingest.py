@@ -17,10 +17,9 @@ from privacy.vault import Vault
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
-from streaming.topic_reader import read_all
+from streaming.topic_reader import read_valid
 from streaming.transactions import producer_config
 from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
-from topics.records import valid
 
 TAKEN = "files.taken"
 _TRANSACTION_MS = 600_000
@@ -47,7 +46,7 @@ class FilePublisher:
         self._read_taken()
 
     def _read_taken(self) -> None:
-        for _, value in valid(read_all(self._broker, [TAKEN])):
+        for _, value in read_valid(self._broker, [TAKEN]):
             if value["system"] == self.system:
                 self._taken[str(value["sha256"])] = value
 

@@ -10,8 +10,7 @@ from privacy.vault import Person, Vault
 from schemas.persons import persons_of, system_of, topics_of_other_identities, topics_of_persons
 from sources.mapping.code_map import CODE_MAP
 from sources.mapping.personal_data import CONSULTANT
-from streaming.topic_reader import read_all
-from topics.records import valid
+from streaming.topic_reader import read_all, read_valid
 
 CONSULTANTS, DEAD_LETTERS = "master.consultants", "dead.letters"
 _WORD = re.compile(r"\w+")
@@ -82,5 +81,5 @@ def _codes(broker: str, consultant_id: str) -> set[str]:
 
 def _read(broker: str, *topics: str) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
     """(topic, key, value) of every record that can be read; the others are dead letters, which tell of themselves."""
-    for record, value in valid(read_all(broker, topics)):
+    for record, value in read_valid(broker, topics):
         yield record.topic, record.key, value
