@@ -18,12 +18,12 @@ from rating.model.masters import Masters
 from rating.model.money import rounded_money
 from rating.model.revision_order import judge, winner
 from rating.settle import settle
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, check, identity
+from topics.catalogue import MASTERS, SETTLE_INPUTS, identity
+from topics.records import decoded
 
 READY, EXCEPTIONS = "billing.ready", "billing.exceptions"
 Subject = tuple[str, str]  # engagement_id, subject
@@ -54,12 +54,10 @@ class Books:
     def _readable(self, record: Record) -> dict[str, Any] | None:
         """What a record says; None for one that nobody can read, which is counted."""
         try:
-            value = decode_for(record.topic, record.value or b"")
-            check(record.topic, record.key, value)
+            return decoded(record)
         except (Undecodable, InvalidRecord):
             self.unreadable += 1
             return None
-        return value
 
     def _take(self, record: Record) -> None:
         value = self._readable(record)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import click
 import confluent_kafka
 import psycopg
-from rich.console import Console
 
-from common.errors import SinkError
+from cli.plain_console import PlainConsole, styled
+from common.errors import InvalidRecord, SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
 from settings import Settings, SettingsError
@@ -18,8 +18,8 @@ from sources.mapping.errors import MappingError, NotRecognised
 from streaming.process import UnequalPartitions
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
-console = Console(highlight=False, width=_PIPED)
-errors = Console(stderr=True, highlight=False)
+console = PlainConsole(highlight=False, width=_PIPED)
+errors = PlainConsole(stderr=True, highlight=False)
 
 _EXPLAINED = (
     StackError,
@@ -28,6 +28,7 @@ _EXPLAINED = (
     MappingError,
     NotRecognised,
     SinkError,
+    InvalidRecord,
     OSError,
     RuntimeError,
 )
@@ -53,7 +54,7 @@ def attached(settings: Settings) -> Stack:
 
     Use as a context manager; only what was started here is stopped at its end.
     """
-    return Stack.start(settings, join=True, progress=lambda line: errors.print(f"[dim]{line}[/]"))
+    return Stack.start(settings, join=True, progress=lambda line: errors.print(styled(line, "dim")))
 
 
 def print_json(value: object) -> None:

@@ -15,6 +15,7 @@ import click
 from assurance.ledger_reader import Books, Line
 from cli import audit
 from cli.context import console, errors
+from cli.plain_console import styled
 from cli.progress import progress_bars
 from cli.worker import workers_of, workers_of_a_run
 from devstack.stack import Stack
@@ -104,7 +105,7 @@ class _Isolated:
 
 
 def _tell(line: str) -> None:
-    errors.print(f"[dim]{line}[/]")
+    errors.print(styled(line, "dim"))
 
 
 def _write(out_dir: Path, books: Books, found: list[audit.Statement], publisher: Publisher) -> dict[str, object]:

@@ -17,6 +17,7 @@ from assurance.hash_chain import verify as verdicts
 from assurance.sealed_tables import SEALED_TABLES, rows_from
 from assurance.table_vs_topic import differing
 from cli.context import attached, console, errors, print_json
+from cli.plain_console import verdict
 from common.errors import Unreachable
 from settings import Settings
 from storage.migrations import migrate
@@ -65,7 +66,7 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
             try:
                 seal_now(settings, sealer)
             except (KafkaException, Unreachable) as error:
-                errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
+                errors.print(f"not sealed, trying again in {seconds:g} s: {error}")
             closing.wait(seconds)
 
     thread = threading.Thread(target=run, name="seal", daemon=True)
@@ -108,7 +109,7 @@ def verify(as_json: bool) -> None:
     else:
         _show(found)
         for fault in faults:
-            console.print(fault, markup=False, soft_wrap=True)
+            console.print(fault, soft_wrap=True)
         console.print("nothing was altered" if not faults else f"{len(faults)} faults")
     sys.exit(1 if faults else 0)
 
@@ -116,7 +117,7 @@ def verify(as_json: bool) -> None:
 def _show(found: list[Verdict]) -> None:
     table = Table("partition", "sealed", "not yet", "head", "verdict")
     for each in found:
-        word = "[red]ALTERED[/]" if each.faults else "[green]as sealed[/]"
+        word = verdict(not each.faults, "as sealed", "ALTERED")
         table.add_row(
             f"{each.topic}[{each.partition}]", f"{each.sealed:,}", f"{each.open:,}", each.head.hex()[:16], word
         )

@@ -6,6 +6,7 @@ import time
 import click
 
 from cli.context import console, errors
+from cli.plain_console import styled
 from cli.schemas import registered
 from cli.seal import sealing
 from cli.worker import FOR_THE_CONSOLE, workers_of
@@ -32,7 +33,7 @@ def up(with_console: bool, without_login: bool, seal_every: float) -> None:
     names = workers_of(settings)
     if with_console:
         names += FOR_THE_CONSOLE
-    with Stack.start(settings, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
+    with Stack.start(settings, progress=lambda line: errors.print(styled(line, "dim"))) as stack:
         made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         with contextlib.ExitStack() as running, Workers(settings, names, stack.settings.environment()) as workers:
             console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
