@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.private_files import read_private_file
+
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -36,6 +38,7 @@ _EMPTY_IS_UNSET = (
     "billing_statuses",
     "routes",
     "people_erased_file",
+    "seal_heads_file",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
@@ -86,6 +89,9 @@ class Settings(BaseSettings):
     )
     seal_key_file: Path | None = Field(
         None, description="file of the key seals are made with; unset: they tell what was not altered with them"
+    )
+    seal_heads_file: Path | None = Field(
+        None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
     )
     people_key_file: Path | None = Field(
         None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
@@ -155,7 +161,15 @@ class Settings(BaseSettings):
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
     @field_validator(
-        "home", "cache", "schema_ids", "targets", "billing_statuses", "routes", "people_erased_file", *_FILES
+        "home",
+        "cache",
+        "schema_ids",
+        "targets",
+        "billing_statuses",
+        "routes",
+        "people_erased_file",
+        "seal_heads_file",
+        *_FILES,
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -187,8 +201,18 @@ class Settings(BaseSettings):
 
     @property
     def seal_key(self) -> bytes:
-        """The key of seals; empty where none is set."""
-        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
+        """The key of seals; empty where none is set. Raises ReadableByOthers, SettingsError for an empty file."""
+        if self.seal_key_file is None:
+            return b""
+        key = read_private_file(self.seal_key_file).strip()
+        if not key:
+            raise SettingsError(f"{_variable('seal_key_file')} names an empty file: {self.seal_key_file}")
+        return key
+
+    @property
+    def seal_heads(self) -> Path:
+        """The file where the heads of seals are kept."""
+        return self.seal_heads_file or self.home / "seals" / "heads"
 
     @classmethod
     def load(cls, **given: object) -> Self:
