@@ -3,7 +3,7 @@
 Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
 A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a seal that fits;
 without one, a seal proves only what was not altered together with it. Pure functions: reading and writing of seals
-is in `assurance.seal_topic`, `common.sealer` and `common.seal_verify`.
+is in `assurance.seal_topic`, `assurance.sealer` and `assurance.seal_verify`.
 """
 
 import hmac

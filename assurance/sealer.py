@@ -13,9 +13,9 @@ from functools import partial
 from confluent_kafka import KafkaException, Producer
 
 from assurance.hash_chain import KEYLESS, SEALED, SEALS, Place, Readers, Seal, made_with, make
-from assurance.sealed_tables import StillWriting
 from assurance.seal_heads import Copy, Heads, Kept, heads_of, kept
 from assurance.seal_topic import Found, SealTopic, follow, publish, read_seals
+from assurance.sealed_tables import StillWriting
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_partitions
 from streaming.transactions import producer_config

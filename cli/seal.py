@@ -14,17 +14,17 @@ from confluent_kafka import KafkaException
 from rich.table import Table
 
 from assurance.hash_chain import SEALED, Readers, Verdict
-from assurance.sealed_tables import SEALED_TABLES, beyond, rows_from
-from assurance.table_vs_topic import differing
-from cli.context import attached, console, errors, print_json
 from assurance.seal_heads import Copy, FileCopy, Heads, NoHeads, kept, parse
+from assurance.seal_heads_table import TableCopy
 from assurance.seal_verify import Verified
 from assurance.seal_verify import verify as verified
+from assurance.sealed_tables import SEALED_TABLES, beyond, rows_from
 from assurance.sealer import Sealer, SealingRefused
+from assurance.stored_documents import inconsistent
+from assurance.table_vs_topic import differing
+from cli.context import attached, console, errors, print_json
 from settings import Settings
 from sinks.contract import Unreachable
-from assurance.seal_heads_table import TableCopy
-from assurance.stored_documents import inconsistent
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 

@@ -16,14 +16,14 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from assurance.hash_chain import SEALS
-from assurance.sealed_tables import SEALED_TABLES, rows_from
-from assurance.table_vs_topic import differing
-from cli.main import main
-from cli.seal import sealing
 from assurance.seal_heads import FileCopy
 from assurance.seal_topic import read_seals
 from assurance.seal_verify import verify
+from assurance.sealed_tables import SEALED_TABLES, rows_from
 from assurance.sealer import Sealer
+from assurance.table_vs_topic import differing
+from cli.main import main
+from cli.seal import sealing
 from devstack.kafka import Kafka
 from invoicing.charge_projection import Projection
 from schemas.codec import encode
