@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from common.private_files import read_private_file
+from common.private import read_secret
 
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
@@ -201,10 +201,10 @@ class Settings(BaseSettings):
 
     @property
     def seal_key(self) -> bytes:
-        """The key of seals; empty where none is set. Raises ReadableByOthers, SettingsError for an empty file."""
+        """The key of seals; empty where none is set. Raises Shared, SettingsError for an empty file."""
         if self.seal_key_file is None:
             return b""
-        key = read_private_file(self.seal_key_file).strip()
+        key = read_secret(self.seal_key_file).strip()
         if not key:
             raise SettingsError(f"{_variable('seal_key_file')} names an empty file: {self.seal_key_file}")
         return key

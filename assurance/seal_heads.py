@@ -11,6 +11,7 @@ person or a notary:
 """
 
 import hmac
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Protocol
 
 from assurance.hash_chain import Place, Seal
-from common.private_files import write_private_file
 
 _FIRST = re.compile(r"hourstream seal heads, number (\d{1,18}), at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _CHAIN = re.compile(r"([a-z0-9._-]{1,249}) (\d{1,9}) end (\d{1,18}) records (\d{1,18}) hash ([0-9a-f]{64})")
@@ -137,8 +137,15 @@ class FileCopy:
         return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else None
 
     def write(self, text: str) -> None:
-        """Raises OSError."""
-        write_private_file(self.path, text.encode())
+        """Replace the file at once. Raises OSError; the file is then as it was."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def _given(cursor: Cursor[TupleRow], table: SealedTable) -> int:
     found = cursor.execute(
         "SELECT pg_get_serial_sequence(%s, %s)", (f"hourstream.{table.name}", table.number)
     ).fetchone()
-    name = sql.SQL(str(found[0])) if found else sql.SQL("")  # type: ignore[arg-type]  # quoted by PostgreSQL
+    name = sql.SQL(str(found[0])) if found else sql.SQL("")
     last = cursor.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(name)).fetchone()
     return 0 if last is None else int(last[0]) + bool(last[1])
 
@@ -174,7 +174,7 @@ def _end(pool: Pool, table: SealedTable) -> int:
 
 
 def _page(pool: Pool, table: SealedTable, number: int, end: int) -> Sequence[Record]:
-    columns = [sql.SQL("t.{}::text").format(sql.Identifier(column)) for column in table.columns]
+    columns: list[sql.Composable] = [sql.SQL("t.{}::text").format(sql.Identifier(column)) for column in table.columns]
     columns += [sql.SQL(part) for part in table.parts.values()]
     at = sql.Identifier(table.at) if table.at.isidentifier() else sql.SQL(table.at)
     query = sql.SQL("SELECT t.{n}, {at}, {columns} FROM {table} t WHERE t.{n} >= %s AND t.{n} < %s ORDER BY 1 LIMIT %s")
