@@ -23,8 +23,8 @@ from assurance.sealer import Sealer, SealingRefused
 from assurance.stored_documents import inconsistent
 from assurance.table_vs_topic import differing
 from cli.context import attached, console, errors, print_json
+from common.errors import Unreachable
 from settings import Settings
-from sinks.contract import Unreachable
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 
