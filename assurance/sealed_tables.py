@@ -16,7 +16,7 @@ import orjson
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from sinks.contract import Unreachable
+from common.errors import Unreachable
 from storage.postgres import Pool, transaction
 from streaming.batch import Record
 

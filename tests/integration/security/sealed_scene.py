@@ -33,13 +33,14 @@ from invoicing.charge_projection import Projection
 from invoicing.run import run_invoices
 from schemas.codec import encode
 from schemas.json_codec import from_json
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, ChargeRow, SinkBatch
 from sinks.journal import Journal
+from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tests.contract.sinks.sink_charges import charge
+from topics.catalogue import CHARGES_TOPIC
 
 KEY = b"kept elsewhere"
 DECISIONS = "exception.decisions"
