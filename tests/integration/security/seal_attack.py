@@ -1,8 +1,8 @@
 """One attack on what is sealed: what is done, and its verdict.
 
 `found`: `hourstream verify` fails and names it. `found by kept heads`: only `verify --head`, with heads that were
-printed before, finds it: the attacker has the key, or there is none. `harmless`: nothing that was sealed is altered, and
-verify says so; what was put in is reported by its position.
+printed before, finds it: the attacker has the key, or there is none. `harmless`: nothing that was sealed is altered,
+and verify says so; what was put in is reported by its position.
 """
 
 from collections.abc import Callable
