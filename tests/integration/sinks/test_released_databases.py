@@ -1,7 +1,7 @@
 """Databases of every released version start under the code of today, and come to the same schema as a new one.
 
 `tests/data/released/scripts.json` has the migrations of each version by name and digest; the texts of those that were
-edited since lie beside it. A released script is never edited again: the last version's digests hold today's files to that.
+edited since lie beside it. A released script is never edited again: the last digests hold the files of today to that.
 """
 
 import json
