@@ -84,13 +84,13 @@ def _other_seal(scene: Scene, **fields: object) -> list[Record]:
     return [edited(each, **fields) if each is second else each for each in scene.stored[SEALS]]
 
 
-def _forged(key: bytes, *, signed: bool) -> Callable[[Scene], None]:
+def forged(key: bytes, *, signed: bool) -> Callable[[Scene], None]:
     """Append the next seal of charges, over a forged one, made with another key."""
 
     def do(scene: Scene) -> None:
         last = scene.last_seal(CHARGES_TOPIC)
-        forged = Record(CHARGES_TOPIC, 0, last.end, 1_700_000_000_000, b"E-1", b"forged", ())
-        seal = make(key, last, [forged])
+        record = Record(CHARGES_TOPIC, 0, last.end, 1_700_000_000_000, b"E-1", b"forged", ())
+        seal = make(key, last, [record])
         value = {name: getattr(seal, name) for name in type(seal).__slots__}
         mac = {"mac": b"\x00" * 32} if signed else {}
         scene.append(SEALS, encode(SEALS, value), key_of(SEALS, value).encode(), **mac)
@@ -125,17 +125,18 @@ def _row_recomputed(key: bytes) -> Callable[[Scene], None]:
     return both(rows(act(2, "reason = 'other'")), lambda scene: scene.recompute(key))
 
 
-def _truncated(scene: Scene) -> list[Record]:
+def truncated(scene: Scene) -> list[Record]:
     """The chain of acts without its newest seal."""
     return scene.without(scene.seals("hourstream.acts")[-1])
 
 
-def _without_heads(scene: Scene) -> None:
+def without_heads(scene: Scene) -> None:
+    """Delete both copies of the heads."""
     scene.heads_file.unlink()
     scene.sql("DELETE FROM hourstream.seal_heads")
 
 
-def _older_heads(key: bytes, *, file: bool = True, table: bool = True) -> Callable[[Scene], None]:
+def older_heads(key: bytes, *, file: bool = True, table: bool = True) -> Callable[[Scene], None]:
     """Put back heads of before the newest seal of acts, as a copy kept from then would be."""
 
     def do(scene: Scene) -> None:
@@ -151,7 +152,8 @@ def _older_heads(key: bytes, *, file: bool = True, table: bool = True) -> Callab
     return do
 
 
-def _edited_heads(scene: Scene) -> None:
+def edited_heads(scene: Scene) -> None:
+    """Change both copies of the heads."""
     scene.write_heads(replace(scene.heads, number=scene.heads.number + 5))
 
 
@@ -180,13 +182,9 @@ CHAIN = {
         f"append {name}": Attack(do, "harmless", rf"note: {SEALS}\[0\]@\d+ is no seal and is skipped")
         for name, do in GARBAGE.items()
     },
-    "append a forged seal without its MAC": Attack(
-        _forged(b"a guess", signed=False), "harmless", r"@\d+ is no part of"
-    ),
-    "append a forged seal with a MAC": Attack(_forged(b"a guess", signed=True), "harmless", r"@\d+ is no part of"),
-    "append a forged seal made without a key": Attack(
-        _forged(b"", signed=False), "harmless", r"not made with this key"
-    ),
+    "append a forged seal without its MAC": Attack(forged(b"a guess", signed=False), "harmless", r"@\d+ is no part of"),
+    "append a forged seal with a MAC": Attack(forged(b"a guess", signed=True), "harmless", r"@\d+ is no part of"),
+    "append a forged seal made without a key": Attack(forged(b"", signed=False), "harmless", r"not made with this key"),
     "append an old seal again": Attack(_again, "harmless", r"is no part of the chain"),
     "reorder the seals": Attack(chain(lambda scene: scene.stored[SEALS][::-1]), "harmless"),
     "alter a seal's hash": Attack(
@@ -200,7 +198,7 @@ CHAIN = {
     "delete the first seal": Attack(
         chain(lambda scene: scene.without(scene.seals(CHARGES_TOPIC)[0])), "found", r"does not follow the one before"
     ),
-    "delete the newest seal": Attack(chain(_truncated), "found", r"acts\[0\]: the seal that ends at \d+ is gone"),
+    "delete the newest seal": Attack(chain(truncated), "found", r"acts\[0\]: the seal that ends at \d+ is gone"),
     "delete all seals of a chain": Attack(
         chain(lambda scene: scene.without(*scene.seals("hourstream.acts"))), "found", r"acts\[0\]: the seal that ends"
     ),
@@ -210,9 +208,9 @@ CHAIN = {
         both(chain(lambda scene: None), lambda scene: scene.heads_file.unlink()), "found", r"that ends at 9 is gone"
     ),
     "drop the topic and all heads": Attack(
-        both(chain(lambda scene: None), _without_heads), "found by kept heads", r"ready\[0\]: the head that was given"
+        both(chain(lambda scene: None), without_heads), "found by kept heads", r"ready\[0\]: the head that was given"
     ),
-    "delete all heads": Attack(_without_heads, "found", r"the heads of the chains are nowhere"),
+    "delete all heads": Attack(without_heads, "found", r"the heads of the chains are nowhere"),
     "delete the file of heads": Attack(lambda scene: scene.heads_file.unlink(), "harmless", r"heads holds no heads"),
     "truncate the table of heads": Attack(
         rows("TRUNCATE hourstream.seal_heads"), "harmless", r"seal_heads holds no heads"
@@ -223,17 +221,17 @@ CHAIN = {
     "fill the file of heads with garbage": Attack(
         lambda scene: scene.heads_file.write_bytes(b"\xff\x00garbage"), "found", r"heads holds no seal heads"
     ),
-    "alter all heads": Attack(_edited_heads, "found", r"heads was altered, or its heads were made with another key"),
+    "alter all heads": Attack(edited_heads, "found", r"heads was altered, or its heads were made with another key"),
     "alter the heads in the table": Attack(
         rows("UPDATE hourstream.seal_heads SET heads = replace(heads, 'end 9', 'end 6')"),
         "found",
         r"seal_heads was alt",
     ),
     "put the heads in the table back": Attack(
-        _older_heads(KEY, file=False), "harmless", r"seal_heads holds heads of bef"
+        older_heads(KEY, file=False), "harmless", r"seal_heads holds heads of bef"
     ),
     "put all heads back, with the seals": Attack(
-        both(_older_heads(KEY), chain(_truncated)), "found by kept heads", r"acts\[0\]: the head that was given"
+        both(older_heads(KEY), chain(truncated)), "found by kept heads", r"acts\[0\]: the head that was given"
     ),
     "alter a decision and recompute all without the key": Attack(_recomputed(b""), "found", r"with another key"),
     "alter a decision and recompute all with a guessed key": Attack(
@@ -272,7 +270,7 @@ WITH_KEY = {
         r"acts\[0\]: the head that was given",
     ),
     "delete the newest seal and its head": Attack(
-        both(_older_heads(KEY), chain(_truncated)), "found by kept heads", r"acts\[0\]: the head that was given"
+        both(older_heads(KEY), chain(truncated)), "found by kept heads", r"acts\[0\]: the head that was given"
     ),
     "start the chains from nothing": Attack(
         lambda scene: scene.recompute(KEY), "found by kept heads", r"the head that was given, at \d+, is not part"
@@ -283,7 +281,7 @@ KEYLESS = {
         rows(act(2, "reason = 'other'")), "found", r"acts\[0\]@2 was altered", key=None
     ),
     "delete the newest seal where there is no key": Attack(
-        chain(_truncated), "found", r"acts\[0\]: the seal that ends", key=None
+        chain(truncated), "found", r"acts\[0\]: the seal that ends", key=None
     ),
     "drop the topic of seals where there is no key": Attack(
         chain(lambda scene: None), "found", r"the seal that ends at 9 is gone", key=None

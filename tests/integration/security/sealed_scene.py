@@ -61,6 +61,7 @@ class Scene:
     key: bytes = KEY
     dirty: set[str] = field(default_factory=set)
     printed: str = ""
+    key_mode: int = 0o600
 
     @property
     def heads_file(self) -> Path:
@@ -128,7 +129,7 @@ class Scene:
         """A command of `hourstream`; `key` None: without one."""
         key_file, saved = self.folder / "key", {name: os.environ.get(f"HOURSTREAM_{name}") for name in _ENV}
         key_file.write_bytes(key or b"")
-        key_file.chmod(0o600)
+        key_file.chmod(self.key_mode)
         values = (self.broker, self.url, str(self.folder), "" if key is None else str(key_file), str(self.heads_file))
         os.environ |= {f"HOURSTREAM_{name}": value for name, value in zip(_ENV, values, strict=True)}
         try:

@@ -9,14 +9,16 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from assurance.hash_chain import SEALS
 from devstack.postgres import with_database
 from devstack.stack import Stack
 from settings import Settings
 from streaming.batch import Record
 from tests.integration.security.attacks_on_chains import CHAIN, KEYLESS, TOPIC_ATTACKS, WITH_KEY
 from tests.integration.security.attacks_on_rows import ROWS, TABLES
+from tests.integration.security.attacks_on_sealer import CONTINUED, REFUSED, as_before_heads
 from tests.integration.security.seal_attack import Attack
-from tests.integration.security.sealed_scene import GOLDEN, KEY, Scene, build, rewrite
+from tests.integration.security.sealed_scene import DECISIONS, GOLDEN, KEY, Scene, build, rewrite
 
 Built = tuple[Mapping[str, Sequence[Record]], str]
 
@@ -123,3 +125,107 @@ def test_without_any_key(stage: Stage, name: str) -> None:
     first = scene.verify(key=None).output.splitlines()[0]
     assert first.startswith("WITHOUT THE KEY this cannot prove that nothing was altered")
     _holds(scene, KEYLESS[name])
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", REFUSED)
+def test_sealer_refuses(stage: Stage, name: str) -> None:
+    scene, attack = stage.set(KEY), REFUSED[name]
+    attack.do(scene)
+    sealed = scene.run("seal", key=attack.key)
+    assert sealed.exit_code == 1, sealed.output
+    assert re.search(attack.says, sealed.output), sealed.output
+    if attack.key != KEY:  # and nothing was spoiled
+        assert scene.verify().exit_code == 0
+        assert scene.run("seal").exit_code == 0
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", CONTINUED)
+def test_sealer_continues(stage: Stage, name: str) -> None:
+    scene = stage.set(KEY)
+    CONTINUED[name].do(scene)
+    _add_an_act(scene)
+    sealed = scene.run("seal")
+    assert sealed.exit_code == 0, sealed.output
+    told = scene.verify()
+    assert told.exit_code == 0, told.output
+    scene.sql("UPDATE hourstream.acts SET reason = 'other' WHERE name = 'zoe'")
+    assert re.search(r"acts\[0\]@\d+ was altered", scene.verify().output)
+    assert scene.verify(printed=True).exit_code == 1
+
+
+def _add_an_act(scene: Scene) -> None:
+    scene.dirty.add(SEALS)
+    scene.sql(
+        "INSERT INTO hourstream.acts (name, via, act, subject, reason) VALUES ('zoe', 'console', 'map', 'x', 'agreed')"
+    )
+
+
+def test_a_person_with_the_key_can_continue_chains_and_it_is_noted(stage: Stage) -> None:
+    scene = stage.set(KEY)
+    scene.rewrite(SEALS, ())
+    assert scene.run("seal").exit_code == 1
+    adopted = scene.run("seal", "--adopt", "the broker was lost")
+    assert adopted.exit_code == 0, adopted.output
+    told = scene.verify()
+    assert told.exit_code == 0, told.output
+    assert re.search(r"note: noted when chains were continued as they were: .*: the broker was lost", told.output)
+    assert scene.verify(printed=True).exit_code == 1
+
+
+def test_the_heads_are_printed_as_they_are_kept(stage: Stage) -> None:
+    scene = stage.set(KEY)
+    printed = scene.run("seal", "--head")
+    assert (printed.exit_code, printed.output) == (0, scene.printed)
+    assert scene.verify(printed=True).exit_code == 0
+    without = scene.run("seal", "--head", key=None)
+    assert (without.exit_code, "no heads are kept that this key has signed" in without.output) == (1, True)
+    scene.printed = scene.printed.replace("records 9", "records 8")
+    held = scene.verify(printed=True)
+    assert held.exit_code == 1
+    assert "the heads that were given were altered" in held.output
+
+
+@pytest.mark.parametrize("keys", [(KEY, KEY, KEY), (b"", b"", b""), (KEY, b"", KEY)])
+def test_chains_of_the_version_before_heads_are_continued(stage: Stage, keys: tuple[bytes, ...]) -> None:
+    key = keys[0]
+    scene = stage.set(KEY)
+    as_before_heads(scene, keys)
+    before = scene.verify(key=key or None)
+    assert before.exit_code == 0, before.output
+    assert "no heads are kept yet" in before.output
+    assert (keys[1] == key) is ("was made without the key; a later one" not in before.output)
+    sealed = scene.run("seal", key=key or None)
+    assert sealed.exit_code == 0, sealed.output
+    after = scene.verify(key=key or None)
+    assert after.exit_code == 0, after.output
+    assert "no heads are kept yet" not in after.output
+
+
+def test_a_last_run_without_the_key_spoils_no_chain_of_before(stage: Stage) -> None:
+    scene = stage.set(KEY)
+    as_before_heads(scene, (KEY, KEY, b""))
+    assert re.search(r"the seal of 2 to 3 was made without the key: seal again with it", scene.verify().output)
+    assert scene.run("seal").exit_code == 0
+    told = scene.verify()
+    assert told.exit_code == 0, told.output
+
+
+def test_an_altered_record_of_before_is_not_sealed_again(stage: Stage) -> None:
+    scene = stage.set(KEY)
+    as_before_heads(scene)
+    scene.rewrite(DECISIONS, [*scene.stored[DECISIONS][:2], scene.stored[DECISIONS][0]])
+    assert scene.run("seal").exit_code == 0
+    told = scene.verify()
+    assert told.exit_code == 1
+    assert re.search(r"decisions\[0\]@2 was altered", told.output)
+
+
+@pytest.mark.parametrize("key", [b"other", b""])
+def test_chains_of_before_are_not_continued_with_another_key(stage: Stage, key: bytes) -> None:
+    scene = stage.set(KEY)
+    as_before_heads(scene)
+    sealed = scene.run("seal", key=key or None)
+    assert sealed.exit_code == 1
+    assert "were made with another key, or without one" in sealed.output
