@@ -180,10 +180,11 @@ def _altered(key: bytes, seal: Seal, records: Sequence[Record]) -> Iterator[str]
         key=lambda marks: sum(marks[offset] == marked.get(offset) for offset in marks),
     )
     found = False
+    when = "" if seal.at == _EPOCH else f" at {seal.at:%Y-%m-%d %H:%M:%S}Z"  # some rows have no instant of their own
     for offset in sorted({*now, *marked}):
         if now.get(offset) != marked.get(offset):
             found = True
             what = "is gone" if offset not in now else "was added" if offset not in marked else "was altered"
-            yield f"{where}@{offset} {what} since it was sealed at {seal.at:%Y-%m-%d %H:%M:%S}Z"
+            yield f"{where}@{offset} {what} since it was sealed{when}"
     if not found:
         yield f"{_named(seal)} was altered, or made with another key"
