@@ -18,6 +18,8 @@ from platformdirs import user_state_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.private import read_secret
+
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
 
@@ -45,6 +47,7 @@ _EMPTY_IS_UNSET = (
     "billing_statuses",
     "routes",
     "people_erased_file",
+    "seal_heads_file",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
@@ -95,6 +98,9 @@ class Settings(BaseSettings):
     )
     seal_key_file: Path | None = Field(
         None, description="file of the key seals are made with; unset: they tell what was not altered with them"
+    )
+    seal_heads_file: Path | None = Field(
+        None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
     )
     people_key_file: Path | None = Field(
         None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
@@ -167,7 +173,15 @@ class Settings(BaseSettings):
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
     @field_validator(
-        "home", "cache", "schema_ids", "targets", "billing_statuses", "routes", "people_erased_file", *_FILES
+        "home",
+        "cache",
+        "schema_ids",
+        "targets",
+        "billing_statuses",
+        "routes",
+        "people_erased_file",
+        "seal_heads_file",
+        *_FILES,
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -199,8 +213,18 @@ class Settings(BaseSettings):
 
     @property
     def seal_key(self) -> bytes:
-        """The key of seals; empty where none is set."""
-        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
+        """The key of seals; empty where none is set. Raises Shared, SettingsError for an empty file."""
+        if self.seal_key_file is None:
+            return b""
+        key = read_secret(self.seal_key_file).strip()
+        if not key:
+            raise SettingsError(f"{_variable('seal_key_file')} names an empty file: {self.seal_key_file}")
+        return key
+
+    @property
+    def seal_heads(self) -> Path:
+        """The file where the heads of seals are kept."""
+        return self.seal_heads_file or self.home / "seals" / "heads"
 
     @classmethod
     def load(cls, **given: object) -> Self:

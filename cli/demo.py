@@ -39,6 +39,7 @@ from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault, vault_of
 from settings import Settings
 from sinks.journal import JOURNAL
+from sinks.routing_file import load_routes
 from sources.tock.counting import LinesCounted, count_lines
 from sources.tock.records import DATA, MASTERS, SECOND_ACT, read, topic_of
 from storage.migrations import migrate
@@ -171,7 +172,7 @@ def _play(play: Play) -> bool:
     in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
     with console.status("the audit reads every topic again"):
         books = Books.read(play.stack.broker)
-        found = audit.statements(books, play.pool)
+        found = audit.statements(books, play.pool, load_routes(play.stack.settings.routes))
     _show_trace(play, books)
     table = _compare(counted, before, after, runs)
     console.print(table)

@@ -28,6 +28,7 @@ from privacy.open_vault import publishing_vault
 from schemas.json_codec import to_json
 from settings import Settings
 from sinks.outbox import Outbox
+from sinks.routing_file import load_routes
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.admin import admin_client
@@ -73,7 +74,7 @@ def process(
                 wait_until_quiet(workers, settings.bootstrap, lambda: unsent(pool), seconds=seconds, progress=show)
         with console.status("reading every topic again"):
             books = Books.read(settings.bootstrap)
-            found = audit.statements(books, pool)
+            found = audit.statements(books, pool, load_routes(settings.routes))
     return _write(out_dir, books, found, publisher)
 
 
