@@ -18,7 +18,7 @@ from platformdirs import user_state_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from common.private import read_secret
+from common.private import read_secret, refuse_shared
 
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
@@ -62,6 +62,9 @@ _FILES = (
     "kafka_password_file",
 )
 Seconds = Annotated[float, Field(gt=0)]
+
+
+_SECRET_FILES = tuple(name for name in _FILES if name not in ("kafka_ca_file", "kafka_cert_file"))
 
 
 class SettingsError(ValueError):
@@ -193,6 +196,8 @@ class Settings(BaseSettings):
         missing = [name for name in _FILES if (file := getattr(self, name)) is not None and not file.is_file()]
         if missing:
             raise ValueError(f"{_variable(missing[0])} names no file: {getattr(self, missing[0])}")
+        for name in _SECRET_FILES:
+            self._refuse_shared(name)
         if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
             raise ValueError(f"{_variable('kafka_cert_file')} and {_variable('kafka_key_file')} go together")
         if self.kafka_security.startswith("SASL"):
@@ -205,11 +210,19 @@ class Settings(BaseSettings):
             raise ValueError(f"{_variable('kafka_user')} is for SASL_SSL or SASL_PLAINTEXT, not {self.kafka_security}")
         return self
 
+    def _refuse_shared(self, name: str) -> None:
+        file: Path | None = getattr(self, name)
+        if file is not None:
+            try:
+                refuse_shared(file)
+            except OSError as error:
+                raise ValueError(f"{_variable(name)}: {file}: {error.strerror}") from None
+
     def kafka_secret(self, name: Literal["password", "key_password"]) -> str | None:
         """A password, out of its file where that is named; a line's end there is not part of it."""
         file: Path | None = getattr(self, f"kafka_{name}_file")
         given: str | None = getattr(self, f"kafka_{name}")
-        return given if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+        return given if file is None else read_secret(file).decode("utf-8").rstrip("\r\n")
 
     @property
     def seal_key(self) -> bytes:

@@ -2,10 +2,14 @@
 
 import importlib
 import logging
+import os
 from importlib.metadata import version
 from typing import NamedTuple
 
 import click
+
+from cli.signals import stop_on_signals
+from common.private import UMASK
 
 
 class Listed(NamedTuple):
@@ -18,6 +22,7 @@ class Listed(NamedTuple):
 # A module is imported when its command runs: `hourstream --help` and `hourstream worker` load nothing else.
 COMMANDS = {
     "up": Listed("stack", "Start Kafka, PostgreSQL and every worker, and keep them running."),
+    "status": Listed("status", "Show what runs, what restarted and why, lag and ports."),
     "worker": Listed("worker", "Run one worker process."),
     "run": Listed("run", "Settle the facts of a folder and write the ledger."),
     "demo": Listed("demo", "Bill ten months of a real time tracker."),
@@ -50,15 +55,45 @@ COMMANDS = {
 }
 
 
+SUPERVISING = ("up", "run", "demo")  # each holds its home
+
+
+def _refuse_taken(command: str) -> None:
+    from devstack.home import HomeTaken, home_of, refuse_taken
+    from settings import Settings, SettingsError
+
+    try:
+        home = home_of(command, Settings.load())
+        if home is not None:
+            refuse_taken(home)
+    except (SettingsError, HomeTaken) as error:
+        raise click.ClickException(str(error)) from None
+
+
 class Commands(click.Group):
     """Commands by name, each imported when it is needed."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error that a person can mend is one message and exit status 1."""
-        from cli.context import complain
-
-        with complain():
+        try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):  # click's own ways out
+            raise
+        except Exception as error:
+            from cli.context import explained
+
+            told = explained(error)
+            if told is None:
+                raise
+            raise told from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A command that supervises is refused on a taken home before its libraries load, so at once."""
+        if args and args[0] in SUPERVISING and not {"-h", "--help"} & set(args):
+            _refuse_taken(args[0])
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -83,6 +118,8 @@ def main(log_level: str) -> None:
 
     Settings come from HOURSTREAM_* environment variables; without any, an embedded Kafka and PostgreSQL are used.
     """
+    os.umask(UMASK)  # whatever any command writes is its owner's alone
+    stop_on_signals()
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 

@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,13 +50,13 @@ def seal(seconds: float | None, show_head: bool, reason: str | None) -> None:
         sealer = _sealer(settings, stack.broker, pool)
         if reason is not None:
             sealer.adopt(f"{getpass.getuser()}: {reason}")
-        while True:
+        if seconds is None:
             console.print(f"{seal_now(settings, sealer):,} records of {', '.join(_all())} sealed")
             for left in sealer.postponed:
                 errors.print(left)
-            if seconds is None:
-                return
-            time.sleep(seconds)
+            return
+        with sealing(settings, stack.broker, pool, seconds):
+            threading.Event().wait()  # until a signal
 
 
 def seal_now(settings: Settings, sealer: Sealer) -> int:

@@ -30,7 +30,21 @@ class Registry:
     def __init__(self, folder: Path, settings: Settings, progress: Callable[[str], None]) -> None:
         self._folder, self._settings, self._progress = folder, settings, progress
         self._child = Child("the registry", folder / "registry.pid", folder / "registry.log")
-        self._port = 0
+        self._port = 0  # chosen at the first start, and kept
+
+    @property
+    def child(self) -> Child:
+        """The registry's process."""
+        return self._child
+
+    @property
+    def port(self) -> int:
+        """Its port, the same after every start."""
+        return self._port
+
+    def last_line(self) -> str:
+        """The last line of its log."""
+        return self._child.last_line()
 
     @property
     def url(self) -> str:
@@ -41,7 +55,7 @@ class Registry:
         """Start it and wait until it answers. Raises `StackError` with the end of its log."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         jar = program(self._settings.cache_dir, self._progress)
-        self._port = free_port()
+        self._port = self._port or free_port()
         options = (
             f"-Dquarkus.http.host={LOOPBACK}",
             f"-Dquarkus.http.port={self._port}",
