@@ -19,6 +19,7 @@ from runtime.plane.committer import Committer, Fenced
 from runtime.plane.faults import fault_point
 from runtime.plane.partitions import crash
 from runtime.plane.process import BatchProcess, Figures
+from runtime.plane.progress import Progress
 from runtime.plane.transactional import producer_config
 from runtime.settings import Settings
 from schemas.codec import encode
@@ -60,13 +61,17 @@ class Announcer:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
 
 
-def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
-    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`.
+
+    An attempt that failed is progress: what the watchdog is to end is one that never returns.
+    """
     pause = 0.2
     while True:
         try:
             return ask()
         except contract.Unreachable as error:
+            progress.step()
             log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
             if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
                 raise
@@ -110,7 +115,7 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        return until_reachable(self._sink.name, ask, self._closing)
+        return until_reachable(self._sink.name, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()

@@ -14,6 +14,7 @@ import msgspec
 from billing.masters import Masters, master
 from runtime.plane.batch import Record
 from runtime.plane.follower import Follower
+from runtime.plane.stall_detector import STALL_SECONDS
 from schemas.codec import decode_for
 
 TOPIC = "masters.current"
@@ -43,11 +44,11 @@ EMPTY = Snapshot(Masters.empty(), 0, ())
 class MastersTable:
     """The worker's copy of `masters.current`, kept current by a thread."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, stall_seconds: float = STALL_SECONDS) -> None:
         self._lock = threading.Lock()
         self._changes: dict[bytes, tuple[int, int, frozenset[str]]] = {}
         self._snapshot = EMPTY
-        self._follower = Follower(broker, TOPIC, self.apply)
+        self._follower = Follower(broker, TOPIC, self.apply, stall_seconds)
 
     def start(self, seconds: float = 60.0) -> None:
         """Read to the end that stands now; nothing may be decided before."""

@@ -13,6 +13,7 @@ from agents.figures import StateFigures, metrics, status
 from runtime.cli.quiet import DELIVERY, JOURNAL_WORKER
 from runtime.plane.pages import serve_pages
 from runtime.plane.process import BatchProcess
+from runtime.plane.stopping import STOP_SIGNALS
 from runtime.settings import Settings
 from sinks.delivery.targets import Declared, declared
 
@@ -64,6 +65,7 @@ def worker(name: str, status_file: Path | None, log_level: str) -> None:
 
     It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
     """
+    STOP_SIGNALS.listen()
     settings = Settings.load()
     process = _process(name, settings)
     figures = process.figures or StateFigures(process)

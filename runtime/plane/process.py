@@ -8,7 +8,9 @@ async def settle(batches: Batches) -> None:
         await process.run(batch)
 """
 
+import asyncio
 import ctypes
+import faulthandler
 import gc
 import logging
 import os
@@ -28,14 +30,20 @@ from runtime.bus import credentials
 from runtime.plane import transport
 from runtime.plane.batch import Batch
 from runtime.plane.committer import Committer
-from runtime.plane.hearing import Listener
-from runtime.plane.partitions import Partitions, crash
+from runtime.plane.faults import fault_point
+from runtime.plane.local_state import failure, move_aside, state_folder
+from runtime.plane.partitions import EXIT_CRASHED, Partitions, crash
+from runtime.plane.stall_detector import ConsumerStalled, ConsumerWatchdog, Watched
+from runtime.plane.stall_record import record_stall
+from runtime.plane.stopping import GRACE_SECONDS, STOP_SIGNALS
+from runtime.plane.watched import EventLoop, Membership, of_partition
 from runtime.settings import Settings
 
+log = logging.getLogger("hourstream.plane")
 Batches = AsyncIterator[Batch]
 
-
 _HEARTBEAT_SECONDS = 0.5
+_LAST_WORDS_SECONDS = 10.0
 _COLLECT_AFTER = 50_000, 20, 50
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 _LARGE = 256 << 10
@@ -79,13 +87,19 @@ def _give_memory_back() -> None:
 
 def instance_id(state_dir: Path) -> str:
     """Which member of its group a worker is: whoever has this state. Made up at the first start."""
-    file = state_dir / "instance"
-    if not file.exists():
-        state_dir.mkdir(parents=True, exist_ok=True)
+    file = state_folder(state_dir) / "instance"
+    try:
+        if file.exists():
+            try:
+                return str(uuid.UUID(file.read_text(encoding="ascii").strip()))
+            except (ValueError, IsADirectoryError) as error:
+                log.error("%s is unreadable (%s): it was moved to %s", file, error, move_aside(file))
         part = file.with_suffix(".part")
         part.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
         part.rename(file)
-    return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise failure(error, file) from error
 
 
 class Figures(Protocol):
@@ -114,6 +128,7 @@ class BatchProcess:
         broker, session = settings.bootstrap, settings.session_seconds
         self.name, self.sources, self.lead = name, tuple(sources), sources[0]
         self.figures: Figures | None = None  # None: they are live rows of the committers (runtime.plane.committer)
+        self._event_loop: EventLoop | None = None
         self.follows: dict[str, Callable[[], int]] = {}  # topics read whole on the side: the end each has reached
         self.partition_count = co_partitioned(broker, sources)
         self.partitions = Partitions(
@@ -122,9 +137,10 @@ class BatchProcess:
             make,
             seconds=max(batch_seconds or 0.0, settings.batch_seconds),
             largest=min(batch_records or settings.batch_records, settings.batch_records),
+            request_seconds=settings.request_seconds,
         )
-        datadir = settings.state_dir(name) / "faust"
-        datadir.mkdir(parents=True, exist_ok=True)
+        self.state_dir = state_folder(settings.state_dir(name))
+        datadir = state_folder(self.state_dir / "faust")
         # A static member that is back within its session keeps its partitions, and nobody else is stopped for it. All
         # others learn of a rebalance by their next heartbeat, and wait for the last who does.
         heartbeat = min(session / 4, _HEARTBEAT_SECONDS)
@@ -142,6 +158,7 @@ class BatchProcess:
             broker_heartbeat_interval=heartbeat,
             consumer_group_instance_id=instance_id(settings.state_dir(name)),
             broker_rebalance_timeout=session * 2,
+            broker_request_timeout=max(settings.request_seconds, session * 3),  # joining waits for the rebalance
             broker_commit_interval=1.0,
         )
         transport.serve(self.app.conf.id, self.sources, self.lead, self.partitions)
@@ -149,20 +166,45 @@ class BatchProcess:
         self.app.on_partitions_assigned.connect(self._assigned)
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_before_shutdown.connect(self._leave)
-        self._listener = Listener(broker, self.partitions.readers, crash)
+        self.watchdog = ConsumerWatchdog(broker, self._watched, self._stalled, settings.stall_seconds)
+        self._members = Membership(self.app.conf.id, self._instance, self.lead, lambda: set(self.partitions.held))
+
+    def _instance(self) -> str:
+        return str(self.app.conf.consumer_group_instance_id)
+
+    def _watched(self) -> list[Watched]:
+        watched: list[Watched] = [self._members]
+        if self._event_loop is not None:
+            watched.append(self._event_loop)
+        for partition in list(self.partitions.held.values()):
+            watched += of_partition(partition, self.partitions.largest)
+        return watched
+
+    def _stalled(self, error: ConsumerStalled) -> None:
+        """End, even where a hung thread holds the lock of the log: what hangs is in the tracebacks."""
+        faulthandler.dump_traceback_later(_LAST_WORDS_SECONDS, exit=True)
+        record_stall(self.state_dir)
+        faulthandler.dump_traceback(all_threads=True)
+        crash(error)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:
+        fault_point(f"{self.name}:assigned")
         self.partitions.assign({tp.partition for tp in assigned if tp.topic == self.lead})
 
     async def _revoked(self, app: faust.App, revoked: set[TP], **_: object) -> None:
+        fault_point(f"{self.name}:joining")
         await self.partitions.revoke()
 
     async def _leave(self, app: faust.App, **_: object) -> None:
-        """Told to stop: end what is under way, and go. Whatever Faust would still wait for holds nothing of ours."""
-        await self.partitions.revoke()
-        await self.partitions.close()
+        """Told to stop, or failed: end what is under way, and go. What Faust would wait for holds nothing of ours."""
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self.partitions.revoke()
+                await self.partitions.close()
+        except TimeoutError:
+            log.warning("what is under way is not committed within %g s", GRACE_SECONDS)
         logging.shutdown()
-        os._exit(0)
+        os._exit(EXIT_CRASHED if app.crashed else 0)
 
     async def run(self, batch: Batch) -> None:
         """Commit one batch; see `Partitions.run`."""
@@ -175,6 +217,10 @@ class BatchProcess:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         _give_memory_back()
-        self._listener.start()
+        STOP_SIGNALS.listen()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
+        loop = worker.loop
+        self._event_loop = EventLoop(loop)
+        STOP_SIGNALS.leave = lambda: asyncio.run_coroutine_threadsafe(self._leave(self.app), loop)
+        self.watchdog.start(guard=True)
         worker.execute_from_commandline()
