@@ -1,0 +1,117 @@
+"""What the watchdog of a process looks at: each partition's reading and deciding, the membership, the event loop."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streaming.partitions import Partition
+from streaming.stall_detector import EndUnknown, Look, Offsets, Place, Watched, missed
+
+_ANSWER_SECONDS = 10.0
+
+
+def of_partition(partition: Partition, full: int) -> Iterator[Watched]:
+    """A partition that is held; its reader is not asked while it has `full` records or more in hand."""
+    yield Deciding(partition)
+    reader = partition.reader
+    if reader is not None and len(reader.buffer.records) < full:
+        yield Reading(partition)
+
+
+class Deciding:
+    """Whatever is under way in a partition must end: fence, restore, batch, commit, due work."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self.name = f"partition {partition.number}, deciding"
+
+    def places(self) -> Iterable[Place]:
+        return [(topic, self._partition.number) for topic in self._partition.committer.positions]
+
+    def look(self, admin: AdminClient, ends: Offsets) -> Look:
+        partition = self._partition
+        if any(place not in ends for place in self.places()):
+            raise EndUnknown
+        committer = partition.committer
+        done = id(partition), partition.batches, committer.progress.mark(), tuple(committer.positions.items())
+        return Look(done, self._behind())
+
+    def _behind(self) -> str | None:
+        partition, reader = self._partition, self._partition.reader
+        if reader is None:
+            return f"it is {partition.doing}"
+        if partition.taken is not None:
+            return f"a batch of {len(partition.taken.records)} records is not committed"
+        if reader.buffer.records:
+            return f"{len(reader.buffer.records)} records were read and not handed over"
+        return "work is due and not handed over" if partition.committer.has_due_work() else None
+
+
+class Reading:
+    """A partition's reader must come to the end of what is committed."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self.name = f"partition {partition.number}, reading"
+
+    def places(self) -> Iterable[Place]:
+        reader = self._partition.reader
+        return reader.position() if reader is not None else ()
+
+    def look(self, admin: AdminClient, ends: Offsets) -> Look:
+        reader = self._partition.reader
+        if reader is None:
+            return Look(None, None)
+        position = reader.position()
+        return Look((id(reader), *position.items()), missed(position, ends))
+
+
+class Membership:
+    """This process must be a member of its group, and hold what the group's coordinator says it was given."""
+
+    name = "group membership"
+
+    def __init__(self, group: str, instance: Callable[[], str], lead: str, held: Callable[[], set[int]]) -> None:
+        self._group, self._instance, self._lead, self._held = group, instance, lead, held
+
+    def places(self) -> Iterable[Place]:
+        return ()
+
+    def look(self, admin: AdminClient, ends: Offsets) -> Look:
+        asked = admin.describe_consumer_groups([self._group], request_timeout=_ANSWER_SECONDS)[self._group]
+        try:
+            group = asked.result()
+        except KafkaException as error:
+            raise EndUnknown from error
+        mine = [member for member in group.members if member.group_instance_id == self._instance()]
+        if not mine:
+            return Look(None, f"it is no member of {self._group} ({group.state.name})")
+        given = {tp.partition for tp in mine[0].assignment.topic_partitions if tp.topic == self._lead}
+        held = self._held()
+        lacks = f"it was given partitions {sorted(given)} and took {sorted(held)} ({group.state.name})"
+        return Look((mine[0].member_id, *sorted(given), None, *sorted(held)), lacks if given - held else None)
+
+
+class EventLoop:
+    """The loop must run what it is handed."""
+
+    name = "event loop"
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self._answers, self._asked = loop, 0, False
+
+    def places(self) -> Iterable[Place]:
+        return ()
+
+    def look(self, admin: AdminClient, ends: Offsets) -> Look:
+        look = Look(self._answers, "it is blocked" if self._asked else None)
+        if not self._asked and self._loop.is_running():
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._answer)
+        return look
+
+    def _answer(self) -> None:
+        self._answers += 1
+        self._asked = False
