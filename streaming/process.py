@@ -34,7 +34,14 @@ from streaming.fault_injection import fault_point
 from streaming.kafka_security import credentials
 from streaming.local_state import failure, move_aside, state_folder
 from streaming.partitions import EXIT_CRASHED, Partitions, crash
-from streaming.stall_detector import ConsumerStalled, ConsumerWatchdog, Watched
+from streaming.stall_detector import (
+    STDERR,
+    ConsumerStalled,
+    ConsumerWatchdog,
+    Watched,
+    answer_seconds,
+    tracebacks_and_exit_after,
+)
 from streaming.stall_record import record_stall
 from streaming.stopping import GRACE_SECONDS, STOP_SIGNALS
 from streaming.watched import EventLoop, Membership, of_partition
@@ -167,7 +174,13 @@ class BatchProcess:
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_before_shutdown.connect(self._leave)
         self.watchdog = ConsumerWatchdog(broker, self._watched, self._stalled, settings.stall_seconds)
-        self._members = Membership(self.app.conf.id, self._instance, self.lead, lambda: set(self.partitions.held))
+        self._members = Membership(
+            self.app.conf.id,
+            self._instance,
+            self.lead,
+            lambda: set(self.partitions.held),
+            answer_seconds(settings.stall_seconds),
+        )
 
     def _instance(self) -> str:
         return str(self.app.conf.consumer_group_instance_id)
@@ -182,9 +195,9 @@ class BatchProcess:
 
     def _stalled(self, error: ConsumerStalled) -> None:
         """End, even where a hung thread holds the lock of the log: what hangs is in the tracebacks."""
-        faulthandler.dump_traceback_later(_LAST_WORDS_SECONDS, exit=True)
+        tracebacks_and_exit_after(_LAST_WORDS_SECONDS)
         record_stall(self.state_dir)
-        faulthandler.dump_traceback(all_threads=True)
+        faulthandler.dump_traceback(file=STDERR)
         crash(error)
 
     async def _assigned(self, app: faust.App, assigned: set[TP], **_: object) -> None:

@@ -23,10 +23,16 @@ from streaming.admin import admin_client
 log = logging.getLogger("hourstream.plane")
 STALL_SECONDS = 180.0
 _LOOK_SECONDS, _ANSWER_SECONDS = 10.0, 10.0
-_BLOCKED_SECONDS = 60.0  # beyond the bound: the interpreter itself is blocked when this thread has not run by then
+_BLOCKED = 1.5  # times the bound: the interpreter itself is blocked when this thread has not run by then
+STDERR = 2  # Faust puts a log in the place of `sys.stderr`
 Place = tuple[str, int]
 """(topic, partition)"""
 Offsets = Mapping[Place, int]
+
+
+def answer_seconds(stall_seconds: float) -> float:
+    """How long a watchdog of that bound waits for an answer of the broker."""
+    return min(_ANSWER_SECONDS, stall_seconds / 4)
 
 
 class EndUnknown(RuntimeError):
@@ -75,7 +81,7 @@ class ConsumerWatchdog:
         self._broker, self._watched, self._end, self._seconds = broker, watched, end, seconds
         self._admin = admin_client(broker)
         self._every = min(_LOOK_SECONDS, seconds / 4)
-        self._answer = min(_ANSWER_SECONDS, seconds)
+        self._answer = answer_seconds(seconds)
         self._looked: float | None = None
         self._seen: dict[str, _Seen] = {}
 
@@ -90,10 +96,10 @@ class ConsumerWatchdog:
 
     def _run(self, guard: bool) -> None:
         while True:
-            if guard:
-                faulthandler.dump_traceback_later(self._seconds + _BLOCKED_SECONDS, exit=True)
-            time.sleep(self._every)
             try:
+                if guard:
+                    tracebacks_and_exit_after(self._seconds * _BLOCKED)
+                time.sleep(self._every)
                 self.look(time.monotonic())
             except KafkaException as error:
                 log.debug("the broker tells no ends now: %s", error)
@@ -145,6 +151,11 @@ class ConsumerWatchdog:
             except KafkaException as error:
                 log.debug("end of %s[%d]: %s", at.topic, at.partition, error)
         return ends
+
+
+def tracebacks_and_exit_after(seconds: float) -> None:
+    """End the process (1) then, which needs no lock of Python's. A later call takes the place of this one."""
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
 
 
 def missed(read_to: Offsets, ends: Offsets) -> str | None:

@@ -9,8 +9,6 @@ from confluent_kafka.admin import AdminClient
 from streaming.partitions import Partition
 from streaming.stall_detector import EndUnknown, Look, Offsets, Place, Watched, missed
 
-_ANSWER_SECONDS = 10.0
-
 
 def of_partition(partition: Partition, full: int) -> Iterator[Watched]:
     """A partition that is held; its reader is not asked while it has `full` records or more in hand."""
@@ -73,14 +71,17 @@ class Membership:
 
     name = "group membership"
 
-    def __init__(self, group: str, instance: Callable[[], str], lead: str, held: Callable[[], set[int]]) -> None:
+    def __init__(
+        self, group: str, instance: Callable[[], str], lead: str, held: Callable[[], set[int]], answer_seconds: float
+    ) -> None:
         self._group, self._instance, self._lead, self._held = group, instance, lead, held
+        self._answer = answer_seconds
 
     def places(self) -> Iterable[Place]:
         return ()
 
     def look(self, admin: AdminClient, ends: Offsets) -> Look:
-        asked = admin.describe_consumer_groups([self._group], request_timeout=_ANSWER_SECONDS)[self._group]
+        asked = admin.describe_consumer_groups([self._group], request_timeout=self._answer)[self._group]
         try:
             group = asked.result()
         except KafkaException as error:
