@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -67,7 +68,11 @@ class Reading:
 
 
 class Membership:
-    """This process must be a member of its group, and hold what the group's coordinator says it was given."""
+    """This process must be a member of its group, and hold what the group's coordinator says it was given.
+
+    It is asked with `list_groups`: `describe_consumer_groups` aborts the process when a connection breaks meanwhile
+    (confluentinc/librdkafka#4605).
+    """
 
     name = "group membership"
 
@@ -81,18 +86,25 @@ class Membership:
         return ()
 
     def look(self, admin: AdminClient, ends: Offsets) -> Look:
-        asked = admin.describe_consumer_groups([self._group], request_timeout=self._answer)[self._group]
         try:
-            group = asked.result()
+            found = admin.list_groups(self._group, self._answer)
         except KafkaException as error:
             raise EndUnknown from error
-        mine = [member for member in group.members if member.group_instance_id == self._instance()]
+        members = {member.id: member for group in found for member in group.members}
+        mine = [member for id, member in members.items() if id.startswith(f"{self._instance()}-")]
         if not mine:
-            return Look(None, f"it is no member of {self._group} ({group.state.name})")
-        given = {tp.partition for tp in mine[0].assignment.topic_partitions if tp.topic == self._lead}
-        held = self._held()
-        lacks = f"it was given partitions {sorted(given)} and took {sorted(held)} ({group.state.name})"
-        return Look((mine[0].member_id, *sorted(given), None, *sorted(held)), lacks if given - held else None)
+            return Look(None, f"it is no member of {self._group}")
+        given, held = _assigned(mine[0].assignment, self._lead), self._held()
+        lacks = f"it was given partitions {sorted(given)} and took {sorted(held)}"
+        return Look((mine[0].id, *sorted(given), None, *sorted(held)), lacks if given - held else None)
+
+
+def _assigned(assignment: bytes, topic: str) -> set[int]:
+    """Partitions of a topic in a member's assignment, as Kafka's consumer protocol writes it; none while joining."""
+    if not assignment:
+        return set()
+    topics = ConsumerProtocolMemberAssignment.decode(assignment).assignment
+    return {number for name, numbers in topics if name == topic for number in numbers}
 
 
 class EventLoop:
