@@ -225,12 +225,12 @@ class BatchProcess:
 
     def main(self, log_level: str = "WARNING") -> None:
         """Run the worker until it is told to stop (SIGTERM, SIGINT)."""
+        STOP_SIGNALS.listen()
         # Batches are many objects of one short life and no cycles: looking for garbage as often as Python does by
         # default takes a fifth of the time.
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         _give_memory_back()
-        STOP_SIGNALS.listen()
         worker = faust.Worker(self.app, loglevel=log_level, quiet=True, stdout=sys.stdout, stderr=sys.stderr)
         loop = worker.loop
         self._event_loop = EventLoop(loop)

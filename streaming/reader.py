@@ -4,6 +4,7 @@ Assigning the same consumer again within milliseconds can abort librdkafka, and 
 commit was under way doubled records in a fault run: so a reader is made for a partition and closed with it.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from streaming.batch import Record
 from streaming.kafka_security import connection
 
 REQUEST_SECONDS = 60.0  # deadline of a request to the broker, by default
+_RETRY_SECONDS = 0.2
 
 
 class LostRecords(RuntimeError):
@@ -66,18 +68,31 @@ class PartitionReader:
         self.buffer = Buffer(dict(begin), dict(begin))
 
     def _beginnings(self, topics: Sequence[str], seconds: float) -> dict[str, int]:
-        """Where `topics` begin, by one request a broker and with one deadline. Raises KafkaException, LostRecords."""
+        """Where `topics` begin: all of them asked together, with one deadline. Raises KafkaException, LostRecords."""
         if not topics:
             return {}
         wanted = [TopicPartition(topic, self.partition, OFFSET_BEGINNING) for topic in topics]
-        found = self._consumer.offsets_for_times(wanted, seconds)
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                found = self._offsets(wanted, deadline - time.monotonic())
+                break
+            except KafkaException:  # such as a leader that is not known yet
+                if time.monotonic() > deadline - _RETRY_SECONDS:
+                    raise
+                time.sleep(_RETRY_SECONDS)
         for at in found:
-            if at.error is not None:
-                raise KafkaException(at.error)
             if at.offset > 0:
                 lost = f"{at.topic}[{self.partition}] begins at {at.offset}"
                 raise LostRecords(f"{lost}: its first records were deleted unread")
         return {at.topic: int(at.offset) for at in found}
+
+    def _offsets(self, wanted: list[TopicPartition], seconds: float) -> list[TopicPartition]:
+        found = self._consumer.offsets_for_times(wanted, seconds)
+        for at in found:
+            if at.error is not None:
+                raise KafkaException(at.error)
+        return list(found)
 
     def read(self, limit: int) -> int:
         """Move up to `limit` records that have arrived into the buffer, without waiting. Returns how many."""

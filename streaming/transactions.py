@@ -112,12 +112,15 @@ class TransactionalCommitter(Committer):
         self._fence_seconds = time.monotonic() - began
 
     def open(self) -> None:
+        damage: str | None = None
         try:
             self._open()
         except StoreUnreadable as error:
+            damage = str(error)
+        if damage is not None:  # and the error gone, whose traceback may hold an iterator that keeps RocksDB open
             if hasattr(self, "store"):
                 self.store.close()
-            self.replace_state(error)
+            self.replace_state(StoreUnreadable(damage))
             self._open()
 
     def replace_state(self, error: StoreUnreadable) -> None:
