@@ -60,6 +60,7 @@ def test_everything_is_read_again_after_an_outage_longer_than_every_bound(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seconds", [30, 100, 300])
 def test_everything_is_read_again_with_the_bounds_of_an_installation(tmp_path: Path, seconds: float) -> None:
     cases = list(itertools.product(STEPS, WAYS))
