@@ -15,8 +15,8 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from common.fault_injection import fault_point
 from streaming.batch import Batch
-from streaming.fault_injection import fault_point
 from streaming.partitions import Partitions
 
 _served: dict[str, tuple[frozenset[str], str, Partitions]] = {}  # app id -> source topics, lead topic, partitions

@@ -16,15 +16,15 @@ from typing import NoReturn, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from common.exit_codes import EXIT_CRASHED, EXIT_FENCED
+from common.fault_injection import fault_point
 from streaming.batch import Batch
 from streaming.committer import Committer, Fenced
-from streaming.fault_injection import fault_point
 from streaming.local_state import StoreUnreadable
 from streaming.reader import REQUEST_SECONDS, Buffer, PartitionReader, reader_config
 
 log = logging.getLogger("hourstream.plane")
 
-EXIT_FENCED, EXIT_CRASHED = 71, 70
 Answer = TypeVar("Answer")
 _AT_ONCE, _BACKLOG, _BACKLOG_PATIENCE = 5_000, 500, 5  # records of a look, how many tell of a backlog; times longer
 _FENCING = 8  # partitions whose former owners are shut out at a time

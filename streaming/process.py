@@ -25,15 +25,16 @@ from typing import Protocol
 import faust
 from faust.types import TP
 
+from common.exit_codes import EXIT_CRASHED
+from common.fault_injection import fault_point
 from settings import Settings
 from streaming import faust_transport
 from streaming.admin import admin_client
 from streaming.batch import Batch
 from streaming.committer import Committer
-from streaming.fault_injection import fault_point
 from streaming.kafka_security import credentials
 from streaming.local_state import failure, move_aside, state_folder
-from streaming.partitions import EXIT_CRASHED, Partitions, crash
+from streaming.partitions import Partitions, crash
 from streaming.stall_detector import (
     STDERR,
     ConsumerStalled,

@@ -20,11 +20,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from common.fault_injection import fault_point
 from streaming.admin import QUIET
 from streaming.batch import Batch, Output
 from streaming.changelog import Changelog, ChangelogReplaced, describe_changelog
 from streaming.committer import Committer
-from streaming.fault_injection import fault_point
 from streaming.kafka_security import connection
 from streaming.local_state import StoreUnreadable, move_aside
 from streaming.reader import REQUEST_SECONDS, reader_config

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from common.exit_codes import EXIT_CRASHED
 from devstack.stack import Stack
-from streaming.partitions import EXIT_CRASHED
 from tests.faults.faust_holes.hangs import HANGS
 from tests.faults.faust_holes.subjects import END, Subject
 
