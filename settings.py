@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
 
+    request_seconds: Seconds = Field(60.0, description="longest time a request to the broker may take")
+    stall_seconds: Seconds = Field(
+        180.0, description="longest time without progress behind committed data, after which a worker ends and restarts"
+    )
+
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
 
