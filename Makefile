@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks bench lint types schemas lock clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-broker-away bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -52,6 +52,9 @@ soak-plane-faults: setup  ## 200 faults over two settle workers that share, insi
 
 soak-sinks: setup  ## 50 cycles of bad weather over deliveries, then a slow target beside a busy stream (CYCLES=)
 	$(BIN)/python -m tests.soak.deliveries
+
+soak-broker-away: setup  ## The broker away for 30, 100 and 300 s at each step of an assignment (12 minutes)
+	$(BIN)/python -m pytest -m soak -s tests/faults/plane_limits/test_broker_away.py
 
 bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
 	$(BIN)/python -m benchmarks

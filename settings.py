@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from platformdirs import user_state_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,6 +22,14 @@ from common.private import read_secret, refuse_shared
 
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
+
+
+def default_home(checkout: Path) -> Path:
+    """The home where none is set: `.hourstream` of the checkout, or the user's state folder for an installed wheel."""
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / ".hourstream"
+    return user_state_path("hourstream")
+
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -38,6 +47,7 @@ _EMPTY_IS_UNSET = (
     "billing_statuses",
     "routes",
     "people_erased_file",
+    "seal_heads_file",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
@@ -92,13 +102,19 @@ class Settings(BaseSettings):
     seal_key_file: Path | None = Field(
         None, description="file of the key seals are made with; unset: they tell what was not altered with them"
     )
+    seal_heads_file: Path | None = Field(
+        None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
+    )
     people_key_file: Path | None = Field(
         None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
     )
     people_erased_file: Path | None = Field(
         None, description="list of erasures, kept apart from backups; unset: people.erased beside the key's file"
     )
-    home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
+    home: Path = Field(
+        default_factory=lambda: default_home(CHECKOUT),
+        description="folder of state, data and logs; unset: .hourstream of the checkout, else the user's state folder",
+    )
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
 
     partitions: Count = Field(4, description="partitions of every keyed topic; fixed once topics exist")
@@ -110,6 +126,11 @@ class Settings(BaseSettings):
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
     batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
+
+    request_seconds: Seconds = Field(60.0, description="longest time a request to the broker may take")
+    stall_seconds: Seconds = Field(
+        180.0, description="longest time without progress behind committed data, after which a worker ends and restarts"
+    )
 
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
@@ -160,7 +181,15 @@ class Settings(BaseSettings):
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
     @field_validator(
-        "home", "cache", "schema_ids", "targets", "billing_statuses", "routes", "people_erased_file", *_FILES
+        "home",
+        "cache",
+        "schema_ids",
+        "targets",
+        "billing_statuses",
+        "routes",
+        "people_erased_file",
+        "seal_heads_file",
+        *_FILES,
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -202,8 +231,18 @@ class Settings(BaseSettings):
 
     @property
     def seal_key(self) -> bytes:
-        """The key of seals; empty where none is set."""
-        return b"" if self.seal_key_file is None else read_secret(self.seal_key_file).strip()
+        """The key of seals; empty where none is set. Raises Shared, SettingsError for an empty file."""
+        if self.seal_key_file is None:
+            return b""
+        key = read_secret(self.seal_key_file).strip()
+        if not key:
+            raise SettingsError(f"{_variable('seal_key_file')} names an empty file: {self.seal_key_file}")
+        return key
+
+    @property
+    def seal_heads(self) -> Path:
+        """The file where the heads of seals are kept."""
+        return self.seal_heads_file or self.home / "seals" / "heads"
 
     @classmethod
     def load(cls, **given: object) -> Self:

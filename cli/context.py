@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import click
 import confluent_kafka
 import psycopg
-from rich.console import Console
 
-from common.errors import SinkError
+from cli.plain_console import PlainConsole, styled
+from common.errors import InvalidRecord, SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
 from settings import Settings, SettingsError
 from sources.mapping.errors import MappingError, NotRecognised
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
-console = Console(highlight=False, width=_PIPED)
-errors = Console(stderr=True, highlight=False)
+console = PlainConsole(highlight=False, width=_PIPED)
+errors = PlainConsole(stderr=True, highlight=False)
 
 _EXPLAINED = (
     StackError,
@@ -26,6 +26,7 @@ _EXPLAINED = (
     MappingError,
     NotRecognised,
     SinkError,
+    InvalidRecord,
     OSError,
     RuntimeError,
 )
@@ -48,7 +49,7 @@ def attached(settings: Settings) -> Iterator[Stack]:
 
     Only what was started here is kept running, and stopped at the end.
     """
-    with Stack.start(settings, join=True, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
+    with Stack.start(settings, join=True, progress=lambda line: errors.print(styled(line, "dim"))) as stack:
         if not stack.holds_home:
             yield stack
             return

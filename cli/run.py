@@ -15,6 +15,7 @@ import click
 from assurance.ledger_reader import Books, Line
 from cli import audit
 from cli.context import console, errors
+from cli.plain_console import styled
 from cli.progress import progress_bars
 from cli.worker import workers_of, workers_of_a_run
 from devstack.record import Record
@@ -28,6 +29,7 @@ from privacy.open_vault import publishing_vault
 from schemas.json_codec import to_json
 from settings import Settings
 from sinks.outbox import Outbox
+from sinks.routing_file import load_routes
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.admin import admin_client
@@ -83,7 +85,7 @@ def process(
                 wait_until_quiet(workers, settings.bootstrap, lambda: unsent(pool), seconds=seconds, progress=show)
         with console.status("reading every topic again"):
             books = Books.read(settings.bootstrap)
-            found = audit.statements(books, pool)
+            found = audit.statements(books, pool, load_routes(settings.routes))
     return _write(out_dir, books, found, publisher)
 
 
@@ -115,7 +117,7 @@ class _Isolated:
 
 
 def _tell(line: str) -> None:
-    errors.print(f"[dim]{line}[/]")
+    errors.print(styled(line, "dim"))
 
 
 def _write(out_dir: Path, books: Books, found: list[audit.Statement], publisher: Publisher) -> dict[str, object]:

@@ -8,6 +8,7 @@ import urllib.request
 import click
 
 from cli.context import errors
+from cli.plain_console import styled
 from devstack.record import Record
 from devstack.stack import Stack
 from devstack.supervisor import Workers
@@ -28,7 +29,7 @@ def up(with_console: bool, console_port: int, without_login: bool, seal_every: f
     runs, what was restarted and why. Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released schema is
     registered there first.
     """
-    with Stack.start(Settings.load(), progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
+    with Stack.start(Settings.load(), progress=lambda line: errors.print(styled(line, "dim"))) as stack:
         # Loaded only now: whether this home is taken is answered at once.
         from cli.schemas import registered
         from cli.worker import FOR_THE_CONSOLE, workers_of
