@@ -15,7 +15,8 @@ from prometheus_client.core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from agents.delivery_figures import delivery_metrics
-from agents.metric_catalogue import gauge
+from agents.metric_catalogue import counter, gauge
+from runtime.plane.isolation import ISOLATED
 from runtime.plane.partitions import Partition
 from runtime.plane.process import BatchProcess, Figures
 from runtime.plane.transactional import TransactionalCommitter
@@ -65,6 +66,10 @@ def metrics(
     stage, now_ms = process.name, int(now() * 1000)
     yield from _position_metrics(stage, list(process.partitions.held.values()), now_ms)
     yield from _state_metrics(stage, list(process.partitions.held.values()), state_dir)
+    isolated = counter("isolated")
+    for what, count in ISOLATED.counts().items():
+        isolated.add_metric((stage, what), count)
+    yield isolated
     yield from _PROCESS.collect()
     try:
         found = [*_kept_metrics(stage, figures, now_ms)]

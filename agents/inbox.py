@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from runtime.plane.batch import Output, Record
-from schemas.codec import decode_for, encode
+from runtime.plane.dead_letters import dead_letter, explained
+from runtime.plane.isolation import ISOLATED, is_environment
+from schemas.codec import decode_for
 from schemas.errors import InvalidRecord, Undecodable
-from tables.exceptions import instant
 from topics.catalogue import check
-
-DEAD_LETTERS = "dead.letters"
 
 
 def read(records: Iterable[Record], stage: str, dead: list[Output]) -> Iterator[tuple[Record, dict[str, object]]]:
@@ -21,22 +20,11 @@ def read(records: Iterable[Record], stage: str, dead: list[Output]) -> Iterator[
             check(record.topic, record.key, value)
         except (Undecodable, InvalidRecord) as error:
             dead.append(dead_letter(record, str(error), stage))
+        except Exception as error:  # one that no check foresaw is the record's too: nothing else was read
+            if is_environment(error):
+                raise
+            ISOLATED.log(f"{stage}: {record.topic}:{record.partition}:{record.offset}", error)
+            ISOLATED.count("record")
+            dead.append(dead_letter(record, explained(error), stage))
         else:
             yield record, value
-
-
-def dead_letter(record: Record, error: str, stage: str) -> Output:
-    """The record with its original bytes and headers, and why it could not be used (DOMAIN §1)."""
-    key = f"{record.topic}:{record.partition}:{record.offset}"
-    value = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": instant(record.timestamp_ms),
-        "key": record.key,
-        "value": record.value,
-        "headers": [{"key": name, "value": content} for name, content in record.headers],
-        "error": error,
-        "stage": stage,
-    }
-    return Output(DEAD_LETTERS, key.encode(), encode(DEAD_LETTERS, value))

@@ -7,9 +7,10 @@ waits for a look-up stays in that state, counted and visible. A mapping with cod
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.inbox import DEAD_LETTERS, dead_letter, read
+from agents.inbox import read
 from billing.charges import Missing, Parked
 from runtime.plane.batch import Batch, Output, Record
+from runtime.plane.dead_letters import DEAD_LETTERS, dead_letter
 from runtime.plane.deciding import deciding_process
 from runtime.plane.process import Batches, BatchProcess
 from runtime.plane.state import State
@@ -23,7 +24,7 @@ from sources.mapping import load_mapping
 from sources.publishing import Canonical
 from sources.rows import SourceOrigin
 from tables.exceptions import EXCEPTIONS, RESOLVED, StandingException, exception_record
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 
 NAME = "intake"
 FIRST = "tock"  # whose process has no other name
@@ -49,7 +50,9 @@ def name_of(source: str) -> str:
 def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
     mapper = Mapper(load_mapping(file))
     topics = mapper.mapping.topics
-    intake = deciding_process(name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS)
+    intake = deciding_process(
+        name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS, note=count_set_aside
+    )
 
     @intake.app.agent(intake.topic)
     async def map_records(batches: Batches) -> None:

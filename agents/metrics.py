@@ -21,7 +21,7 @@ from tables.masters import TOPIC as CURRENT
 from tables.masters import MastersTable
 from tables.overview import Overview
 from tables.sums import sums
-from tables.windows import Tally, totals
+from tables.windows import Tally, count_set_aside, totals
 from topics.catalogue import METRICS_INPUTS
 
 NAME = "metrics"
@@ -33,7 +33,9 @@ def process(settings: Settings) -> BatchProcess:
     """The metrics process: one committer a partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap)
     masters.start()
-    metrics = deciding_process(NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    metrics = deciding_process(
+        NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
+    )
     metrics.figures = MetricsFigures(metrics, masters)
     metrics.follows[CURRENT] = lambda: masters.snapshot().end
 

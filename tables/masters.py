@@ -7,13 +7,14 @@ who looked in the former one.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from billing.masters import Masters, master
 from runtime.plane.batch import Record
 from runtime.plane.follower import Follower
+from runtime.plane.isolation import ISOLATED, divide
 from schemas.codec import decode_for
 
 TOPIC = "masters.current"
@@ -65,17 +66,29 @@ class MastersTable:
 
     def apply(self, records: Sequence[Record], end: int) -> None:
         """Take the next records of `masters.current` in."""
-        changes = []
+        divide(records, self._take, _refuse)
+        with self._lock:
+            self._snapshot = replace(self._snapshot, end=end)
+
+    def _take(self, records: Sequence[Record]) -> None:
+        changes, touched = [], {}
         for record in records:
             if record.key is None or record.value is None:
                 continue  # masters are never deleted; a tombstone is not ours
             topic, _, identity = record.key.decode().partition(":")
             lookups = dict(record.headers).get(LOOKUPS_HEADER, b"[]")
             changes.append((topic, identity, master(topic, decode_for(topic, record.value))))
-            touched = frozenset(msgspec.json.decode(lookups, type=list[str]))
-            self._changes[record.key] = (record.offset, record.timestamp_ms, touched)
+            looked = frozenset(msgspec.json.decode(lookups, type=list[str]))
+            touched[record.key] = (record.offset, record.timestamp_ms, looked)
+        if not changes:
+            return
+        masters = self._snapshot.masters.with_records(changes)
+        self._changes.update(touched)
         with self._lock:
-            before = self._snapshot
-            masters = before.masters.with_records(changes) if changes else before.masters
-            changed = tuple(self._changes.values()) if changes else before.changed
-            self._snapshot = Snapshot(masters, end, changed)
+            self._snapshot = Snapshot(masters, self._snapshot.end, tuple(self._changes.values()))
+
+
+def _refuse(record: Record, error: Exception) -> None:
+    """A master that this code cannot take in is as if it had not been published; the one before it stands."""
+    ISOLATED.log(f"{TOPIC}: offset {record.offset}", error)
+    ISOLATED.count("record")

@@ -81,7 +81,8 @@ def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms
         if bucket.name == after or (coupled and time_is_done):
             continue
         time_is_done |= coupled
-        subjects += settling.settle(settling.buckets.all_time(engagement_id) if coupled else [bucket], now_ms)
+        scope = settling.buckets.all_time(engagement_id) if coupled else [bucket]
+        subjects += settling.settle(scope, now_ms, no_record_to_blame=True)
         if subjects >= budget and not coupled:  # time that is coupled is never cut in two
             return _Stop(subjects, bucket.name)
     return _Stop(subjects, None)

@@ -22,6 +22,15 @@ _CACHE = Cache(24 << 20)
 _BUFFERS = WriteBufferManager(32 << 20, False)
 
 
+class StoreFailed(RuntimeError):
+    """The local store cannot be read or written: a fault of the disk, never of a record."""
+
+
+def _failed(error: Exception) -> StoreFailed:
+    """RocksDB's errors are bare exceptions, so they are told apart here from those of a rule."""
+    return StoreFailed(f"{type(error).__name__}: {error}")
+
+
 def position_key(topic: str) -> bytes:
     """Key of the row that holds the next offset to read of `topic`."""
     return POSITION + topic.encode()
@@ -50,24 +59,36 @@ class Store:
 
     def get(self, key: bytes) -> bytes | None:
         """The row's value, or None."""
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise _failed(error) from error
         return value
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """One multi-get: values in the order of `keys`, None where there is no row."""
-        values: list[bytes | None] = self._db.get(list(keys))
+        try:
+            values: list[bytes | None] = self._db.get(list(keys))
+        except Exception as error:
+            raise _failed(error) from error
         return values
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows whose key begins with `prefix`, from key `start` on, in key order."""
-        rows = self._db.iter(ReadOptions())
-        rows.seek(max(prefix, start))
+        try:
+            rows = self._db.iter(ReadOptions())
+            rows.seek(max(prefix, start))
+        except Exception as error:
+            raise _failed(error) from error
         while rows.valid():
             key: bytes = rows.key()
             if not key.startswith(prefix):
                 return
             yield key, rows.value()
-            rows.next()
+            try:
+                rows.next()
+            except Exception as error:
+                raise _failed(error) from error
 
     def write(self, rows: Mapping[bytes, bytes | None], reached: int | None) -> None:
         """All rows at once (None deletes), and how far the changelog is now in here."""
@@ -80,7 +101,10 @@ class Store:
         if reached is not None:
             batch.put(REACHED, b"%d" % reached)
             batch.put(WRITTEN, b"%d" % (time.time() * 1000))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise _failed(error) from error
 
     def reached(self) -> int:
         """Next changelog offset to apply; 0 for an empty store."""

@@ -21,11 +21,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from runtime.admin import QUIET
 from runtime.bus import connection
-from runtime.plane.batch import Batch, Output
+from runtime.plane.batch import Batch, Output, Record
 from runtime.plane.changelog import ChangelogReplaced, describe_changelog
 from runtime.plane.committer import Committer
+from runtime.plane.decider import ROWS, Decide, Decided, Decider, Limits
 from runtime.plane.faults import fault_point
+from runtime.plane.isolation import ISOLATED
 from runtime.plane.reader import reader_config
+from runtime.plane.sizes import largest_records, lowest, sizes_refused
 from runtime.plane.state import State
 from runtime.plane.store import CHANGELOG, Store, position_key
 
@@ -36,7 +39,7 @@ LIVE = b"~"  # rows with this prefix are the live figures: kept in memory too, f
 _ONE_DECIDES = threading.Lock()
 _CHUNK = 5_000  # records handed to librdkafka at a time
 _QUEUE = 200_000  # records it may hold
-Decide = Callable[[Batch, State], Iterable[Output]]
+_REFUSALS = 3  # times that a batch is divided anew because the broker refuses the size of what it comes to
 Rows = Mapping[bytes, bytes | None]
 
 
@@ -81,13 +84,16 @@ class TransactionalCommitter(Committer):
         broker: str,
         changelog: str,
         state_dir: Path,
-        decide: Decide,
+        decide: Callable[[], Decide],
         due: Callable[["TransactionalCommitter"], bool] = lambda _: False,
         derived: Derived | None = None,
+        note: Callable[[State, Sequence[Record]], None] = lambda _state, _records: None,
     ) -> None:
+        """`decide` makes the rule; see `runtime.plane.decider` for it and for `note`."""
         self.agent, self.partition, self.sources = agent, partition, tuple(sources)
         self.positions: dict[str, int | None] = dict.fromkeys(self.sources)
-        self._broker, self._changelog, self._decide, self._due = broker, changelog, decide, due
+        self._broker, self._changelog, self._due = broker, changelog, due
+        self._decider = Decider(agent, decide, note)
         self._derived = derived
         self._path = state_dir / f"{changelog}-{partition}"
         self._live: dict[bytes, bytes] = {}
@@ -175,19 +181,50 @@ class TransactionalCommitter(Committer):
             raise KafkaException(self._fatal) from error
 
     def _process(self, batch: Batch) -> None:
-        state = State(self.store)
+        decided, reached = self._committed(batch)
+        fault_point(f"{self.agent}:committed")
+        self.store.write(decided.changes, reached)
+        self._follow_live(decided.changes)
+        self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
+        ISOLATED.count("record", len(decided.set_aside))
+        fault_point(f"{self.agent}:stored")
+
+    def _committed(self, batch: Batch) -> tuple[Decided, int | None]:
+        """What the batch comes to, committed. What the broker refuses for its size is isolated like any failure."""
+        limits: Limits | None = None
+        for refusals in range(_REFUSALS + 1):
+            decided = self._decide(batch, limits)
+            if not refusals:
+                fault_point(f"{self.agent}:decided")
+            rows = self._to_log(decided.changes)
+            try:
+                return decided, self._transaction(decided.outputs, rows)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE or refusals == _REFUSALS:
+                    raise
+                log.warning("%s[%d]: the broker refuses a size: %s", self.agent, self.partition, error)
+                self._producer.abort_transaction(60)
+            limits = self._limits(decided.outputs, rows, limits, exact=refusals < _REFUSALS - 1)
+        raise AssertionError("the last refusal is raised")
+
+    def _decide(self, batch: Batch, limits: Limits | None) -> Decided:
         with _ONE_DECIDES:
-            outputs = self._decide(batch, state)
+            decided = self._decider.decide(batch, self.store, limits)
         for topic, end in batch.ends.items():
             if end != self.positions[topic] and end >= 0:
-                state.changes[position_key(topic)] = b"%d" % end
-        fault_point(f"{self.agent}:decided")
-        reached = self._transaction(outputs, self._to_log(state.changes))
-        fault_point(f"{self.agent}:committed")
-        self.store.write(state.changes, reached)
-        self._follow_live(state.changes)
-        self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
-        fault_point(f"{self.agent}:stored")
+                decided.changes[position_key(topic)] = b"%d" % end
+        return decided
+
+    def _limits(self, outputs: Sequence[Output], rows: Rows, known: Limits | None, exact: bool) -> Limits:
+        """Sizes that the broker takes no more: `exact` by trying each record, else by its settings.
+
+        The settings limit what is sent, which is compressed: they alone would refuse what it takes.
+        """
+        if exact:
+            return lowest(known or {}, sizes_refused(self._producer, self._changelog, self.partition, outputs, rows))
+        asked = {output.topic for output in outputs} | {self._changelog}
+        found = largest_records(self._broker, asked)
+        return {**found, ROWS: found[self._changelog]}
 
     def _to_log(self, rows: Rows) -> Rows:
         derived = self._derived
@@ -262,7 +299,7 @@ class TransactionalCommitter(Committer):
         self._producer.abort_transaction(3)
 
     def has_due_work(self) -> bool:
-        return self.restored and self._due(self)
+        return self.restored and not self._decider.due_rests and self._due(self)
 
     def live_rows(self) -> Mapping[bytes, bytes]:
         return self._live

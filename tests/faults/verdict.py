@@ -13,7 +13,6 @@ from operator import itemgetter
 from pathlib import Path
 
 from agents.figures import conservation_residue
-from agents.inbox import DEAD_LETTERS
 from billing.charges import Parked
 from billing.facts import gathered
 from billing.ids import charge_id
@@ -24,6 +23,7 @@ from runtime.cli.audit import statements
 from runtime.cli.books import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, approved_minutes
 from runtime.cli.quiet import Ends
 from runtime.plane.batch import Record
+from runtime.plane.dead_letters import DEAD_LETTERS
 from runtime.plane.state import MemoryRows, State
 from runtime.plane.store import CHANGELOG, REACHED, WRITTEN, Store, position_key
 from runtime.reading import partitions_of, read_all, read_partitions, topic_ends

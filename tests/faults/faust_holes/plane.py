@@ -43,7 +43,7 @@ def one(value: bytes, state: State) -> Iterator[Output]:
 
 def committer(partition: int) -> TransactionalCommitter:
     return TransactionalCommitter(
-        NAME, partition, SOURCES, broker=BROKER, changelog=CHANGELOG, state_dir=HOME / "state", decide=decide
+        NAME, partition, SOURCES, broker=BROKER, changelog=CHANGELOG, state_dir=HOME / "state", decide=lambda: decide
     )
 
 
