@@ -6,10 +6,10 @@ master it looked at settles it again, and closes the exceptions when that succee
 
 from collections.abc import Sequence
 
-from billing.charges import Parked
-from billing.facts import Decision, TimeEntry
-from runtime.plane.dead_letters import explained, printable
-from tables.bucket import Bucket, Published, approved_minutes
+from rating.model.charge import Parked
+from rating.model.facts import Decision, TimeEntry
+from streaming.dead_letters import explained, printable
+from tables.settlement.bucket import Bucket, Published, approved_minutes
 
 SETTLEMENT_FAILED = "SETTLEMENT_FAILED"
 _LONGEST_MESSAGE = 1_000  # characters

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tables.rows import StateRows, Table
+from streaming.state_tables import StateRows, Table
 
 WINDOW = Table(b"~w", int)  # (minute, outcome) -> count
 TOTAL = Table(b"~t", int)  # (name, label...) -> running total

@@ -3,12 +3,12 @@ taken. Either way everything beside it goes on, and the books tie again once the
 
 import pytest
 
-from billing.charges import Settled
-from billing.facts import Facts
-from billing.masters import Masters
-from billing.settle import settle
-from runtime.plane.isolation import ISOLATED
-from tables import settling
+from rating.model.charge import Settled
+from rating.model.facts import Facts
+from rating.model.masters import Masters
+from rating.settle import settle
+from streaming.isolation import ISOLATED
+from tables.settlement import engine
 from tests.unit.tables.contents import MASTERS, entry, line, numbered, rate_card
 from tests.unit.tables.stream import Stream
 
@@ -43,7 +43,7 @@ def failures(stream: Stream) -> list[tuple[str, str, str]]:
 
 def test_a_changed_master_settles_everything_but_what_fails(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     charged, before = charges_of_e1(stream), ISOLATED.counts()["scope"]
-    monkeypatch.setattr(settling, "settle", with_a_defect)
+    monkeypatch.setattr(engine, "settle", with_a_defect)
     stream.deliver([line(rate_card("100.01", "900"), revision=2)])
     stream.rest()  # the sweep has an end
     assert failures(stream) == [("E1", "time:3", "open")]
@@ -61,7 +61,7 @@ def test_a_changed_master_settles_everything_but_what_fails(stream: Stream, monk
 def test_a_record_that_comes_to_a_failed_scope_is_taken_and_waits(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "settle", with_a_defect)
+    monkeypatch.setattr(engine, "settle", with_a_defect)
     stream.deliver([line(rate_card("100.01", "900"), revision=2)])
     stream.rest()
     stream.deliver([line(entry("E1", "new", work_date=DEFECT, status="submitted"))])
@@ -75,7 +75,7 @@ def test_a_record_that_comes_to_a_failed_scope_is_taken_and_waits(
 
 
 def test_a_record_that_makes_the_rules_fail_is_not_taken(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "settle", with_a_defect)
+    monkeypatch.setattr(engine, "settle", with_a_defect)
     with pytest.raises(ZeroDivisionError):
         stream.deliver([line(entry("E1", "3", minutes=30, work_date=DEFECT), revision=2)])
     assert failures(stream) == []
