@@ -31,7 +31,7 @@ from tables.settlement.exception_record import (
     exception_record,
     instant,
 )
-from tables.unsettled import failed, has_failed, unsettled_minutes
+from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
 NOTHING = Published()
