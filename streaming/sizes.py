@@ -1,7 +1,13 @@
-"""Which records a broker refuses for their size: found by trying them, or by the settings of their topics."""
+"""Which records a broker refuses for their size.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+The setting of a topic limits what is sent, which is compressed. So a record that is larger than its setting is tried,
+by itself, in a transaction that is aborted.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import ConfigResource, ResourceType
@@ -10,54 +16,71 @@ from streaming.admin import admin_client
 from streaming.batch import Output
 from streaming.decider import ROWS, Limits, size_of
 
+_SECONDS = 30.0
+
+
+class _Tried(NamedTuple):
+    """A record as it is given to the client; `place` is its topic in `Limits`."""
+
+    place: str
+    size: int
+    record: Mapping[str, Any]
+
 
 def sizes_refused(
-    producer: Producer, changelog: str, partition: int, outputs: Sequence[Output], rows: Mapping[bytes, bytes | None]
+    producer: Producer,
+    broker: str,
+    changelog: str,
+    partition: int,
+    outputs: Sequence[Output],
+    rows: Mapping[bytes, bytes | None],
 ) -> Limits:
-    """By topic the smallest size that is refused, in a transaction that is aborted. Raises KafkaException."""
+    """By topic the smallest size that is refused. Raises KafkaException."""
+    allowed = sizes_allowed(broker, changelog, {output.topic for output in outputs})
+    tried = [_output(output) for output in outputs]
+    tried += [
+        _Tried(ROWS, size_of(key, row), {"topic": changelog, "key": key, "value": row, "partition": partition})
+        for key, row in rows.items()
+    ]
     refused: dict[str, int] = {}
-
-    def produce(place: str, topic: str, key: bytes | None, value: bytes | None, size: int, **more: Any) -> None:  # noqa: ANN401
-        def done(error: KafkaError | None, _message: object = None) -> None:
-            if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                refused[place] = min(size, refused.get(place, size))
-
-        _waiting(producer, lambda: producer.produce(topic, value, key, on_delivery=done, **more), done)
-
-    producer.begin_transaction()
-    for output in outputs:
-        where = {} if output.partition is None else {"partition": output.partition}
-        size = size_of(output.key, output.value, output.headers)
-        produce(output.topic, output.topic, output.key, output.value, size, headers=list(output.headers), **where)
-    for key, row in rows.items():
-        produce(ROWS, changelog, key, row, size_of(key, row), partition=partition)
-    producer.flush(60)
-    producer.abort_transaction(60)
+    for each in sorted(tried, key=attrgetter("size")):
+        if each.size >= allowed[each.place] and each.place not in refused and _is_refused(producer, each.record):
+            refused[each.place] = each.size
     return refused
 
 
-def _waiting(producer: Producer, produce: Callable[[], None], done: Callable[[KafkaError], None]) -> None:
-    """Produce when the queue has room; a record that the client itself refuses is `done` at once."""
-    while True:
-        try:
-            produce()
-            return
-        except BufferError:
-            producer.poll(0.1)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise
-            done(error.args[0])
-            return
-
-
-def largest_records(broker: str, topics: Iterable[str]) -> dict[str, int]:
-    """By topic the size its setting `max.message.bytes` allows. Raises KafkaException."""
-    resources = {topic: ConfigResource(ResourceType.TOPIC, topic) for topic in topics}
+def sizes_allowed(broker: str, changelog: str, topics: Iterable[str]) -> dict[str, int]:
+    """By topic the size that its setting `max.message.bytes` allows. Raises KafkaException."""
+    resources = {topic: ConfigResource(ResourceType.TOPIC, topic) for topic in {*topics, changelog}}
     found = admin_client(broker).describe_configs(list(resources.values()), request_timeout=30)
-    return {topic: int(found[each].result(30)["max.message.bytes"].value) for topic, each in resources.items()}
+    sizes = {topic: int(found[each].result(30)["max.message.bytes"].value) for topic, each in resources.items()}
+    return {**sizes, ROWS: sizes[changelog]}
 
 
-def lowest(one: Limits, other: Limits) -> Limits:
-    """Of each topic the smaller limit."""
-    return {topic: min(limits[topic] for limits in (one, other) if topic in limits) for topic in {*one, *other}}
+def _output(output: Output) -> _Tried:
+    record: dict[str, Any] = {
+        "topic": output.topic,
+        "key": output.key,
+        "value": output.value,
+        "headers": list(output.headers),
+    }
+    if output.partition is not None:
+        record["partition"] = output.partition
+    return _Tried(output.topic, size_of(output.key, output.value, output.headers), record)
+
+
+def _is_refused(producer: Producer, record: Mapping[str, Any]) -> bool:
+    answers: list[KafkaError | None] = []
+    producer.begin_transaction()
+    try:
+        producer.produce(**record, on_delivery=lambda refusal, _: answers.append(refusal))
+    except KafkaException as refused:  # the client itself has a limit
+        answers.append(refused.args[0])
+    deadline = time.monotonic() + _SECONDS
+    while not answers and time.monotonic() < deadline:
+        producer.poll(0.1)
+    producer.abort_transaction(60)
+    answer = answers[0] if answers else KafkaError(KafkaError._TIMED_OUT)
+    if answer is not None and answer.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+        raise KafkaException(answer)
+    return answer is not None

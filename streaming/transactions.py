@@ -23,12 +23,12 @@ from streaming.admin import QUIET
 from streaming.batch import Batch, Output, Record
 from streaming.changelog import ChangelogReplaced, describe_changelog
 from streaming.committer import Committer
-from streaming.decider import ROWS, Decide, Decided, Decider, Limits
+from streaming.decider import Decide, Decided, Decider, Limits
 from streaming.fault_injection import fault_point
 from streaming.isolation import ISOLATED
 from streaming.kafka_security import connection
 from streaming.reader import reader_config
-from streaming.sizes import largest_records, lowest, sizes_refused
+from streaming.sizes import sizes_allowed, sizes_refused
 from streaming.state import State
 from streaming.store import CHANGELOG, Store, position_key
 
@@ -39,7 +39,8 @@ LIVE = b"~"  # rows with this prefix are the live figures: kept in memory too, f
 _ONE_DECIDES = threading.Lock()
 _CHUNK = 5_000  # records handed to librdkafka at a time
 _QUEUE = 200_000  # records it may hold
-_REFUSALS = 3  # times that a batch is divided anew because the broker refuses the size of what it comes to
+_FLUSH_SECONDS = 2.0
+_REFUSALS = 2  # times that a batch is divided anew because the broker refuses the size of what it comes to
 Rows = Mapping[bytes, bytes | None]
 
 
@@ -204,7 +205,7 @@ class TransactionalCommitter(Committer):
                     raise
                 log.warning("%s[%d]: the broker refuses a size: %s", self.agent, self.partition, error)
                 self._producer.abort_transaction(60)
-            limits = self._limits(decided.outputs, rows, limits, exact=refusals < _REFUSALS - 1)
+            limits = self._limits(decided.outputs, rows, by_settings=refusals > 0)
         raise AssertionError("the last refusal is raised")
 
     def _decide(self, batch: Batch, limits: Limits | None) -> Decided:
@@ -215,16 +216,11 @@ class TransactionalCommitter(Committer):
                 decided.changes[position_key(topic)] = b"%d" % end
         return decided
 
-    def _limits(self, outputs: Sequence[Output], rows: Rows, known: Limits | None, exact: bool) -> Limits:
-        """Sizes that the broker takes no more: `exact` by trying each record, else by its settings.
-
-        The settings limit what is sent, which is compressed: they alone would refuse what it takes.
-        """
-        if exact:
-            return lowest(known or {}, sizes_refused(self._producer, self._changelog, self.partition, outputs, rows))
-        asked = {output.topic for output in outputs} | {self._changelog}
-        found = largest_records(self._broker, asked)
-        return {**found, ROWS: found[self._changelog]}
+    def _limits(self, outputs: Sequence[Output], rows: Rows, by_settings: bool) -> Limits:
+        """Sizes that the broker does not take: found by trying, and where that did not help, of the settings."""
+        if by_settings:
+            return sizes_allowed(self._broker, self._changelog, {output.topic for output in outputs})
+        return sizes_refused(self._producer, self._broker, self._changelog, self.partition, outputs, rows)
 
     def _to_log(self, rows: Rows) -> Rows:
         derived = self._derived
@@ -258,8 +254,8 @@ class TransactionalCommitter(Committer):
         if last is not None:
             key, value = last
             self._produce(self._changelog, value, key, partition=self.partition, on_delivery=acknowledged)
-        if self._producer.flush(60):
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        # What is left of a transaction that failed is never sent: the commit says so at once, or waits for the rest.
+        self._producer.flush(_FLUSH_SECONDS)
         fault_point(f"{self.agent}:flushed")
         self._producer.commit_transaction(60)
         if last is not None and not reached:
