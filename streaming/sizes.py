@@ -58,7 +58,8 @@ def sizes_allowed(broker: str, changelog: str, topics: Iterable[str]) -> dict[st
 
 
 def _output(output: Output) -> _Tried:
-    record: dict[str, Any] = {
+    record: dict[str, Any] = {"topic": output.topic, "key": output.key, "value": output.value}
+    record["headers"] = list(output.headers)
         "topic": output.topic,
         "key": output.key,
         "value": output.value,
