@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from common.errors import InvalidRecord
 from schemas.codec import decode_for, encode
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from streaming.batch import Output, Record
 from streaming.isolation import ISOLATED, is_environment
 from topics.catalogue import check

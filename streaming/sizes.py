@@ -60,11 +60,6 @@ def sizes_allowed(broker: str, changelog: str, topics: Iterable[str]) -> dict[st
 def _output(output: Output) -> _Tried:
     record: dict[str, Any] = {"topic": output.topic, "key": output.key, "value": output.value}
     record["headers"] = list(output.headers)
-        "topic": output.topic,
-        "key": output.key,
-        "value": output.value,
-        "headers": list(output.headers),
-    }
     if output.partition is not None:
         record["partition"] = output.partition
     return _Tried(output.topic, size_of(output.key, output.value, output.headers), record)
