@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from common.errors import Unreachable
+from common.errors import Misconfigured, Unreachable
+from common.isolation import ISOLATED
 from metrics.delivery_metrics import delivery_metrics
 from metrics.metric_catalogue import counter, gauge
-from streaming.isolation import ISOLATED
 from streaming.partitions import Partition
 from streaming.process import BatchProcess, Figures
 from streaming.transactions import TransactionalCommitter
@@ -74,7 +74,7 @@ def metrics(
     try:
         found = [*_kept_metrics(stage, figures, now_ms)]
         reachable = True
-    except Unreachable:
+    except (Unreachable, Misconfigured):
         found, reachable = [], False
     yield from found
     if not isinstance(figures, StateFigures):

@@ -10,7 +10,8 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from common.errors import Health, Unreachable
+from common.errors import Health, Misconfigured, Unreachable
+from storage.sql_errors import kind_of
 
 Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
 
@@ -50,12 +51,22 @@ def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Poo
 
 @contextmanager
 def transaction(pool: Pool) -> Iterator[Cursor[TupleRow]]:
-    """A cursor in one transaction: committed at the end, rolled back on any exception. Raises Unreachable."""
+    """A cursor in one transaction: committed at the end, rolled back on any exception.
+
+    Raises Unreachable for what may pass, Misconfigured for what a person has to mend; other errors are psycopg's.
+    """
     try:
         with pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
             yield cursor
-    except (psycopg.OperationalError, PoolTimeout) as error:
-        raise Unreachable(f"PostgreSQL: {str(error).strip() or type(error).__name__}") from error
+    except (psycopg.Error, PoolTimeout) as error:
+        said = f"PostgreSQL: {str(error).strip() or type(error).__name__}"
+        match kind_of(error):
+            case "transient":
+                raise Unreachable(said) from error
+            case "configuration":
+                raise Misconfigured(f"{said}; check the database URL, its rights and its schema") from error
+            case "content" | "unknown":
+                raise
 
 
 def scalar(cursor: Cursor[TupleRow], query: LiteralString, parameters: tuple[object, ...] = ()) -> object:
@@ -69,6 +80,6 @@ def check(pool: Pool) -> Health:
     try:
         with transaction(pool) as cursor:
             cursor.execute("SELECT 1")
-    except Unreachable as error:
+    except (Unreachable, Misconfigured) as error:
         return Health(ok=False, detail=str(error))
     return Health(ok=True, detail="PostgreSQL answers")

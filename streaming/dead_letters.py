@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from common.errors import InvalidRecord
+from common.isolation import ISOLATED
 from schemas.codec import decode_for, encode
 from schemas.errors import Undecodable
 from streaming.batch import Output, Record
-from streaming.isolation import ISOLATED, is_environment
+from streaming.isolation import is_environment
 from topics.catalogue import check
 
 DEAD_LETTERS = "dead.letters"

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from common.isolation import ISOLATED, divide
 from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import dead_letter, explained
-from streaming.isolation import ISOLATED, divide, is_environment
+from streaming.isolation import is_environment
 from streaming.state import Rows, State
 
 log = logging.getLogger("hourstream.plane")
@@ -93,7 +94,7 @@ class Decider:
 
         if batch.due and not self.due_rests:
             self._due(batch, attempt)
-        divide(batch.records, attempt, refuse)
+        divide(batch.records, attempt, refuse, is_environment)
         if decided.set_aside:
             self._note(state, decided.set_aside)
         decided.changes = state.changes

@@ -20,12 +20,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED
 from streaming.admin import QUIET
 from streaming.batch import Batch, Output, Record
 from streaming.changelog import ChangelogReplaced, describe_changelog
 from streaming.committer import Committer
 from streaming.decider import Decide, Decided, Decider, Limits
-from streaming.isolation import ISOLATED
 from streaming.kafka_security import connection
 from streaming.reader import reader_config
 from streaming.sizes import sizes_allowed, sizes_refused

@@ -8,6 +8,7 @@ those again and no others (tables.settlement.resettle).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from common.isolation import ISOLATED
 from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
 from rating.model.facts import Decision, Fact, gathered, identity
@@ -17,7 +18,7 @@ from rating.model.revision_order import Verdict, judge
 from rating.scope import couples_time
 from rating.settle import settle
 from schemas.codec import encode
-from streaming.isolation import ISOLATED, is_environment
+from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of
 from tables.settlement.bucket_store import LOOKED, TIME, Buckets

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from common.isolation import ISOLATED, divide
 from rating.model.masters import Masters, master
 from schemas.codec import decode_for
 from streaming.batch import Record
-from streaming.isolation import ISOLATED, divide
+from streaming.isolation import is_environment
 from streaming.topic_follower import Follower
 
 TOPIC = "masters.current"
@@ -66,7 +67,7 @@ class MastersTable:
 
     def apply(self, records: Sequence[Record], end: int) -> None:
         """Take the next records of `masters.current` in."""
-        divide(records, self._take, _refuse)
+        divide(records, self._take, _refuse, is_environment)
         with self._lock:
             self._snapshot = replace(self._snapshot, end=end)
 

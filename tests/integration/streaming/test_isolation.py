@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from common.isolation import ISOLATED
 from devstack.stack import Stack
 from schemas.codec import decode_for
 from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import DEAD_LETTERS
 from streaming.decider import Decide
-from streaming.isolation import ISOLATED
 from streaming.state import State
 from streaming.topic_reader import read_all
 from streaming.transactions import TransactionalCommitter

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.isolation import ISOLATED, divide
 from schemas.codec import decode_for
 from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import DEAD_LETTERS
 from streaming.decider import Decided, Decider
-from streaming.isolation import ISOLATED, divide
+from streaming.isolation import is_environment
 from streaming.state import MemoryRows, State
 from streaming.store import StoreFailed
 
@@ -114,6 +115,6 @@ def test_one_bad_item_costs_few_attempts(count: int, most: int) -> None:
         taken.extend(items)
 
     refuse: Callable[[int, Exception], None] = lambda item, _: refused.append(item)  # noqa: E731
-    divide(range(count), attempt, refuse)
+    divide(range(count), attempt, refuse, is_environment)
     assert (taken, refused) == (list(range(count - 1)), [count - 1])
     assert attempts <= most

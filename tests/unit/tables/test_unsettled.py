@@ -3,11 +3,11 @@ taken. Either way everything beside it goes on, and the books tie again once the
 
 import pytest
 
+from common.isolation import ISOLATED
 from rating.model.charge import Settled
 from rating.model.facts import Facts
 from rating.model.masters import Masters
 from rating.settle import settle
-from streaming.isolation import ISOLATED
 from tables.settlement import engine
 from tests.unit.tables.contents import MASTERS, entry, line, numbered, rate_card
 from tests.unit.tables.stream import Stream
