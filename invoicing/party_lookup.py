@@ -3,6 +3,7 @@
 import threading
 import time
 
+from common.isolation import ISOLATED
 from invoicing.parties import Names
 from rating.model.master_data import Client, Engagement, LegalEntity, Task, master
 from schemas.codec import decode_for
@@ -16,12 +17,17 @@ def names(broker: str) -> Names:
     """Who and what documents name, from `masters.current`."""
     found: dict[tuple[str, str], Record] = {}
     for record in read_all(broker, ["masters.current"]):
-        topic, _, id_ = (record.key or b"").decode().partition(":")
+        topic, _, id_ = (record.key or b"").decode(errors="replace").partition(":")
         found[topic, id_] = record
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()
     for (topic, id_), record in found.items():
-        match master(topic, decode_for(topic, record.value or b"")):
+        try:
+            read = master(topic, decode_for(topic, record.value or b""))
+        except Exception as error:  # one master that cannot be read must not stop the documents of all others
+            ISOLATED.log(f"masters.current: {topic} {id_}", error)
+            continue
+        match read:
             case Client() as client:
                 clients[id_] = client
             case LegalEntity() as entity:

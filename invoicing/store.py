@@ -66,10 +66,15 @@ def rests_of(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> Rests:
     return rests
 
 
-def store(cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names) -> list[str]:
-    """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year."""
+def store(
+    cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names, before: int = 0
+) -> list[str]:
+    """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year.
+
+    `before` is how many drafts of the run were stored already.
+    """
     issued = []
-    for position, draft in enumerate(drafts):
+    for position, draft in enumerate(drafts, before):
         sequence = None if draft.kind == "nothing" else _next_number(cursor, draft, issue_date)
         number = f"{draft.account.legal_entity}-{issue_date.year}-{sequence:05d}" if sequence else None
         issued.append(issue(draft, number or f"nothing-{run}-{position}", issue_date, names))

@@ -52,7 +52,8 @@ def sizes_refused(
 def sizes_allowed(broker: str, changelog: str, topics: Iterable[str]) -> dict[str, int]:
     """By topic the size that its setting `max.message.bytes` allows. Raises KafkaException."""
     resources = {topic: ConfigResource(ResourceType.TOPIC, topic) for topic in {*topics, changelog}}
-    found = admin_client(broker).describe_configs(list(resources.values()), request_timeout=30)
+    admin = admin_client(broker)  # it has to live until it has answered
+    found = admin.describe_configs(list(resources.values()), request_timeout=30)
     sizes = {topic: int(found[each].result(30)["max.message.bytes"].value) for topic, each in resources.items()}
     return {**sizes, ROWS: sizes[changelog]}
 
