@@ -42,7 +42,7 @@ class TargetMisconfigured(TargetUnavailable):
 
 
 class GroupRefused(SinkError):
-    """A call was refused as a whole. Each of several charges is then offered alone, at once; a single one is refused."""
+    """A call was refused as a whole. Each of several charges is offered alone, at once; a single one is refused."""
 
 
 class Target(Protocol):

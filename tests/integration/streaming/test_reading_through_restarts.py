@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from devstack.kafka import Kafka
@@ -44,10 +44,9 @@ def test_a_reader_goes_on_when_the_broker_is_back(kafka: Kafka) -> None:
     assert sorted(int(value or b"") for value in found) == list(range(RECORDS))
 
 
-def test_asking_a_broker_that_stays_away_has_an_end(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streaming.retrying.PATIENCE_SECONDS", 1.0)
+def test_asking_a_broker_that_stays_away_has_an_end(kafka: Kafka) -> None:
     kafka.stop()
     began = time.monotonic()
-    with pytest.raises(Exception, match="_TRANSPORT|_TIMED_OUT|_ALL_BROKERS_DOWN"):
+    with pytest.raises(KafkaException):
         topic_ends(kafka.broker, ["many"])
     assert time.monotonic() - began < 90
