@@ -5,10 +5,12 @@
 A rule may keep memory beside the state, which a failure leaves in an unknown condition: the rule is made anew then.
 """
 
+import heapq
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from common.isolation import ISOLATED, divide
 from streaming.batch import Batch, Output, Record
@@ -38,6 +40,28 @@ class Decided:
     outputs: list[Output] = field(default_factory=list)
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
     set_aside: list[Record] = field(default_factory=list)
+
+
+class _Overlay:
+    """Rows with the changes of a part of a batch that is decided already; for the next part to stand on."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.changes: dict[bytes, bytes | None] = {}
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        asked = [key for key in keys if key not in self.changes]
+        found = dict(zip(asked, self._rows.get_many(asked), strict=True)) if asked else {}
+        return [self.changes[key] if key in self.changes else found[key] for key in keys]
+
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        mine: list[tuple[bytes, bytes | None]] = sorted(
+            (key, row) for key, row in self.changes.items() if key.startswith(prefix) and key >= start
+        )
+        theirs = (each for each in self._rows.scan(prefix, start) if each[0] not in self.changes)
+        for key, row in heapq.merge(mine, theirs, key=itemgetter(0)):
+            if row is not None:
+                yield key, row
 
 
 class Decider:
@@ -76,16 +100,16 @@ class Decider:
         return Decided(list(self._decide(batch, state)), state.changes)
 
     def _divided(self, batch: Batch, rows: Rows, limits: Limits) -> Decided:
-        state, decided = State(rows), Decided()
+        known, decided = _Overlay(rows), Decided()
 
         def attempt(records: Sequence[Record], due: bool = False) -> None:
             try:
-                found = self._whole(replace(batch, records=records, due=due), state)
+                found = self._whole(replace(batch, records=records, due=due), known)
                 _hold(found, limits)
             except Exception as error:
                 self._judge(error, f"partition {batch.partition}, {len(records)} records")
                 raise
-            state.changes.update(found.changes)
+            known.changes.update(found.changes)
             decided.outputs += found.outputs
 
         def refuse(record: Record, error: Exception) -> None:
@@ -96,8 +120,10 @@ class Decider:
             self._due(batch, attempt)
         divide(batch.records, attempt, refuse, is_environment)
         if decided.set_aside:
+            state = State(known)
             self._note(state, decided.set_aside)
-        decided.changes = state.changes
+            known.changes.update(state.changes)
+        decided.changes = known.changes
         return decided
 
     def _due(self, batch: Batch, attempt: Callable[[Sequence[Record], bool], None]) -> None:

@@ -1,11 +1,12 @@
 """Which records a broker refuses for their size.
 
 The setting of a topic limits what is sent, which is compressed. So a record that is larger than its setting is tried,
-by itself, in a transaction that is aborted.
+by itself, in a transaction that is aborted. After a refusal the client has skipped a sequence number and would fail
+with the next record, so the producer is made anew.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -28,14 +29,14 @@ class _Tried(NamedTuple):
 
 
 def sizes_refused(
-    producer: Producer,
+    fresh: Callable[[], Producer],
     broker: str,
     changelog: str,
     partition: int,
     outputs: Sequence[Output],
     rows: Mapping[bytes, bytes | None],
 ) -> Limits:
-    """By topic the smallest size that is refused. Raises KafkaException."""
+    """By topic the smallest size that is refused; `fresh` makes the producer anew. Raises KafkaException."""
     allowed = sizes_allowed(broker, changelog, {output.topic for output in outputs})
     tried = [_output(output) for output in outputs]
     tried += [
@@ -44,7 +45,7 @@ def sizes_refused(
     ]
     refused: dict[str, int] = {}
     for each in sorted(tried, key=attrgetter("size")):
-        if each.size >= allowed[each.place] and each.place not in refused and _is_refused(producer, each.record):
+        if each.size >= allowed[each.place] and each.place not in refused and _is_refused(fresh(), each.record):
             refused[each.place] = each.size
     return refused
 

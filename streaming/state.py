@@ -30,11 +30,6 @@ class State:
         if wanted:
             self._known.update(zip(wanted, self._rows.get_many(wanted), strict=True))
 
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Many rows as this batch left them, so that another state can stand on this one."""
-        self.load(key for key in keys if key not in self.changes)
-        return [self.get(key) for key in keys]
-
     def get(self, key: bytes) -> bytes | None:
         """The row as this batch left it."""
         if key in self.changes:

@@ -24,7 +24,7 @@ from common.isolation import ISOLATED
 from streaming.admin import QUIET
 from streaming.batch import Batch, Output, Record
 from streaming.changelog import ChangelogReplaced, describe_changelog
-from streaming.committer import Committer
+from streaming.committer import Committer, Fenced
 from streaming.decider import Decide, Decided, Decider, Limits
 from streaming.kafka_security import connection
 from streaming.reader import reader_config
@@ -219,8 +219,20 @@ class TransactionalCommitter(Committer):
     def _limits(self, outputs: Sequence[Output], rows: Rows, by_settings: bool) -> Limits:
         """Sizes that the broker does not take: found by trying, and where that did not help, of the settings."""
         if by_settings:
+            self._fresh_producer()
             return sizes_allowed(self._broker, self._changelog, {output.topic for output in outputs})
-        return sizes_refused(self._producer, self._broker, self._changelog, self.partition, outputs, rows)
+        found = sizes_refused(self._fresh_producer, self._broker, self._changelog, self.partition, outputs, rows)
+        self._fresh_producer()
+        return found
+
+    def _fresh_producer(self) -> Producer:
+        """Fence once more. Raises Fenced where another owner has committed meanwhile: this state is old then."""
+        self.fence()
+        before = self.restored_rows
+        self._restore()
+        if self.restored_rows != before:
+            raise Fenced(f"{self.agent}[{self.partition}] was taken over while a size was tried")
+        return self._producer
 
     def _to_log(self, rows: Rows) -> Rows:
         derived = self._derived
