@@ -17,7 +17,7 @@ from topics.catalogue import CHARGES_TOPIC
 def client(client_id: str, terms: int) -> Client:
     return Client(
         client_id=client_id, name=client_id, country="DE", region="EMEA", tax_jurisdiction="DE", currency="EUR",
-        payment_terms_days=terms, revision=1,
+        payment_terms_days=terms, source="test", revision=1, occurred_at=AT,
     )  # fmt: skip
 
 

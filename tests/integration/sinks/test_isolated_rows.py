@@ -44,7 +44,7 @@ IDS = {
 LONG = os.urandom(5_000).hex()  # 10,000 characters that do not compress into an index
 BAD: dict[str, dict[str, object]] = {
     "a NUL": {"subject": "time:\0"},
-    "a lone surrogate": {"engagement_id": "E-\ud800"},
+    "a lone surrogate": {"client_id": "C-\ud800"},
     "a long id": {"charge_id": LONG},
     "an amount beyond the column": {"amount": Decimal(10) ** 13},
 }
