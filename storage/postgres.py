@@ -20,6 +20,10 @@ Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
 _SESSION = {"application_name": "hourstream", "options": "-c idle_in_transaction_session_timeout=60s"}
 
 
+# Of a refused connection there is no SQLSTATE, only words.
+_SETUP = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
+
+
 class Lock(IntEnum):
     """The first key of each advisory lock: "HS" and a number, so that other applications' locks are not met."""
 
@@ -32,7 +36,7 @@ class Lock(IntEnum):
 
 
 def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Pool:
-    """An open pool of connections to a database URL; use it as a context manager. Raises Unreachable."""
+    """An open pool of connections to a database URL; use it as a context manager. Raises Unreachable, Misconfigured."""
     pool = ConnectionPool[Connection[TupleRow]](
         url,
         min_size=1,
@@ -45,8 +49,20 @@ def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Poo
         pool.wait(timeout_seconds)
     except PoolTimeout as error:
         pool.close()
+        said = _refusal(url)
+        if said is not None and any(words in said for words in _SETUP):
+            raise Misconfigured(f"PostgreSQL: {said}; check the database URL") from error
         raise Unreachable(f"PostgreSQL did not answer in {timeout_seconds:g} s; check the database URL") from error
     return pool
+
+
+def _refusal(url: str) -> str | None:
+    """Why no connection is given, in the server's words; a pool keeps them to its log."""
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.Error as error:
+        return " ".join(str(error).split())
+    return None
 
 
 @contextmanager

@@ -156,6 +156,12 @@ def test_a_role_without_rights_is_an_error_of_the_setup(pool: Pool, database: st
         connection.execute("DROP ROLE nobody_here")
 
 
+def test_a_wrong_password_is_said_and_not_taken_for_a_server_that_is_away(database: str) -> None:
+    address = psycopg.conninfo.make_conninfo(database, user="no-such-role", password="x")
+    with pytest.raises(Misconfigured, match="no-such-role"):
+        open_pool(address, timeout_seconds=2.0)
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
