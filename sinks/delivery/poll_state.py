@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from common.errors import Fenced
 from common.fault_injection import fault_point
 from invoicing.status_intake import EVENTS_TOPIC
-from sinks.delivery.status_source import Look, Mark, json_of, key_of
+from sinks.delivery.status_source import Look, Mark, StatusRecord, json_of, key_of
 from storage.bulk_load import as_json
 from storage.postgres import Pool, transaction
 from streaming.dead_letters import printable
@@ -106,6 +106,10 @@ class Looks:
             " ON CONFLICT (target, name) DO UPDATE SET total = c.total + excluded.total",
             [(self._target, name, count) for name, count in counts.items() if count],
         )
+
+
+def _json(event: StatusRecord) -> str:
+    return as_json(_printable(json_of(event)))
 
 
 def _printable(value: object) -> object:
