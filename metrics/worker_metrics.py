@@ -20,6 +20,7 @@ from metrics.delivery_metrics import delivery_metrics
 from metrics.metric_catalogue import counter, gauge
 from streaming.partitions import Partition
 from streaming.process import BatchProcess, Figures
+from streaming.stall_record import read_stalls
 from streaming.transactions import TransactionalCommitter
 from tables.windows import SPANS, totals, windows
 
@@ -70,6 +71,7 @@ def metrics(
     for what, count in ISOLATED.counts().items():
         isolated.add_metric((stage, what), count)
     yield isolated
+    yield from _stall_metrics(process)
     yield from _PROCESS.collect()
     try:
         found = [*_kept_metrics(stage, figures, now_ms)]
@@ -164,6 +166,16 @@ def _state_metrics(stage: str, held: list[Partition], state_dir: Path | None) ->
         size = gauge("state_bytes")
         size.add_metric((stage,), sum(_size(file) for file in state_dir.rglob("*")))
         yield size
+
+
+def _stall_metrics(process: BatchProcess) -> Iterator[Metric]:
+    idle, number, last = gauge("idle_seconds"), counter("stalls"), gauge("last_stall_timestamp_seconds")
+    idle.add_metric((process.name,), process.watchdog.idle_seconds())
+    stalls = read_stalls(process.state_dir)
+    number.add_metric((process.name,), stalls.number)
+    if stalls.number:
+        last.add_metric((process.name,), stalls.last)
+    yield from (idle, number, last)
 
 
 def _size(file: Path) -> int:

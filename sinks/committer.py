@@ -22,7 +22,7 @@ from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
 from sinks.contract import Sink
-from sinks.outbox import Outbox, OutboxRow
+from sinks.outbox import NUMBER, Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
@@ -32,6 +32,7 @@ from streaming.committer import Committer, Fenced
 from streaming.dead_letters import dead_letter, explained, read
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
+from streaming.progress import Progress
 from streaming.transactions import producer_config
 from topics.catalogue import CHARGES_TOPIC
 
@@ -82,13 +83,17 @@ class Announcer:
             raise TooLarge(refused)
 
 
-def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
-    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`.
+
+    An attempt that failed is progress: what the watchdog is to end is one that never returns.
+    """
     pause = 0.2
     while True:
         try:
             return ask()
         except errors.Unreachable as error:
+            progress.step()
             log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
             if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
                 raise
@@ -138,7 +143,7 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        return until_reachable(self._sink.name, ask, self._closing)
+        return until_reachable(self._sink.name, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()
@@ -194,7 +199,8 @@ class OutboxFeeder:
 
     def _made(self, row: OutboxRow) -> Output | None:
         try:
-            return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)))
+            headers = ((NUMBER, b"%d" % row.seq),)
+            return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)
         except Exception as error:  # what the contract of its topic does not take is the row's own fault
             self._set_aside(row, error)
             return None

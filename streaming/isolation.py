@@ -3,7 +3,7 @@
 from confluent_kafka import KafkaException
 
 from streaming.committer import Fenced
-from streaming.store import StoreFailed
+from streaming.local_state import StoreFailed
 
 _ENVIRONMENT = (KafkaException, Fenced, StoreFailed, OSError, MemoryError, BufferError)
 

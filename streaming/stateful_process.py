@@ -47,6 +47,7 @@ def deciding_process(
             due=due,
             derived=derived,
             note=note,
+            request_seconds=settings.request_seconds,
         )
 
     return BatchProcess(name, sources, committer, settings, batch_records=batch_records, batch_seconds=batch_seconds)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
+from streaming.local_state import StoreUnreadable, failure, state_folder
+
 REACHED = b"\0reached"
 CHANGELOG = b"\0changelog"
 WRITTEN = b"\0written"
@@ -20,15 +22,6 @@ POSITION = b"\0position:"
 # One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
 _CACHE = Cache(24 << 20)
 _BUFFERS = WriteBufferManager(32 << 20, False)
-
-
-class StoreFailed(RuntimeError):
-    """The local store cannot be read or written: a fault of the disk, never of a record."""
-
-
-def _failed(error: Exception) -> StoreFailed:
-    """RocksDB's errors are bare exceptions, so they are told apart here from those of a rule."""
-    return StoreFailed(f"{type(error).__name__}: {error}")
 
 
 def position_key(topic: str) -> bytes:
@@ -53,16 +46,19 @@ class Store:
     """Rows of bytes by key, in key order. One process at a time holds it (RocksDB's lock)."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        state_folder(path.parent)
         self.path = path
-        self._db = Rdict(str(path), _options())
+        try:
+            self._db = Rdict(str(path), _options())
+        except Exception as error:
+            raise failure(error, path) from error
 
     def get(self, key: bytes) -> bytes | None:
         """The row's value, or None."""
         try:
             value: bytes | None = self._db.get(key)
         except Exception as error:
-            raise _failed(error) from error
+            raise failure(error, self.path) from error
         return value
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -70,7 +66,7 @@ class Store:
         try:
             values: list[bytes | None] = self._db.get(list(keys))
         except Exception as error:
-            raise _failed(error) from error
+            raise failure(error, self.path) from error
         return values
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -78,17 +74,15 @@ class Store:
         try:
             rows = self._db.iter(ReadOptions())
             rows.seek(max(prefix, start))
-        except Exception as error:
-            raise _failed(error) from error
-        while rows.valid():
-            key: bytes = rows.key()
-            if not key.startswith(prefix):
-                return
-            yield key, rows.value()
-            try:
+            while rows.valid():
+                key: bytes = rows.key()
+                if not key.startswith(prefix):
+                    return
+                yield key, rows.value()
                 rows.next()
-            except Exception as error:
-                raise _failed(error) from error
+            rows.status()  # raises where it ended at a damaged block
+        except Exception as error:
+            raise failure(error, self.path) from error
 
     def write(self, rows: Mapping[bytes, bytes | None], reached: int | None) -> None:
         """All rows at once (None deletes), and how far the changelog is now in here."""
@@ -104,27 +98,37 @@ class Store:
         try:
             self._db.write(batch)
         except Exception as error:
-            raise _failed(error) from error
+            raise failure(error, self.path) from error
 
     def reached(self) -> int:
         """Next changelog offset to apply; 0 for an empty store."""
-        return int(self.get(REACHED) or 0)
+        return self._number(REACHED) or 0
 
     def written_ms(self) -> int | None:
         """When it was last known to hold everything up to `reached`; None for an empty store."""
-        row = self.get(WRITTEN)
-        return None if row is None else int(row)
+        return self._number(WRITTEN)
 
     def empty(self) -> None:
         """Forget everything, by starting a new database in the same place."""
         self._db.close()
-        shutil.rmtree(self.path)
-        self._db = Rdict(str(self.path), _options())
+        try:
+            shutil.rmtree(self.path)
+            self._db = Rdict(str(self.path), _options())
+        except Exception as error:
+            raise failure(error, self.path) from error
 
     def positions(self, topics: Iterable[str]) -> dict[str, int | None]:
         """Next offset to read per source topic, None where nothing was read yet."""
-        rows = {topic: self.get(position_key(topic)) for topic in topics}
-        return {topic: None if row is None else int(row) for topic, row in rows.items()}
+        return {topic: self._number(position_key(topic)) for topic in topics}
+
+    def _number(self, key: bytes) -> int | None:
+        """A row that the plane wrote itself. Raises StoreUnreadable where it is no number."""
+        row = self.get(key)
+        if row is None:
+            return None
+        if not row.isdigit():
+            raise StoreUnreadable(f"{self.path} holds {row[:40]!r} in place of a number at {key!r}")
+        return int(row)
 
     def close(self) -> None:
         """Flush and release the lock."""

@@ -14,17 +14,26 @@ from rating.model.charge import Charge, Parked, Settlement, negated, same_billin
 from rating.model.facts import Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
 from rating.model.masters import Masters
+from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import couples_time
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
 from rating.settle import settle
 from schemas.codec import encode
 from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
-from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of
-from tables.settlement.bucket_store import LOOKED, TIME, Buckets
+from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
+from tables.settlement.bucket_store import LOOKED, Buckets
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
-from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record
+from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
+from tables.settlement.exception_record import (
+    EXCEPTIONS,
+    OPEN,
+    RESOLVED,
+    StandingException,
+    advance,
+    exception_record,
+)
 from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
@@ -73,6 +82,8 @@ class Settling:
         verdict = judge(standing, fact)
         if verdict == "conflict":
             self._raise_conflict(fact, now_ms)
+        if verdict == "duplicate" and standing is not None and fact.occurred_at < standing.occurred_at:
+            self.buckets.place(told, now_ms)  # of equal repeats the earliest counts: it may no longer be late
         if verdict != "replaced":
             return verdict
         self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
@@ -85,32 +96,46 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[str, int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
-            if self.is_coupled(bucket):
-                coupled[key[0]] = max(touched_ms, coupled.get(key[0], 0))
-            else:
+            scope = self.scope_of(bucket)
+            if scope is None:
                 alone.append((bucket, touched_ms))
+            else:
+                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
         for bucket, touched_ms in alone:
             self.settle([bucket], touched_ms)
-        for engagement_id, touched_ms in coupled.items():
-            self.settle(self.buckets.all_time(engagement_id), touched_ms)
+        for (engagement_id, scope), touched_ms in coupled.items():
+            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
 
-    def is_coupled(self, bucket: Bucket) -> bool:
-        """Whether the bucket settles together with all time of its engagement (`Buckets.all_time`).
+    def _touch_what_may_be_late(self) -> None:
+        """A billing period that changed may make work of its month late, or release it."""
+        for (engagement_id, name), bucket in list(self.buckets.dirty.items()):
+            engagement = self._masters.engagements.get(engagement_id)
+            if name.startswith(FEE_PREFIX) and engagement is not None and parks_late_work(engagement):
+                touched_ms = self.buckets.touched_ms[engagement_id, bucket.name]
+                for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
+                    self.buckets.touch(late, touched_ms)
 
-        With terms that cannot even be asked for that, each bucket fails by itself.
-        """
-        if not bucket.name.startswith(TIME):
-            return False
+    def scope_of(self, bucket: Bucket) -> Scope | None:
+        """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
+        return scope_of_bucket(bucket.name, self._coupling(bucket.engagement_id))
+
+    def buckets_of(self, engagement_id: str, scope: Scope) -> list[Bucket]:
+        """The buckets of a coupled scope."""
+        return buckets_of(self.buckets, engagement_id, self._coupling(engagement_id), scope)
+
+    def _coupling(self, engagement_id: str) -> Coupling:
+        """With terms that cannot even be asked for it, each bucket fails by itself."""
         try:
-            return couples_time(self._masters.engagements.get(bucket.engagement_id))
+            return coupling_of(self._masters.engagements.get(engagement_id))
         except (ArithmeticError, LookupError, TypeError, ValueError):
-            return False
+            return coupling_of(None)
 
     def settle(self, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
         """Settle buckets that belong together; returns how many subjects that were.
@@ -139,11 +164,12 @@ class Settling:
         """What settling the scope changes, with nothing changed yet."""
         engagement_id, said = scope[0].engagement_id, list[Publication]()
         facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
-        settled = settle(engagement_id, facts, self._masters)
+        periods = periods_of(self.buckets, self._masters.engagements.get(engagement_id), facts)
+        settled = settle(engagement_id, facts, self._masters, periods)
         changes = [
             Change(bucket, subject, after)
             for bucket in scope
-            for subject in dict.fromkeys((*bucket.published, *bucket.told))
+            for subject in dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
             if (after := self._published(bucket, subject, settled.subjects.get(subject), now_ms, said)) is not None
         ]
         self.note_lookups(engagement_id, settled.lookups)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from rating.model.charge import Parked
 from rating.model.facts import Decision, TimeEntry
-from streaming.dead_letters import explained, printable
+from streaming.dead_letters import explained
 from tables.settlement.bucket import Bucket, Published, approved_minutes
+from topics.dead_letter_record import clean
 
 SETTLEMENT_FAILED = "SETTLEMENT_FAILED"
 _LONGEST_MESSAGE = 1_000  # characters
@@ -20,7 +21,7 @@ def failed(error: Exception, minutes: int) -> Parked:
     """The exception of a subject that could not be settled, holding back `minutes`."""
     return Parked(
         code=SETTLEMENT_FAILED,
-        message=printable(f"the rules failed here: {explained(error)}")[:_LONGEST_MESSAGE],
+        message=clean(f"the rules failed here: {explained(error)}")[:_LONGEST_MESSAGE],
         missing=None,
         amount_at_stake=None,
         minutes=minutes,
