@@ -12,8 +12,8 @@ from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import DEAD_LETTERS
 from streaming.decider import Decided, Decider
 from streaming.isolation import is_environment
+from streaming.local_state import StoreFailed
 from streaming.state import MemoryRows, State
-from streaming.store import StoreFailed
 
 
 def batch_of(*values: bytes) -> Batch:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -138,8 +139,8 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
-        settled = settle(engagement_id, facts, masters)
+    def dearer(engagement_id: str, facts: Facts, masters: Masters, *more: Any) -> Settled:  # noqa: ANN401
+        settled = settle(engagement_id, facts, masters, *more)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")

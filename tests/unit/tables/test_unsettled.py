@@ -1,6 +1,8 @@
 """A rule that raises when a master changes parks the subjects it cannot settle; a record that makes it raise is not
 taken. Either way everything beside it goes on, and the books tie again once the defect is mended."""
 
+from typing import Any
+
 import pytest
 
 from common.isolation import ISOLATED
@@ -25,11 +27,11 @@ def stream() -> Stream:
     return stream
 
 
-def with_a_defect(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
+def with_a_defect(engagement_id: str, facts: Facts, masters: Masters, *more: Any) -> Settled:  # noqa: ANN401
     """The rules, which fail of one day of E1."""
     if engagement_id == "E1" and any(str(fact.work_date) == DEFECT for fact in facts.time):
         raise ZeroDivisionError("a defect of a rule")
-    return settle(engagement_id, facts, masters)
+    return settle(engagement_id, facts, masters, *more)
 
 
 def charges_of_e1(stream: Stream) -> int:
