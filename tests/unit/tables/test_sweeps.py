@@ -1,13 +1,14 @@
 """Changed masters settle again those who looked there, and no others; in chunks that a crash may part (DESIGN §3)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from rating.model.charge import Settled, Settlement
-from rating.model.facts import BillingPeriod, Facts
+from rating.model.facts import Facts
 from rating.model.masters import Masters
 from rating.settle import settle
 from streaming.state import State
@@ -83,9 +84,9 @@ def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatc
     settled = set[str]()
     settle = Settling.settle
 
-    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int) -> int:
+    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
         settled.add(scope[0].engagement_id)
-        return settle(self, scope, now_ms)
+        return settle(self, scope, now_ms, no_record_to_blame)
 
     monkeypatch.setattr(Settling, "settle", noted)
     published = published_by(stream, line(rate_card("100.01", "900"), revision=2))
@@ -138,8 +139,8 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod]) -> Settled:
-        settled = settle(engagement_id, facts, masters, periods)
+    def dearer(engagement_id: str, facts: Facts, masters: Masters, *more: Any) -> Settled:  # noqa: ANN401
+        settled = settle(engagement_id, facts, masters, *more)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")
