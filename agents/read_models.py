@@ -6,13 +6,13 @@ Its positions live in its database, as those of every sink. Beside it two thread
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from common import errors
 from common.fault_injection import fault_point
 from common.timestamps import instant
 from settings import Settings
-from sinks.committer import Announcer, until_reachable
+from sinks.committer import Announcer, Answer, until_reachable
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
@@ -45,7 +45,7 @@ class WarehouseCommitter(Committer):
         self._closing = threading.Event()
 
     def open(self) -> None:
-        found = until_reachable(NAME, lambda: self._warehouse.positions(self.partition), self._closing)
+        found = self._until_reachable(lambda: self._warehouse.positions(self.partition))
         self.positions = {topic: at or None for topic, at in found.items()}
 
     def process(self, batch: Batch) -> None:
@@ -60,11 +60,14 @@ class WarehouseCommitter(Committer):
         ends = {topic: (start, end) for topic, (start, end) in ends.items() if end > start}
         fault_point(f"{NAME}:decided")
         try:
-            until_reachable(NAME, lambda: self._warehouse.write(self.partition, ends, arrivals), self._closing)
+            self._until_reachable(lambda: self._warehouse.write(self.partition, ends, arrivals))
         except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
         fault_point(f"{NAME}:committed")
         self.positions = {**self.positions, **{topic: end for topic, (_, end) in ends.items()}}
+
+    def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
+        return until_reachable(NAME, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()
@@ -79,14 +82,14 @@ def _source(record: Record) -> str | None:
 class MastersMirror:
     """Follows `masters.current` into the warehouse; `end` is how far that is done."""
 
-    def __init__(self, broker: str, pool: Pool) -> None:
+    def __init__(self, broker: str, pool: Pool, stall_seconds: float) -> None:
         self.end, self._pool = 0, pool
-        self._follower = Follower(broker, CURRENT, self._apply)
+        self._follower = Follower(broker, CURRENT, self._apply, stall_seconds)
         self._follower.start()
 
     def _apply(self, records: Sequence[Record], end: int) -> None:
         masters = [(topic, identity, value) for _, topic, identity, value in current_masters(records)]
-        until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event())
+        until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event(), self._follower.progress)
         self.end = end
 
 
@@ -116,7 +119,7 @@ def process(settings: Settings) -> BatchProcess:
     target, announcer = Warehouse(pool), Announcer(settings.bootstrap)
     warehouse = BatchProcess(NAME, TOPICS, lambda partition: WarehouseCommitter(partition, target, announcer), settings)
     warehouse.figures = SinkFigures(pool, NAME)
-    masters = MastersMirror(settings.bootstrap, pool)
+    masters = MastersMirror(settings.bootstrap, pool, settings.stall_seconds)
     warehouse.follows[CURRENT] = lambda: masters.end
     Summing(pool)
 

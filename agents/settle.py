@@ -36,7 +36,7 @@ _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their ba
 
 def process(settings: Settings) -> BatchProcess:
     """The settle process: one committer a partition, all of them over one table of masters."""
-    masters = MastersTable(settings.bootstrap)
+    masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     settle = deciding_process(
         NAME,

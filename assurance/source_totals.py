@@ -26,7 +26,6 @@ _GONE = ("withdrawn", "reopened")
 class Arrivals(Books):
     """The books, and where each charge was read, what each ERP says of it, and what sources sent."""
 
-    positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a charge: partition, offset
     postings: dict[str, dict[str, Any]] = field(default_factory=dict)  # by posting id
     totals: list[ControlTotal] = field(default_factory=list)
     made_of: dict[tuple[str, str], str] = field(default_factory=dict)  # of a fact: its source record, ENTITY:ID
@@ -75,10 +74,6 @@ class Arrivals(Books):
         before = self.postings.get(value["posting_id"])
         if before is None or value["revision"] > before["revision"]:
             self.postings[value["posting_id"]] = value
-
-    def _take_charge(self, record: Record, value: dict[str, object]) -> None:
-        Books._take_charge(self, record, value)
-        self.positions[str(value["charge_id"])] = record.partition, record.offset
 
     def _take_fact(self, arrived: Fact) -> None:
         Books._take_fact(self, arrived)

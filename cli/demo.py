@@ -4,7 +4,6 @@ First act: 18F's Tock with the rates of fiscal year 2015. Second act: a rate car
 published, and what waited for it heals by itself. The input side of the table is counted from the JSON file alone.
 """
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from cli.progress import progress_bars, save_picture
 from cli.run import unsent
 from cli.trace import show_trace
 from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
+from devstack.home import empty_home
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from invoicing.party_lookup import names
@@ -39,6 +39,7 @@ from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault, vault_of
 from settings import Settings
 from sinks.journal import JOURNAL
+from sinks.routing_file import load_routes
 from sources.tock.counting import LinesCounted, count_lines
 from sources.tock.records import DATA, MASTERS, SECOND_ACT, read, topic_of
 from storage.migrations import migrate
@@ -94,9 +95,9 @@ def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
     if not keep:
-        shutil.rmtree(home, ignore_errors=True)
+        empty_home(home)
     settings = settings.model_copy(update={"home": home})
-    with Stack.start(settings, progress=_tell) as stack:
+    with Stack.start(settings, progress=_tell) as stack, stack.kept("demo") as record:
         _tell(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.0f} s")
         admin = admin_client(stack.broker)
         create_topics(admin, every_topic(settings.partitions), settings.replication)
@@ -105,7 +106,7 @@ def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture
             names = workers_of(settings) if deliver else own_workers(settings)
             if with_console:
                 names += FOR_THE_CONSOLE
-            with Workers(settings, names, stack.settings.environment()) as workers:
+            with Workers(settings, names, stack.settings.environment(), record=record) as workers:
                 good = _play(Play(stack, workers, pool, home, picture, erp is not None))
                 if with_console:
                     _serve(stack.settings, pool)
@@ -171,7 +172,7 @@ def _play(play: Play) -> bool:
     in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
     with console.status("the audit reads every topic again"):
         books = Books.read(play.stack.broker)
-        found = audit.statements(books, play.pool)
+        found = audit.statements(books, play.pool, load_routes(play.stack.settings.routes))
     _show_trace(play, books)
     table = _compare(counted, before, after, runs)
     console.print(table)

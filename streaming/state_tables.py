@@ -9,6 +9,8 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from streaming.local_state import StoreUnreadable
+
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class Table(Generic[T]):
     def get(self, state: StateRows, *parts: str) -> T | None:
         """The row, or None."""
         value = state.get(self.key(*parts))
-        return None if value is None else self._decode(value)
+        return None if value is None else self.unpack(value)
 
     def put(self, state: StateRows, row: T, *parts: str) -> None:
         """Write the row."""
@@ -76,8 +78,11 @@ class Table(Generic[T]):
         return self._encode(row)
 
     def unpack(self, value: bytes) -> T:
-        """A row that `scan_packed` gave."""
-        return self._decode(value)
+        """A row that `scan_packed` gave. Raises StoreUnreadable where it is none of this table."""
+        try:
+            return self._decode(value)
+        except msgspec.DecodeError as error:
+            raise StoreUnreadable(f"a row of {self._name!r} cannot be read: {error}") from error
 
     def holds(self, key: bytes) -> bool:
         """Whether a key of the state is one of this table."""

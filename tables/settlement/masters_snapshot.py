@@ -13,6 +13,7 @@ import msgspec
 
 from rating.model.masters import Masters, master
 from streaming.batch import Record
+from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import Follower
 from topics.records import current_masters
 
@@ -51,11 +52,11 @@ def _lookups(record: Record) -> frozenset[str]:
 class MastersTable:
     """The worker's copy of `masters.current`, kept current by a thread."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, stall_seconds: float = STALL_SECONDS) -> None:
         self._lock = threading.Lock()
         self._changes: dict[bytes, tuple[int, int, frozenset[str]]] = {}
         self._snapshot = EMPTY
-        self._follower = Follower(broker, TOPIC, self.apply)
+        self._follower = Follower(broker, TOPIC, self.apply, stall_seconds)
 
     def start(self, seconds: float = 60.0) -> None:
         """Read to the end that stands now; nothing may be decided before."""

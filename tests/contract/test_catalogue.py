@@ -21,6 +21,7 @@ DOMAIN_MASTERS = [
     "master.tasks",
     "master.rate-cards",
     "master.expense-policies",
+    "master.per-diems",
     "master.tax-rules",
     "master.fx-rates",
     "master.calendars",
@@ -34,6 +35,7 @@ DOMAIN_TRANSACTIONS = [
     "adjustments",
     "billing.periods",
     "exception.decisions",
+    "billing.holds",
     "invoice.status",
     "erp.postings",
 ]
