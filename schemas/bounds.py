@@ -1,7 +1,7 @@
 """The bounds of every record (DOMAIN.md §1.10), beyond what its schema says: one table, one check for everybody.
 
 `faults` tells all of what is wrong with a record at once. A record with a fault is a dead letter: it changes nothing.
-The table names fields by topic and path; a field that a schema does not have yet costs nothing.
+The table names fields by topic and path, those in lists without an index.
 """
 
 import re
