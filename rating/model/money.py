@@ -16,7 +16,7 @@ ONE = Fraction(1)
 
 def minor_units(currency: str) -> int:
     """Digits after the point of a currency: JPY 0, USD 2, KWD 3 (DOMAIN.md, appendix B)."""
-    return MINOR_UNITS.get(currency, 2)  # a code that no record holds today may stand in older state
+    return MINOR_UNITS.get(currency, 2)
 
 
 @lru_cache(maxsize=4096)
