@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schema_records import sample
+from tests.contract.schema_records import sample
 
 from schemas import codec
 from schemas.schema_types import Many, Maybe, Record, Shape, Text

@@ -157,13 +157,16 @@ class Running:
 
 
 @contextmanager
-def running(home: Path, without: Sequence[str] = (), **given: object) -> Iterator[Running]:
-    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end."""
+def running(home: Path, without: Sequence[str] = (), also: Sequence[str] = (), **given: object) -> Iterator[Running]:
+    """Start everything in `home`, two partitions wide, with settings `given`; stop it at the end.
+
+    `without` some workers, and with others `also`.
+    """
     with Stack.start(Settings.load(home=home, partitions=2, **given)) as stack:
         settings = stack.settings
         create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
         with open_pool(stack.postgres_url) as pool:
             migrate(pool)
-            names = [name for name in workers_of(settings) if name not in without]
+            names = [name for name in (*workers_of(settings), *also) if name not in without]
             with Workers(settings, names, settings.environment()) as workers:
                 yield Running(settings, workers, pool)

@@ -1,0 +1,59 @@
+"""Writes records as a producer may that checks nothing: any value of a field may stand as bytes of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import binary
+from schemas.codec import header, shape
+from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes in place of a value; with `union`, also in place of the branch of its union."""
+
+    data: bytes
+    union: bool = False
+
+
+def written(topic: str, record: dict[str, Any]) -> bytes:
+    """A record in Python form in the Confluent wire format; each `Bytes` in it as it is."""
+    out = bytearray(header(topic))
+    _write(out, shape(topic), record)
+    return bytes(out)
+
+
+def _write(out: bytearray, of: Shape, value: Any) -> None:  # noqa: ANN401 - whatever the shape is of
+    if isinstance(value, Bytes) and (value.union or not isinstance(of, Maybe)):
+        out += value.data
+        return
+    match of:
+        case Text():
+            out += binary.span(value.encode())
+        case Raw():
+            out += binary.span(value)
+        case Whole():
+            out += binary.long(value)
+        case Flag():
+            out.append(value)
+        case Day():
+            out += binary.long(value.toordinal() - binary.EPOCH_ORDINAL)
+        case Instant():
+            binary.put_instant(out, value)
+        case Amount(precision, scale):
+            out += binary.decimal_writer(precision, scale)(value)
+        case Choice(symbols):
+            out += binary.long(symbols.index(value))
+        case Maybe(inner):
+            out += binary.long(0 if value is None else 1)
+            if value is not None:
+                _write(out, inner, value)
+        case Many(items):
+            if value:
+                out += binary.long(len(value))
+                for item in value:
+                    _write(out, items, item)
+            out += binary.long(0)
+        case Record(_, members):
+            for member in members:
+                _write(out, member.shape, value[member.name])
