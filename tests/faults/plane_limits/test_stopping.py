@@ -31,9 +31,8 @@ def test_a_worker_at_work_ends_at_once(worker: Make, signal: int) -> None:
     assert _stopped(app, 30) < GRACE_SECONDS
 
 
-@pytest.mark.parametrize("hang", ["loop", "decide"])
-def test_a_worker_that_hangs_ends_after_the_grace(worker: Make, hang: str) -> None:
-    app = _begun(worker(hang))
+def test_a_worker_whose_event_loop_is_blocked_ends_after_the_grace(worker: Make) -> None:
+    app = _begun(worker("loop"))
     app.wait(lambda: "restored" in app.log(), "it did not begin")
     time.sleep(1)
     app.process.send_signal(SIGTERM)
