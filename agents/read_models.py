@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from common import errors
 from common.fault_injection import fault_point
 from common.timestamps import instant
-from schemas.codec import decode_for
 from settings import Settings
 from sinks.committer import Announcer, Answer, until_reachable
 from storage.live_counts import SinkFigures
@@ -25,6 +24,7 @@ from streaming.partitions import crash
 from streaming.process import Batches, BatchProcess
 from streaming.topic_follower import Follower
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
+from topics.records import current_masters, header_text
 from warehouse.aggregates import is_due, sum_up
 from warehouse.events import TOPICS, Arrival
 from warehouse.masters import mirror
@@ -75,9 +75,8 @@ class WarehouseCommitter(Committer):
 
 def _source(record: Record) -> str | None:
     """The source record that a canonical revision says it was made from, and where that is."""
-    headers = dict(record.headers)
-    named, position = headers.get("source.record"), headers.get("source.position")
-    return f"{named.decode()} at {position.decode()}" if named and position else None
+    named, position = header_text(record, "source.record"), header_text(record, "source.position")
+    return f"{named} at {position}" if named and position else None
 
 
 class MastersMirror:
@@ -89,11 +88,7 @@ class MastersMirror:
         self._follower.start()
 
     def _apply(self, records: Sequence[Record], end: int) -> None:
-        masters = []
-        for record in records:
-            if record.key is not None and record.value is not None:
-                topic, _, identity = record.key.decode().partition(":")
-                masters.append((topic, identity, decode_for(topic, record.value)))
+        masters = [(topic, identity, value) for _, topic, identity, value in current_masters(records)]
         until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event(), self._follower.progress)
         self.end = end
 

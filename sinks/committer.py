@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,7 +19,7 @@ from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
 from sinks.contract import Sink
-from sinks.outbox import Outbox, OutboxRow
+from sinks.outbox import NUMBER, Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
@@ -163,9 +163,10 @@ class OutboxFeeder:
                 time.sleep(self._seconds)
 
     def _publish(self, rows: Sequence[OutboxRow]) -> None:
-        self._announcer.publish([_announcement(row.topic, row.key, row.value) for row in rows])
+        self._announcer.publish([_announcement(row) for row in rows])
         fault_point(f"{self._agent}:announced")
 
 
-def _announcement(topic: str, key: str, value: Mapping[str, object]) -> Output:
-    return Output(topic, key.encode(), encode(topic, from_json(topic, value)))
+def _announcement(row: OutboxRow) -> Output:
+    headers = ((NUMBER, b"%d" % row.seq),)
+    return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)

@@ -91,3 +91,24 @@ class Table(Generic[T]):
     def parts(self, key: bytes) -> tuple[str, ...]:
         """The parts of one of this table's keys."""
         return tuple(unpacked(part) for part in key[len(self._name) :].split(b"\0")[:-1])
+
+
+class Numbers(Table[int]):
+    """Rows of whole numbers of any size. MessagePack's have 64 bits, which a sum of money may exceed: text then."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(name, int)
+        self._decode_any = msgspec.msgpack.Decoder(int | str).decode
+
+    def get(self, state: StateRows, *parts: str) -> int | None:
+        value = state.get(self.key(*parts))
+        return None if value is None else self.unpack(value)
+
+    def put(self, state: StateRows, row: int, *parts: str) -> None:
+        state.put(self.key(*parts), self.pack(row))
+
+    def pack(self, row: int) -> bytes:
+        return self._encode(row if -(1 << 63) <= row < 1 << 63 else str(row))
+
+    def unpack(self, value: bytes) -> int:
+        return int(self._decode_any(value))
