@@ -13,17 +13,18 @@ from assurance.publications import ANNOUNCED, Announcements
 from common.decimals import plain
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
-from rating.model.master_data import Master, master
+from rating.model.master_data import Master
+from rating.model.master_records import master
 from rating.model.masters import Masters
 from rating.model.money import rounded_money
-from rating.model.revision_order import judge
+from rating.model.revision_order import judge, winner
 from rating.settle import settle
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, check, identity
+from topics.catalogue import MASTERS, SETTLE_INPUTS, identity
+from topics.records import decoded
 
 READY, EXCEPTIONS = "billing.ready", "billing.exceptions"
 Subject = tuple[str, str]  # engagement_id, subject
@@ -56,12 +57,10 @@ class Books:
     def _readable(self, record: Record) -> dict[str, Any] | None:
         """What a record says; None for one that nobody can read, which is counted."""
         try:
-            value = decode_for(record.topic, record.value or b"")
-            check(record.topic, record.key, value)
+            return decoded(record)
         except (Undecodable, InvalidRecord):
             self.unreadable += 1
             return None
-        return value
 
     def _take(self, record: Record) -> None:
         value = self._readable(record)
@@ -87,8 +86,7 @@ class Books:
 
     def _take_fact(self, arrived: Fact) -> None:
         where = (arrived.engagement_id, name_of(arrived))
-        if judge(self.facts.get(where), arrived) == "replaced":
-            self.facts[where] = arrived
+        self.facts[where] = winner(self.facts.get(where), arrived)
 
     def _take_master(self, topic: str, master_id: str, arrived: Master) -> None:
         if judge(self.masters.get((topic, master_id)), arrived) == "replaced":
@@ -159,7 +157,7 @@ class Books:
         return line
 
 
-NOT_IN_LEDGER = ("conflict:", "source:", "posting:")
+NOT_IN_LEDGER = ("conflict:", "source:", "posting:", "invoice:", "overlap:", "person-day:")
 
 
 def _has_own_line(fact: Fact) -> bool:

@@ -10,12 +10,12 @@ from assurance.completeness import Arrived, ControlTotal, Part, Waiting
 from assurance.ledger_reader import READY, Books
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEntry, identity
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS, check
+from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.records import decoded, header_text
 
 CONTROL, POSTINGS = "source.control", "erp.postings"
 _SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
@@ -52,14 +52,13 @@ class Arrivals(Books):
         elif record.topic.startswith("source."):
             self._take_source(record)
         else:
-            header = dict(record.headers).get("source.record")
-            self._source_record = None if header is None else header.decode()
+            self._source_record = header_text(record, "source.record")
             self._take(record)
 
     def _take_source(self, record: Record) -> None:
         _, system, entity = record.topic.split(".", 2)
         try:
-            check(record.topic, record.key, decode_for(record.topic, record.value or b""))
+            decoded(record)
         except (Undecodable, InvalidRecord):
             self.dead[system, entity] += 1
         else:

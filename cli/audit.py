@@ -18,6 +18,7 @@ from assurance.ledger_reader import Books, Line, approved_minutes
 from assurance.posted_charges import Holdings, holdings
 from assurance.publications import doubled, out_of_order
 from cli.context import attached, console, errors, print_json
+from cli.plain_console import verdict
 from common.decimals import plain
 from settings import Settings
 from sinks.journal import JOURNAL
@@ -189,7 +190,10 @@ def table_of(found: Sequence[Statement]) -> Table:
     for statement in found:
         figures = ", ".join(f"{name} {value}" for name, value in statement.figures.items() if value not in ([], {}))
         table.add_row(
-            str(statement.number), statement.says, figures, "[green]true[/]" if statement.holds else "[red]FALSE[/]"
+            str(statement.number),
+            statement.says,
+            figures,
+            verdict(statement.holds, "true", "FALSE"),
         )
     return table
 

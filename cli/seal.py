@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from assurance.sealer import Sealer, SealingRefused
 from assurance.stored_documents import inconsistent
 from assurance.table_vs_topic import differing
 from cli.context import attached, console, errors, print_json
+from cli.plain_console import verdict
 from common.errors import Unreachable
 from settings import Settings
 from storage.migrations import migrate
@@ -50,13 +50,13 @@ def seal(seconds: float | None, show_head: bool, reason: str | None) -> None:
         sealer = _sealer(settings, stack.broker, pool)
         if reason is not None:
             sealer.adopt(f"{getpass.getuser()}: {reason}")
-        while True:
+        if seconds is None:
             console.print(f"{seal_now(settings, sealer):,} records of {', '.join(_all())} sealed")
             for left in sealer.postponed:
-                errors.print(left, markup=False)
-            if seconds is None:
-                return
-            time.sleep(seconds)
+                errors.print(left)
+            return
+        with sealing(settings, stack.broker, pool, seconds):
+            threading.Event().wait()  # until a signal
 
 
 def seal_now(settings: Settings, sealer: Sealer) -> int:
@@ -86,7 +86,7 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
             try:
                 seal_now(settings, sealer)
             except (KafkaException, Unreachable, OSError, SealingRefused) as error:
-                errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
+                errors.print(f"not sealed, trying again in {seconds:g} s: {error}")
             closing.wait(seconds)
 
     thread = threading.Thread(target=run, name="seal", daemon=True)
@@ -109,7 +109,7 @@ def _copies(settings: Settings, pool: Pool) -> Sequence[Copy]:
 def _heads(settings: Settings, pool: Pool) -> Heads:
     held = kept(_copies(settings, pool), settings.seal_key)
     for wrong in held.others:
-        errors.print(wrong, markup=False)
+        errors.print(wrong)
     if held.heads is None:
         raise click.ClickException("no heads are kept that this key has signed: `hourstream seal` makes them")
     return held.heads
@@ -171,19 +171,19 @@ def _given(file: Path) -> Heads:
 
 def _print(found: Verified, faults: Sequence[str]) -> None:
     if found.unproven:
-        console.print(found.unproven, markup=False, soft_wrap=True)
+        console.print(found.unproven, soft_wrap=True)
     _show(found.chains)
     for notice in found.all_notices:
-        console.print(f"note: {notice}", markup=False, soft_wrap=True)
+        console.print(f"note: {notice}", soft_wrap=True)
     for fault in faults:
-        console.print(fault, markup=False, soft_wrap=True)
+        console.print(fault, soft_wrap=True)
     console.print("nothing was altered" if not faults else f"{len(faults)} faults")
 
 
 def _show(found: Sequence[Verdict]) -> None:
     table = Table("partition", "sealed", "not yet", "head", "verdict")
     for each in found:
-        word = "[red]ALTERED[/]" if each.faults else "[green]as sealed[/]"
+        word = verdict(not each.faults, "as sealed", "ALTERED")
         table.add_row(
             f"{each.topic}[{each.partition}]", f"{each.sealed:,}", f"{each.open:,}", each.head.hex()[:16], word
         )

@@ -29,6 +29,7 @@ from streaming.committer import Committer, Fenced
 from streaming.dead_letters import read
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
+from streaming.progress import Progress
 from streaming.transactions import producer_config
 from topics.catalogue import CHARGES_TOPIC
 
@@ -62,13 +63,17 @@ class Announcer:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
 
 
-def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
-    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`.
+
+    An attempt that failed is progress: what the watchdog is to end is one that never returns.
+    """
     pause = 0.2
     while True:
         try:
             return ask()
         except errors.Unreachable as error:
+            progress.step()
             log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
             if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
                 raise
@@ -112,7 +117,7 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        return until_reachable(self._sink.name, ask, self._closing)
+        return until_reachable(self._sink.name, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()
