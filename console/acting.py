@@ -44,7 +44,9 @@ def decide(
         again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
         raise HTTPException(422, f"What a system refused is not decided here: {again}.")
     standing = [
-        acts.Subject(each.engagement_id, each.subject, each.revision) for each in found if each.status != "resolved"
+        acts.Subject(str(each.engagement_id), str(each.subject), each.revision)
+        for each in found
+        if each.status != "resolved"
     ]
     for each in standing:
         record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)

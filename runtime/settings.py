@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.private_files import read_private_file
+
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -169,6 +171,8 @@ class Settings(BaseSettings):
             raise ValueError(f"{_variable(missing[0])} names no file: {getattr(self, missing[0])}")
         if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
             raise ValueError(f"{_variable('kafka_cert_file')} and {_variable('kafka_key_file')} go together")
+        if self.kafka_key_file is not None:
+            _secret_in(self.kafka_key_file, "kafka_key_file")  # librdkafka reads it without looking who else may
         if self.kafka_security.startswith("SASL"):
             if self.kafka_user is None or self.kafka_secret("password") is None:
                 raise ValueError(
@@ -183,12 +187,12 @@ class Settings(BaseSettings):
         """A password, out of its file where that is named; a line's end there is not part of it."""
         file: Path | None = getattr(self, f"kafka_{name}_file")
         given: str | None = getattr(self, f"kafka_{name}")
-        return given if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+        return given if file is None else _secret_in(file, f"kafka_{name}_file").decode().rstrip("\r\n")
 
     @property
     def seal_key(self) -> bytes:
         """The key of seals; empty where none is set."""
-        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
+        return b"" if self.seal_key_file is None else _secret_in(self.seal_key_file, "seal_key_file").strip()
 
     @classmethod
     def load(cls, **given: object) -> Self:
@@ -251,6 +255,13 @@ def _required(value: str | None, name: str) -> str:
     if value is None:
         raise SettingsError(f"{PREFIX}{name.upper()} is not set and no stack is running: `hourstream up` starts one")
     return value
+
+
+def _secret_in(file: Path, setting: str) -> bytes:
+    try:
+        return read_private_file(file)
+    except OSError as error:
+        raise SettingsError(f"{_variable(setting)}: {file} cannot be read: {error.strerror}") from None
 
 
 def _explained(name: str, message: str) -> str:

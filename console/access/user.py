@@ -11,12 +11,13 @@ NEEDS = "needs_role"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or machine; `sees_rates` is whether rates, costs and amounts are shown to them, `via` how they came."""
+    """A person or machine: whether rates (costs and amounts too) and names of people are shown; `via` how they came."""
 
     name: str
     roles: frozenset[str]
     sees_rates: bool
     via: str = ""
+    sees_names: bool = False
 
 
 def roles_up_to(role: str) -> frozenset[str]:
@@ -24,11 +25,15 @@ def roles_up_to(role: str) -> frozenset[str]:
     return frozenset(ROLES[: ROLES.index(role) + 1])
 
 
+def user_of(request: Request) -> User | None:
+    """Who is asking, as `identify` found out before anything else of the request; None for nobody."""
+    user: User | None = getattr(request.state, "user", None)
+    return user
+
+
 def current_user(request: Request) -> User:
     """Who is asking; 401 for nobody."""
-    from console.access.asking import identify  # it knows the tables, which know what a user is
-
-    user = identify(request)
+    user = user_of(request)
     if user is None:
         raise HTTPException(401, "Log in first.", {"WWW-Authenticate": "Bearer"})
     return user

@@ -16,9 +16,8 @@ from console import acting
 from console.access.user import User
 from console.api import shapes
 from console.api.problems import responses
-from console.pages.parts import Operator
+from console.pages.parts import Change, Operator
 from console.read.asking import Asking
-from sinks.database import transaction
 
 router = APIRouter(responses=responses(400, 409, 413))
 SOURCE = "api"
@@ -55,27 +54,25 @@ class CodeMapping(BaseModel):
 
 
 @router.post("/decisions", status_code=202)
-def decide(request: Request, user: Operator, body: Decision, key: Key = None) -> shapes.Decided:
+def decide(request: Request, cursor: Change, user: Operator, body: Decision, key: Key = None) -> shapes.Decided:
     """Waive or retry exceptions: published to the stream, where settle acts on it in a moment."""
     why, state = acting.why(user, body.reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        if (before := _before(cursor, user, key, "decisions", body)) is not None:
-            return shapes.Decided.model_validate(before)
-        again = f"{user.name}/{key}" if key else ""
-        done = acting.decide(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
-        return _kept(cursor, user, key, shapes.Decided.model_validate(done))
+    if (before := _before(cursor, user, key, "decisions", body)) is not None:
+        return shapes.Decided.model_validate(before)
+    again = f"{user.name}/{key}" if key else ""
+    done = acting.decide(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
+    return _kept(cursor, user, key, shapes.Decided.model_validate(done))
 
 
 @router.post("/code-mappings", status_code=202)
-def map_code(request: Request, user: Operator, body: CodeMapping, key: Key = None) -> shapes.Mapped:
+def map_code(request: Request, cursor: Change, user: Operator, body: CodeMapping, key: Key = None) -> shapes.Mapped:
     """Map a code: what waits for it as UNMAPPED_CODE is mapped again by itself."""
     why, state = acting.why(user, body.reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
-            return shapes.Mapped.model_validate(before)
-        names = (body.system, body.kind, body.code)
-        done = acting.map_code(cursor, state.broker, state.vault, user, names, body.canonical_id, why)
-        return _kept(cursor, user, key, shapes.Mapped.model_validate(done))
+    if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
+        return shapes.Mapped.model_validate(before)
+    names = (body.system, body.kind, body.code)
+    done = acting.map_code(cursor, state.broker, state.vault, user, names, body.canonical_id, why)
+    return _kept(cursor, user, key, shapes.Mapped.model_validate(done))
 
 
 def _before(cursor: Asking, user: User, key: str | None, path: str, body: BaseModel) -> object | None:

@@ -8,12 +8,11 @@ from fastapi.responses import RedirectResponse
 
 from console import acting
 from console.access.addresses import local
-from console.pages.parts import Operator
-from console.pages.showing import link
+from console.access.flash import leading_back
+from console.pages.parts import Change, Operator
 from console.pages.stuck import FILTERS, filters
 from console.read.asking import Asking
 from console.read.exceptions import listed
-from sinks.database import transaction
 
 router = APIRouter()
 SOURCE = "console"
@@ -24,6 +23,7 @@ Word = Annotated[str, Form(min_length=1, max_length=200)]
 @router.post("/decisions")
 def decide(
     request: Request,
+    cursor: Change,
     user: Operator,
     decision: Annotated[str, Form(pattern="^(waive|retry)$")],
     reason: Reason,
@@ -33,20 +33,19 @@ def decide(
 ) -> RedirectResponse:
     """Waive or retry the chosen exceptions, or all that the list in `back` finds; the resolved are left alone."""
     why, state = acting.why(user, reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        ids = _all_of(cursor, back) if everything else (ids or [])
-        if not ids:
-            raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
-        done = acting.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
+    ids = _all_of(cursor, back) if everything else (ids or [])
+    if not ids:
+        raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
+    done = acting.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
     left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
-    return _back(
-        back, f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
-    )
+    said = f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
 
 
 @router.post("/mappings")
 def map_code(
     request: Request,
+    cursor: Change,
     user: Operator,
     system: Word,
     kind: Word,
@@ -57,11 +56,10 @@ def map_code(
 ) -> RedirectResponse:
     """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
     why, state = acting.why(user, reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        mapped = acting.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
-    if not mapped.new:
-        return _back(back, f"{mapped.key} is {mapped.canonical_id} already.")
-    return _back(back, f"{mapped.key} is {mapped.canonical_id} now. What waited for it is mapped by itself.")
+    mapped = acting.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
+    when = "now. What waited for it is mapped by itself" if mapped.new else "already"
+    said = f"{mapped.key} is {mapped.canonical_id} {when}."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
 
 
 def _all_of(cursor: Asking, address: str) -> list[str]:
@@ -69,11 +67,3 @@ def _all_of(cursor: Asking, address: str) -> list[str]:
     asked = dict(parse_qsl(urlsplit(local(address)).query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
     return [each.exception_id for each in listed(cursor, wanted, limit=acting.MOST)[: acting.MOST]]
-
-
-def _back(address: str, said: str) -> RedirectResponse:
-    """To a page of ours, never elsewhere, with a sentence to show there."""
-    path, _, query = local(address).partition("?")
-    kept = "&".join(part for part in query.split("&") if part and not part.startswith("said="))
-    joined = f"{path}?{kept}&" if kept else f"{path}?"
-    return RedirectResponse(joined + link("", said=said).removeprefix("?"), 303)

@@ -1,6 +1,7 @@
 """What a page says when it cannot be shown: what is wrong, and what to do."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -8,7 +9,8 @@ from fastapi.responses import HTMLResponse
 from psycopg import DataError
 from starlette.exceptions import HTTPException
 
-from console.access.user import User
+from console.access.user import User, user_of
+from console.connections import RETRY_AFTER
 from console.pages.showing import render
 from sinks.contract import Unreachable
 
@@ -30,11 +32,17 @@ _TITLES = {
 def failed(request: Request, error: Exception) -> HTMLResponse:
     """The page of an error."""
     code, detail = told(error)
-    user = getattr(request.state, "user", None) or _NOBODY
+    user = user_of(request) or _NOBODY
     page = render(request, user, "error.html", code, title=title_of(code), detail=detail)
-    if isinstance(error, HTTPException):
-        page.headers.update(error.headers or {})
+    page.headers.update(headers_of(error))
     return page
+
+
+def headers_of(error: Exception) -> Mapping[str, str]:
+    """The headers that go with an error's answer."""
+    if isinstance(error, HTTPException):
+        return error.headers or {}
+    return RETRY_AFTER if isinstance(error, Unreachable) else {}
 
 
 def title_of(code: int) -> str:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import click
 import uvicorn
@@ -14,12 +15,13 @@ from console.access.user import ROLES, User
 from console.app import create_app
 from runtime.cli.context import attached, errors
 from runtime.cli.context import console as terminal
+from runtime.http_server import server_config
 from runtime.settings import Settings
 from sinks.database import Pool, open_pool
 from sinks.migrations import migrate
 
 HOST, PORT = "127.0.0.1", 8600
-ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True, via="open")
+ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True, via="open", sees_names=True)
 _START_SECONDS = 30.0
 
 
@@ -64,6 +66,8 @@ def serving(
     access = access or AccessSettings.load()
     if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")
+    if everybody is not None and not is_loopback(urlsplit(access.console_url or "//127.0.0.1").hostname or ""):
+        raise click.UsageError("--without-login is for this machine only: unset HOURSTREAM_CONSOLE_URL")
     if access.console_url is None and not is_loopback(host):
         raise click.UsageError(
             "--host is not this machine's own: HOURSTREAM_CONSOLE_URL says what people open, https://..."
@@ -72,7 +76,7 @@ def serving(
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"
     app = create_app(settings, pool, everybody=everybody, access=access, address=address)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    server = uvicorn.Server(server_config(app, access.console_trusted_proxies))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="console", daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS

@@ -155,6 +155,7 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
     kafka: Kafka, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "key").chmod(0o600)
     for name, value in {
         "BROKER": kafka.broker,
         "POSTGRES_URL": database,
