@@ -13,7 +13,7 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.database import Pool, transaction
+from storage.postgres import Pool, transaction
 
 RETRY_AFTER = {"Retry-After": "5"}
 # Instants of the years 1 and 9999 exist in UTC only.

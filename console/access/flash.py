@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from console.access.addresses import local
-from console.access.asking import access_of
+from console.access.authentication import access_of
 from console.access.csrf import csrf_token
+from console.access.safe_redirect import local
 from console.access.user import User, user_of
 
 _SAID, _MARK = "said", "mark"

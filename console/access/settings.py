@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.private_files import read_private_file
 from console.access.user import ROLES
-from runtime.private_files import read_private_file
-from runtime.settings import PREFIX, SettingsError
+from settings import PREFIX, SettingsError
 
 RATES, NAMES = "+rates", "+names"
 

@@ -5,7 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from console.pages.failing import headers_of, title_of, told
+from console.errors import headers_of, title_of, told
 
 MEDIA_TYPE = "application/problem+json"
 

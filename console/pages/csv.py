@@ -12,11 +12,11 @@ from typing import BinaryIO, TypeVar, cast
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
+from common.ciphertext import unopened
 from console.access.user import User
-from console.pages.showing import Reader, reader
-from console.read.asking import Stored
+from console.pages.rendering import Reader, reader
 from console.visibility import visible
-from schemas.sealed import unopened
+from warehouse.queries.sql import Stored
 
 Record = TypeVar("Record")
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\N{MINUS SIGN}")

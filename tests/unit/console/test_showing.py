@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
-from console.access.asking import Access
+from common.ciphertext import unopened
+from console.access.authentication import Access
 from console.access.flash import leading_back, said_to
 from console.access.settings import AccessSettings
 from console.access.user import User
-from console.pages.showing import _in_zone, about, hours, link, money, plain_number, shown, zone_of
-from console.read.asking import Stored
-from schemas.sealed import unopened
+from console.pages.rendering import _in_zone, about, hours, link, money, plain_number, shown, zone_of
+from warehouse.queries.sql import Stored
 
 TOKEN = "person:" + "a" * 26
 

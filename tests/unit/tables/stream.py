@@ -9,14 +9,14 @@ import orjson
 
 from agents import masters as masters_agent
 from agents import settle as settle_agent
-from runtime.cli.books import Books
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
+from assurance.ledger_reader import Books
 from schemas.codec import decode_for, encode
-from schemas.json_form import from_json
-from tables.buckets import BUCKETS, PLACES, places_in
-from tables.masters import TOPIC, MastersTable
-from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor
+from schemas.json_codec import from_json
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
+from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
+from tables.settlement.masters_snapshot import TOPIC, MastersTable
+from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, Cursor
 from tables.windows import totals
 
 Line = dict[str, Any]  # {"topic", "key", "value"} as in a facts file

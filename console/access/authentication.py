@@ -1,0 +1,85 @@
+"""From a request to who sent it: by token, by session, or everybody where nobody needs to log in.
+
+This comes first, and gives its connection back before anything else of the request takes one.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+
+from console.access import sessions, tokens
+from console.access.oidc import Provider
+from console.access.rate_limit import Pace
+from console.access.settings import AccessSettings
+from console.access.user import User
+from console.connections import connections_of
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one console lets people in. `url` is its own address; `everybody` who anybody is without a login."""
+
+    settings: AccessSettings
+    url: str
+    everybody: User | None
+    provider: Provider | None
+    pace: Pace = field(default_factory=Pace)
+    provider_calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8), repr=False)
+    flash_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    open_csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people come by https, so that a cookie may ask for it."""
+        return urlsplit(self.url).scheme == "https"
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session's cookie; with the prefix no other host of the domain can set it."""
+        return "__Host-hourstream" if self.secure else "hourstream"
+
+
+def access_of(request: Request) -> Access:
+    """How the console that was asked lets people in."""
+    access: Access = request.app.state.access
+    return access
+
+
+async def identify(request: Request) -> None:
+    """A dependency of everything, before all others: who is asking. Raises the 401 of a wrong token, or a 429."""
+    request.state.user, request.state.csrf = None, ""
+    request.state.user, request.state.csrf = await _looked_up(request)
+
+
+async def _looked_up(request: Request) -> tuple[User | None, str]:
+    access = access_of(request)
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        return await _of_token(request, authorization), ""
+    if access.everybody is not None:
+        return access.everybody, access.open_csrf
+    cookie = request.cookies.get(access.cookie, "")
+    if not sessions.is_secret(cookie):
+        return None, ""
+    async with connections_of(request).transaction() as cursor:
+        session = await run_in_threadpool(sessions.find, cursor, cookie, access.settings)
+    return (None, "") if session is None else (session.user, session.csrf)
+
+
+async def _of_token(request: Request, authorization: str) -> User:
+    """The machine of a token. A wrong one is counted after it was checked, so the right one is never locked out."""
+    scheme, _, rest = authorization.partition(" ")
+    given = tokens.parts_of(rest.strip()) if scheme.lower() == "bearer" else None
+    user = None
+    if given is not None:
+        async with connections_of(request).transaction() as cursor:
+            user = await run_in_threadpool(tokens.bearer, cursor, given)
+    if user is None:
+        access_of(request).pace.token_was_wrong(request)
+        told = "This token is wrong, over or revoked. `hourstream tokens create` makes one."
+        raise HTTPException(401, told, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return user

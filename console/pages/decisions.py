@@ -1,0 +1,69 @@
+"""The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
+
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import RedirectResponse
+
+from console import decisions
+from console.access.flash import leading_back
+from console.access.safe_redirect import local
+from console.dependencies import Change, Operator
+from console.pages.exceptions import FILTERS, filters
+from warehouse.queries.exceptions import listed
+from warehouse.queries.sql import Asking
+
+router = APIRouter()
+SOURCE = "console"
+Reason = Annotated[str, Form(min_length=1, max_length=500)]
+Word = Annotated[str, Form(min_length=1, max_length=200)]
+
+
+@router.post("/decisions")
+def decide(
+    request: Request,
+    cursor: Change,
+    user: Operator,
+    decision: Annotated[str, Form(pattern="^(waive|retry)$")],
+    reason: Reason,
+    ids: Annotated[list[str] | None, Form(max_length=decisions.MOST)] = None,
+    everything: Annotated[bool, Form()] = False,
+    back: Annotated[str, Form(max_length=2000)] = "/exceptions",
+) -> RedirectResponse:
+    """Waive or retry the chosen exceptions, or all that the list in `back` finds; the resolved are left alone."""
+    why, state = decisions.why(user, reason, SOURCE), request.app.state
+    ids = _all_of(cursor, back) if everything else (ids or [])
+    if not ids:
+        raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
+    done = decisions.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
+    left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
+    said = f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
+
+
+@router.post("/mappings")
+def map_code(
+    request: Request,
+    cursor: Change,
+    user: Operator,
+    system: Word,
+    kind: Word,
+    code: Word,
+    canonical_id: Word,
+    reason: Reason,
+    back: Annotated[str, Form(max_length=2000)] = "/causes",
+) -> RedirectResponse:
+    """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
+    why, state = decisions.why(user, reason, SOURCE), request.app.state
+    mapped = decisions.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
+    when = "now. What waited for it is mapped by itself" if mapped.new else "already"
+    said = f"{mapped.key} is {mapped.canonical_id} {when}."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
+
+
+def _all_of(cursor: Asking, address: str) -> list[str]:
+    """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
+    asked = dict(parse_qsl(urlsplit(local(address)).query))
+    wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
+    return [each.exception_id for each in listed(cursor, wanted, limit=decisions.MOST)[: decisions.MOST]]
