@@ -12,7 +12,7 @@ import uvicorn
 
 from cli.context import attached, errors
 from cli.context import console as terminal
-from common.http_server import server_config
+from cli.http_server import server_config
 from console.access.settings import AccessSettings, is_loopback
 from console.access.user import ROLES, User
 from console.app import create_app

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from console.access.user import User, require
+from console.access.authentication import require
+from console.access.user import User
 from console.connections import connections_of
 from warehouse.queries.sql import Asking
 

@@ -9,10 +9,11 @@ from fastapi.responses import HTMLResponse
 from psycopg import DataError
 from starlette.exceptions import HTTPException
 
-from console.access.user import User, user_of
+from common.errors import Unreachable
+from console.access.authentication import user_of
+from console.access.user import User
 from console.connections import RETRY_AFTER
 from console.pages.rendering import render
-from sinks.contract import Unreachable
 
 log = logging.getLogger("hourstream.console")
 _NOBODY = User("", frozenset(), sees_rates=False)

@@ -3,7 +3,7 @@
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from common.ciphertext import opened, tokens_in
+from common.ciphertext import opened, tokens_in, unopened
 from privacy.errors import PeopleError
 from privacy.keys import PersonKey
 from privacy.vault import Entry, Vault
@@ -50,3 +50,13 @@ class Reading:
     def _name(self, token: str) -> str:
         met = self._met[token]
         return token if met is None else met[0].name or ERASED
+
+
+def reading(vault: Vault | None) -> Reading | None:
+    """What opens texts for whoever has the key."""
+    return None if vault is None else Reading(vault)
+
+
+def readable(look: Reading | None, text: str) -> str:
+    """A text as whoever asks may read it: names where they have the key, tokens where not."""
+    return unopened(text) if look is None else look.shown(text)

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
-from console.access.authentication import access_of
-from console.access.user import user_of
+from console.access.authentication import access_of, user_of
 
 FIELD, HEADER = "csrf", "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from console.access.authentication import access_of
+from console.access.authentication import access_of, user_of
 from console.access.csrf import csrf_token
 from console.access.safe_redirect import local
-from console.access.user import User, user_of
+from console.access.user import User
 
 _SAID, _MARK = "said", "mark"
 

@@ -19,10 +19,10 @@ from psycopg.rows import TupleRow
 
 from console.access import sessions
 from console.access.audit import record
-from console.access.authentication import Access, access_of
+from console.access.authentication import Access, access_of, current_user
 from console.access.oidc import LoginRefused, Provider, ProviderUnreachable, Started
 from console.access.safe_redirect import local
-from console.access.user import User, current_user
+from console.access.user import User
 from console.connections import RETRY_AFTER, connections_of
 
 CALLBACK = "/login/callback"

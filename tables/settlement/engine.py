@@ -8,6 +8,7 @@ those again and no others (tables.settlement.resettle).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
 from rating.model.facts import Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
@@ -21,15 +22,7 @@ from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, 
 from tables.settlement.bucket_store import LOOKED, TIME, Buckets
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
-from tables.settlement.exception_record import (
-    EXCEPTIONS,
-    OPEN,
-    RESOLVED,
-    StandingException,
-    advance,
-    exception_record,
-    instant,
-)
+from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record
 from tables.windows import Tally
 
 NOTHING = Published()
