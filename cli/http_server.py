@@ -4,7 +4,11 @@ uvicorn itself waits for ever for the rest of a request: who sends a byte a minu
 """
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import click
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -45,6 +49,26 @@ class TimedProtocol(H11Protocol):
         answering = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
         if not answering:
             self.transport.close()
+
+
+@contextmanager
+def listening_on(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket. Raises ClickException where the address cannot be had."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    with listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            refused = f"{host}:{port} cannot be listened on ({error.strerror}); try --port 0"
+            raise click.ClickException(refused) from error
+        yield listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a bound socket is reached over HTTP."""
+    host, port, *_ = listening.getsockname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def server_config(app: ASGIApp, trusted_proxies: str = "", request_seconds: float = REQUEST_SECONDS) -> uvicorn.Config:

@@ -93,7 +93,7 @@ class Sealing:
     def _value(self, person: Person, said: T) -> T | str:
         if not isinstance(said, str) or said == "" or self._is_ours(said):
             return said
-        # A lone surrogate, which JSON may hold and UTF-8 has not, stays for the record's own check to refuse.
+        # JSON may hold a lone surrogate, which UTF-8 has not; who decrypts it sees that it cannot be read.
         return self._text(person, said.encode(errors="surrogatepass"))
 
     def _is_ours(self, text: str) -> bool:
