@@ -58,6 +58,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         dependencies=[Depends(identify), Depends(ours)],
         max_body_size=LARGEST_BODY,
         lifespan=_closing(provider),

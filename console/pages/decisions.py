@@ -63,7 +63,13 @@ def map_code(
 
 
 def _all_of(cursor: Asking, address: str) -> list[str]:
-    """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
-    asked = dict(parse_qsl(urlsplit(local(address)).query))
+    """The exceptions of a list's address, the oldest first, as many as one form may decide on.
+
+    Raises the 422 of an address that is no list: what it does not name must not be everything there is.
+    """
+    page = urlsplit(local(address))
+    if page.path != "/exceptions":
+        raise HTTPException(422, "Nothing was chosen: all of a list is decided from its own page.")
+    asked = dict(parse_qsl(page.query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
     return [each.exception_id for each in listed(cursor, wanted, limit=decisions.MOST)[: decisions.MOST]]
