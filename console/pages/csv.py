@@ -4,13 +4,14 @@ import csv
 import io
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import BinaryIO, TypeVar, cast
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from common.ciphertext import unopened
 from console.access.user import User
@@ -66,13 +67,22 @@ def csv_file(
     text.detach()
     file.seek(0)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_sent(cast(BinaryIO, file)), media_type="text/csv; charset=utf-8", headers=headers)
+    return _FileResponse(cast(BinaryIO, file), headers)
 
 
-def _sent(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+class _FileResponse(StreamingResponse):
+    """The bytes of an open file, which is closed when they are sent, or when nobody takes them any more."""
+
+    def __init__(self, file: BinaryIO, headers: Mapping[str, str]) -> None:
+        chunks = iter(lambda: file.read(_CHUNK), b"")
+        super().__init__(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 def _read(cell: object, read: Reader) -> object:

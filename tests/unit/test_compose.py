@@ -154,6 +154,22 @@ def test_the_image_holds_every_package() -> None:
         assert f"COPY {package.removesuffix('*')} /opt/hourstream/{package.removesuffix('*')}\n" in DOCKERFILE
 
 
+def test_the_image_holds_no_test_tools() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    named = re.compile(r"[\w-]+")
+    for_tests = {named.match(each)[0].casefold() for each in project["project"]["optional-dependencies"]["dev"]}  # type: ignore[index]
+    locked = set(re.findall(r"^([\w.-]+)==", (CHECKOUT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    assert "-r /opt/hourstream/requirements.lock" in DOCKERFILE
+    assert "requirements-dev" not in DOCKERFILE
+    assert not for_tests & locked
+    assert {"uvicorn", "psycopg"} <= locked
+    both = dict(re.findall(r"^([\w.-]+)==(\S+)", (CHECKOUT / "requirements-dev.lock").read_text("utf-8"), re.MULTILINE))
+    for name, version in re.findall(
+        r"^([\w.-]+)==(\S+)", (CHECKOUT / "requirements.lock").read_text("utf-8"), re.MULTILINE
+    ):
+        assert both[name] == version, "what is tested is what the image holds"
+
+
 def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere_else() -> None:
     with_it = {name for name, service in OURS.items() if "HOURSTREAM_PEOPLE_KEY_FILE" in service["environment"]}
     assert with_it == {"console", "commands"}

@@ -2,13 +2,13 @@
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 from starlette.requests import Request
+from starlette.types import Message
 
 from console.access.user import User
 from console.pages.csv import csv_file, safe
@@ -71,11 +71,16 @@ def test_a_file_is_what_a_reader_reads() -> None:
     ada = User("ada", frozenset({"viewer"}), sees_rates=True)
     answer = csv_file(request, ada, "a.csv", ("name", "amount"), rows, lambda row: [row])
 
-    async def text() -> str:
-        body = answer.body_iterator
-        assert isinstance(body, AsyncIterator)
-        return b"".join([bytes(part) async for part in body]).decode()
+    sent = list[bytes]()
 
-    read = list(csv.reader(asyncio.run(text()).splitlines(keepends=True)))
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    asyncio.run(answer(request.scope | {"method": "GET", "headers": []}, receive, send))
+    read = list(csv.reader(b"".join(sent).decode().splitlines(keepends=True)))
     assert read == [["name", "amount"], ['Smith, "J"', "-1.5"], ["'=x\nline", ""], ["\\ud800", ""]]
     assert answer.headers["content-disposition"] == 'attachment; filename="a.csv"'
