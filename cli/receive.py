@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import uvicorn
 
-from cli.context import attached, console, errors
+from cli.context import attached, console
 from cli.http_server import address_of, listening_on, server_config
 from cli.webhook_app import WebhookApp
-from common.private_files import open_to_others
+from common.private import read_secret
 from operations.all_topics import every_topic
 from operations.file_ingest import FilePublisher
 from operations.webhook_ingest import Receiver
@@ -58,9 +58,7 @@ def receive(source: str, secret_file: Path, host: str, port: int, max_kib: int, 
 
 def read_secrets(path: Path) -> list[bytes]:
     """The secrets in a file. Raises ClickException where there is none, or one that could be guessed."""
-    if (why := open_to_others(path)) is not None:
-        errors.print(f"{path}: {why}", markup=False, soft_wrap=True)
-    secrets = [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
+    secrets = [line.strip() for line in read_secret(path).splitlines() if line.strip()]
     if not secrets or min(map(len, secrets)) < _SHORTEST_SECRET:
         raise click.ClickException(f"{path}: a secret a line is needed, each of {_SHORTEST_SECRET} bytes or more")
     return secrets

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from common.private_files import read_private_file
+from common.private import read_secret
 from console.access.user import ROLES
 from settings import PREFIX, SettingsError
 
@@ -135,7 +135,7 @@ class AccessSettings(BaseSettings):
         if self.oidc_client_secret_file is None:
             return None if self.oidc_client_secret is None else self.oidc_client_secret.get_secret_value()
         try:
-            return read_private_file(self.oidc_client_secret_file).decode().strip()
+            return read_secret(self.oidc_client_secret_file).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             said = error.strerror if isinstance(error, OSError) else "it is no text"
             raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE cannot be read: {said}") from error

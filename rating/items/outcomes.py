@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from common.decimals import plain
-from rating.checks import checked, fault_of_outcome
+from rating.checks import checked, closed_before, fault_of_outcome
 from rating.items.charging import Priced, charged, charged_nothing
 from rating.items.tiers import tier_amounts
 from rating.model.charge import Missing, Settlement
@@ -47,6 +47,9 @@ def _check(case: Case, outcome: Outcome) -> _Billable | Settlement:
     contract = checked(case, outcome, fault_of_outcome, outcome.achieved_on, outcome.achieved_on)
     if isinstance(contract, Rejection):
         return case.parked(outcome, contract)
+    late = closed_before(case, outcome, outcome.achieved_on)
+    if late is not None:
+        return case.parked(outcome, late)
     terms = next((terms for terms in contract.engagement.outcomes if terms.metric == outcome.metric), None)
     # Terms without a tier name no price, so the metric is as good as not agreed.
     if terms is None or not terms.tiers:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import assert_never
 
 from rating.model.master_data import OutcomeTerms, Tier
 from rating.model.money import ZERO, exact, nothing, rounded, shares
@@ -11,16 +12,20 @@ from rating.model.money import ZERO, exact, nothing, rounded, shares
 def tier_amounts(quantities: Sequence[Decimal], terms: OutcomeTerms, currency: str) -> list[Decimal]:
     """The rounded amount of each outcome of one metric and month, given their quantities in canonical order."""
     exact_quantities = [exact(quantity) for quantity in quantities]
-    if terms.model == "volume":
-        return _volume(exact_quantities, terms.tiers, currency)
-    if terms.model == "graduated":
-        return _graduated(exact_quantities, terms.tiers, currency)
-    price = exact(terms.tiers[0].unit_price)
-    return [rounded(quantity * price, currency) for quantity in exact_quantities]
+    match terms.model:
+        case "per_unit":
+            price = exact(terms.tiers[0].unit_price)
+            return [rounded(quantity * price, currency) for quantity in exact_quantities]
+        case "graduated":
+            return _graduated(exact_quantities, terms.tiers, currency)
+        case "volume":
+            return _volume(exact_quantities, terms.tiers, currency)
+        case _:
+            assert_never(terms.model)
 
 
 def _volume(quantities: Sequence[Fraction], tiers: Sequence[Tier], currency: str) -> list[Decimal]:
-    """All units at the tier of the total, and its fee once; each outcome has its share, the last the remainder."""
+    """All units at the tier of the total, and its fee once; each outcome has its share by quantity."""
     total = sum(quantities, ZERO)
     tier = next((tier for tier in tiers[:-1] if total <= _end(tier, total)), tiers[-1])
     due = rounded(total * exact(tier.unit_price) + exact(tier.flat_fee), currency)

@@ -4,12 +4,13 @@ The row keeps both as the records they are on their topics, byte for byte. A buc
 never taken apart (`append`); otherwise its records are read when they are first asked for.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from rating.model.charge import Charge
-from rating.model.facts import Adjustment, Decision, Fact, Origin, TimeEntry, fact, subject_of
+from rating.model.facts import Adjustment, Decision, Fact, Origin, TimeEntry, fact, subject_of, subjects_of
 from rating.scope import names
 from rating.time.time_checks import minutes_of_the_day
 from schemas.codec import decode, decode_for
@@ -127,6 +128,12 @@ class Bucket:
 def name_of(fact: Fact) -> str:
     """A fact's name within its engagement: its subject; a decision, which is none, has a name of its own."""
     return f"decision:{fact.decision_id}" if isinstance(fact, Decision) else subject_of(fact)
+
+
+def subjects_in(told: Iterable[Told]) -> Iterator[str]:
+    """The subjects that facts make."""
+    for each in told:
+        yield from () if isinstance(each.fact, Decision) else subjects_of(each.fact)
 
 
 def approved_minutes(fact: Fact | None) -> int:

@@ -5,7 +5,7 @@ Minutes adjustments and decisions live with the subject they name, or wait for i
 an ordinary time entry is one row read and one row written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 import msgspec
@@ -91,11 +91,19 @@ class Buckets:
             loaded = self._loaded.get((engagement_id, name))
             yield loaded if loaded is not None else self._load(engagement_id, name, BUCKETS.unpack(row))
 
-    def all_time(self, engagement_id: str) -> list[Bucket]:
-        """Every bucket of time of the engagement, dirty ones included, by name."""
-        written = [b for b in self.from_name(engagement_id, TIME) if b.name.startswith(TIME)]
-        new = [b for (e, name), b in self.dirty.items() if e == engagement_id and name.startswith(TIME)]
-        return sorted({b.name: b for b in (*written, *new)}.values(), key=lambda b: b.name)
+    def named(self, engagement_id: str, prefix: str, keep: Callable[[str], bool] = lambda _: True) -> list[Bucket]:
+        """The engagement's buckets whose names begin so and are to be kept, dirty ones included, by name."""
+        found: dict[str, Bucket] = {}
+        for (_, name), row in BUCKETS.scan_packed(self._state, engagement_id, start=BUCKETS.key(engagement_id, prefix)):
+            if not name.startswith(prefix):
+                break
+            if keep(name):
+                loaded = self._loaded.get((engagement_id, name))
+                found[name] = loaded or self._load(engagement_id, name, BUCKETS.unpack(row))
+        for (engagement, name), bucket in self.dirty.items():
+            if engagement == engagement_id and name.startswith(prefix) and keep(name):
+                found[name] = bucket
+        return [bucket for _, bucket in sorted(found.items())]
 
     def find(self, engagement_id: str, name: str) -> tuple[Bucket | None, Fact | None]:
         """Where a fact lives, or what speaks of it waits for it; and its winning revision so far."""

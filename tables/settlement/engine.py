@@ -13,16 +13,25 @@ from rating.model.charge import Charge, Parked, Settlement, negated, same_billin
 from rating.model.facts import Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
 from rating.model.masters import Masters
+from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import couples_time
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
 from rating.settle import settle
 from schemas.codec import encode
 from streaming.state_tables import StateRows
-from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of
-from tables.settlement.bucket_store import LOOKED, TIME, Buckets
+from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
+from tables.settlement.bucket_store import LOOKED, Buckets
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
-from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record
+from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
+from tables.settlement.exception_record import (
+    EXCEPTIONS,
+    OPEN,
+    RESOLVED,
+    StandingException,
+    advance,
+    exception_record,
+)
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -62,6 +71,8 @@ class Settling:
         verdict = judge(standing, fact)
         if verdict == "conflict":
             self._raise_conflict(fact, now_ms)
+        if verdict == "duplicate" and standing is not None and fact.occurred_at < standing.occurred_at:
+            self.buckets.place(told, now_ms)  # of equal repeats the earliest counts: it may no longer be late
         if verdict != "replaced":
             return verdict
         self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
@@ -74,33 +85,52 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[str, int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
-            if self.is_coupled(bucket):
-                coupled[key[0]] = max(touched_ms, coupled.get(key[0], 0))
-            else:
+            scope = self.scope_of(bucket)
+            if scope is None:
                 alone.append((bucket, touched_ms))
+            else:
+                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
         for bucket, touched_ms in alone:
             self.settle([bucket], touched_ms)
-        for engagement_id, touched_ms in coupled.items():
-            self.settle(self.buckets.all_time(engagement_id), touched_ms)
+        for (engagement_id, scope), touched_ms in coupled.items():
+            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
 
-    def is_coupled(self, bucket: Bucket) -> bool:
-        """Whether the bucket settles together with all time of its engagement (`Buckets.all_time`)."""
-        return bucket.name.startswith(TIME) and couples_time(self._masters.engagements.get(bucket.engagement_id))
+    def _touch_what_may_be_late(self) -> None:
+        """A billing period that changed may make work of its month late, or release it."""
+        for (engagement_id, name), bucket in list(self.buckets.dirty.items()):
+            engagement = self._masters.engagements.get(engagement_id)
+            if name.startswith(FEE_PREFIX) and engagement is not None and parks_late_work(engagement):
+                touched_ms = self.buckets.touched_ms[engagement_id, bucket.name]
+                for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
+                    self.buckets.touch(late, touched_ms)
+
+    def scope_of(self, bucket: Bucket) -> Scope | None:
+        """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
+        return scope_of_bucket(bucket.name, self._coupling(bucket.engagement_id))
+
+    def buckets_of(self, engagement_id: str, scope: Scope) -> list[Bucket]:
+        """The buckets of a coupled scope."""
+        return buckets_of(self.buckets, engagement_id, self._coupling(engagement_id), scope)
+
+    def _coupling(self, engagement_id: str) -> Coupling:
+        return coupling_of(self._masters.engagements.get(engagement_id))
 
     def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
         """Settle buckets that belong together; returns how many subjects that were."""
         engagement_id = scope[0].engagement_id
         facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
-        settled = settle(engagement_id, facts, self._masters)
+        periods = periods_of(self.buckets, self._masters.engagements.get(engagement_id), facts)
+        settled = settle(engagement_id, facts, self._masters, periods)
         self.note_lookups(engagement_id, settled.lookups)
         for bucket in scope:
-            subjects = dict.fromkeys((*bucket.published, *bucket.told))
+            subjects = dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
             for subject in subjects:
                 self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
             self._worked_on[engagement_id, bucket.name] = bucket

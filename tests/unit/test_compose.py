@@ -33,10 +33,12 @@ def filled(value: str) -> str:
 
 
 def secrets_of(service: dict[str, Any]) -> list[str]:
-    """The secrets a service sees; each is readable by its own user alone, or our processes refuse it."""
-    found = service.get("secrets", [])
-    assert all((each["uid"], each["gid"], each["mode"]) == ("10001", "10001", 0o400) for each in found)
-    return [each["source"] for each in found]
+    """The secrets mounted into a service, each readable by its user alone, or our processes would refuse it."""
+    mounted = service.get("secrets", [])
+    user, group = (service.get("user") or COMPOSE["x-worker"]["user"]).split(":") if mounted else ("", "")
+    for each in mounted:
+        assert (each["uid"], each["gid"], each["mode"]) == (user, group, 0o400)
+    return [each["source"] for each in mounted]
 
 
 @pytest.fixture(params=sorted(OURS))
@@ -70,7 +72,7 @@ def test_one_seals_with_a_key_that_no_other_service_sees() -> None:
     assert seal["command"] == ["hourstream", "seal", "--every", "60"]
     assert seal["environment"] == {
         **SERVICES["settle"]["environment"],
-        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{seal['secrets'][0]['source']}",
+        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{secrets_of(seal)[0]}",
     }
     assert [name for name, service in SERVICES.items() if "seal_key" in secrets_of(service)] == ["seal"]
     assert COMPOSE["secrets"] == {name: {"environment": name.upper()} for name in ("seal_key", "people_key")}
