@@ -55,7 +55,7 @@ class AccessSettings(BaseSettings):
     console_open: bool = Field(False, description="whoever opens it may do everything; on a loopback address only")
     console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
     console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
-    console_wait_seconds: Seconds = Field(20.0, description="how long a request waits for a connection, then 503")
+    console_wait_seconds: Seconds = Field(60.0, description="how long a request waits for a connection, then 503")
     console_trusted_proxies: str = Field(
         "", description="addresses or networks of proxies, comma between, whose X-Forwarded-For counts; unset: none"
     )

@@ -18,6 +18,8 @@ from tests.integration.access.forger import Forger, forging
 from tests.integration.sinks.test_warehouse import parked, take
 from warehouse.writer import Warehouse
 
+pytestmark = pytest.mark.attack  # docs/attacks.md lists them
+
 FORM = {"decision": "retry", "reason": "because", "ids": "unknown"}
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=B"
 

@@ -11,6 +11,8 @@ from tests.integration.access.attacked import NAME, Answer, Scene, assert_out, s
 from tests.integration.access.doors import acts
 from tests.integration.access.forger import Forger, forging
 
+pytestmark = pytest.mark.attack  # docs/attacks.md lists them
+
 
 @pytest.fixture(scope="module")
 def forger() -> Iterator[Forger]:

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.sources.running import Installation
 from tests.integration.sources.test_webhook import BODY, SECRET, listening, signed
 
+pytestmark = pytest.mark.attack  # docs/attacks.md lists them
+
 SECONDS = 2
 
 
