@@ -53,12 +53,13 @@ class TimedProtocol(H11Protocol):
 
 @contextmanager
 def listening_on(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound socket. Raises ClickException where the address cannot be had."""
+    """A socket that listens. Raises ClickException where the address cannot be had."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     with listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen()  # whoever reads the address may connect, before the server takes it over
         except OSError as error:
             refused = f"{host}:{port} cannot be listened on ({error.strerror}); try --port 0"
             raise click.ClickException(refused) from error

@@ -122,6 +122,8 @@ class Receiver:
         except Exception as error:
             log.exception("a signed message cannot be read")
             return self._dead(sha256, body, f"{type(error).__name__}: {error}")
+        if not taken.read:
+            return self._dead(sha256, body, "the message holds no record")
         taken.sha256 = sha256
         return taken
 

@@ -56,7 +56,7 @@ def test_a_secret_comes_from_its_variable_or_file_and_is_never_shown(
         AccessSettings.load().client_secret()
     (tmp_path / "secret").chmod(0o640)
     monkeypatch.setenv("HOURSTREAM_OIDC_CLIENT_SECRET_FILE", str(tmp_path / "secret"))
-    with pytest.raises(SettingsError, match="open to other users"):
+    with pytest.raises(SettingsError, match="others may read this secret"):
         AccessSettings.load().client_secret()
 
 
