@@ -17,7 +17,9 @@ HIDDEN = "hidden: it names amounts"
 
 OPEN_DECIMALS = frozenset({"tax_rate"})
 # Fields that tell an amount whatever they hold; null for who may not see it.
-TELLING = frozenset({"rate_unit", "derivation", "components", "lineage", "stakes", "told", "estimated", "cards"})
+TELLING = frozenset(
+    {"amount", "rate_unit", "derivation", "components", "lineage", "stakes", "told", "estimated", "cards"}
+)
 # Texts of people and of rules, which may name an amount.
 WORDS = frozenset({"message", "what", "reason", "posting_reason", "void_reason", "note", "notes", "description"})
 # Codes whose messages name amounts by their nature, and stages whose words do.
