@@ -9,8 +9,9 @@ import pytest
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
 
+from cli.trace import Step
 from console.app import create_app
-from console.visibility import names_figures, visible
+from console.visibility import HIDDEN, names_figures, visible
 from invoicing.charge_projection import Projection
 from settings import Settings
 from storage.postgres import Pool
@@ -180,6 +181,21 @@ def test_a_text_with_a_figure_is_told_from_one_without(text: str, hidden: bool) 
 
 class Rights:
     sees_rates = False
+
+
+def test_the_command_line_hides_what_the_console_hides() -> None:
+    at, entries = "2025-03-14T09:00:00+00:00", "time.entries[0]@7"
+    said = "revision 1, approved: 60 min on 2025-03-14, T1, C1, Senior"
+    steps = [
+        Step(at, "source", "source.harvest.entries[0]@1", "1: rate 777.77, notes all of it"),
+        Step(at, "fact", entries, said),
+        Step(at, "charge", "billing.ready[0]@1", "777.77 EUR: 1 h x 777.77"),
+        Step(at, "exception", "billing.exceptions[0]@1", "open CAP_EXCEEDED: 777.77 EUR are beyond the cap"),
+        Step(at, "decision", "exception.decisions[0]@1", "waive by ada: only 777"),
+    ]
+    assert [step.what for step in visible(steps, Rights())] == [HIDDEN, said, HIDDEN, HIDDEN, HIDDEN]
+    assert visible(steps, Settings.load()) == steps
+    assert not Settings.load(sees_rates=False).sees_rates
 
 
 def test_a_record_of_any_shape_loses_its_amounts() -> None:
