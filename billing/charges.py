@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 State = Literal["charged", "parked", "pending", "void", "waived"]
 

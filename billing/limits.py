@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from billing.case import Case, Rejection
 from billing.charges import Charge, Settlement
-from billing.facts import Facts, each, subject_of
+from billing.facts import Decision, Facts, each, subject_of
 
 LIMIT = Decimal(10) ** 12
 
@@ -19,7 +19,7 @@ def hold_unbearable(case: Case, facts: Facts, subjects: dict[str, Settlement]) -
     unbearable = [subject for subject, settlement in subjects.items() if not _is_bearable(settlement)]
     if not unbearable:
         return
-    by_subject = {subject_of(fact): fact for fact in each(facts)}
+    by_subject = {subject_of(fact): fact for fact in each(facts) if not isinstance(fact, Decision)}
     message = f"the amount has more than 12 digits before the point, beyond {LIMIT:f}: correct the facts or the rate"
     for subject in unbearable:
         before = subjects[subject]

@@ -6,9 +6,9 @@ those again and no others (tables.sweep).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from billing.charges import Charge, Parked, Settlement, negated, same_billing
+from billing.charges import Charge, Parked, Settled, Settlement, negated, same_billing
 from billing.facts import Decision, Fact, gathered, identity
 from billing.ids import charge_id
 from billing.masters import Masters
@@ -16,11 +16,13 @@ from billing.scope import couples_time
 from billing.settle import settle
 from billing.winners import Verdict, judge
 from schemas.codec import encode
-from tables.bucket import Bucket, Published, Told, approved_minutes, name_of
-from tables.buckets import LOOKED, TIME, Buckets
+from tables.bucket import Published, Told, approved_minutes, name_of
+from tables.buckets import LOOKED, OUTCOMES, TIME, Buckets
 from tables.charge_records import READY, charge_record
 from tables.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.exceptions import EXCEPTIONS, OPEN, RESOLVED, StandingException, advance, exception_record, instant
+from tables.large_bucket import Bucket, LargeBucket
+from tables.outcome_settling import settle_all, settle_some
 from tables.rows import StateRows
 from tables.windows import Tally
 
@@ -81,7 +83,10 @@ class Settling:
             else:
                 alone.append((bucket, touched_ms))
         for bucket, touched_ms in alone:
-            self.settle([bucket], touched_ms)
+            if _is_in_order(bucket):
+                self._publish_all(bucket, settle_some(self._state, bucket, self._masters), touched_ms)
+            else:
+                self.settle([bucket], touched_ms)
         for engagement_id, touched_ms in coupled.items():
             self.settle(self.buckets.all_time(engagement_id), touched_ms)
         self.buckets.dirty.clear()
@@ -94,15 +99,26 @@ class Settling:
 
     def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
         """Settle buckets that belong together; returns how many subjects that were."""
+        if _is_in_order(bucket := scope[0]):
+            return self._publish_all(bucket, settle_all(self._state, bucket, self._masters), now_ms)
         engagement_id = scope[0].engagement_id
-        facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
+        facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
         settled = settle(engagement_id, facts, self._masters)
         self.note_lookups(engagement_id, settled.lookups)
         for bucket in scope:
-            subjects = dict.fromkeys((*bucket.published, *bucket.told))
-            for subject in subjects:
+            for subject in bucket.subjects():
                 self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
             self._worked_on[engagement_id, bucket.name] = bucket
+            bucket.touched.clear()
+        return len(settled.subjects)
+
+    def _publish_all(self, bucket: Bucket, settled: Settled, now_ms: int) -> int:
+        """Publish what changed of some subjects of a bucket; those that are not found in `settled` stay as they are."""
+        self.note_lookups(bucket.engagement_id, settled.lookups)
+        for subject in (*settled.subjects, *(bucket.touched - settled.subjects.keys())):
+            self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
+        self._worked_on[bucket.engagement_id, bucket.name] = bucket
+        bucket.touched.clear()
         return len(settled.subjects)
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
@@ -115,13 +131,14 @@ class Settling:
                 self._known_lookups.add(row)
 
     def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
-        before = bucket.published.get(subject, NOTHING)
+        before = bucket.published(subject) or NOTHING
         n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms)
         retried = (bucket.engagement_id, subject) in self._retried
         parked = found.parked if found else None
         exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
         if charge is not before.charge or exception is not before.exception:
-            after = bucket.published[subject] = Published(n, charge, minutes, exception)
+            after = Published(n, charge, minutes, exception)
+            bucket.publish(subject, after)
             self._tally_minutes(before, -1)
             self._tally_minutes(after, 1)
 
@@ -210,6 +227,11 @@ class Settling:
             self.buckets.write(bucket)
         self.buckets.grown.clear()
         self._worked_on.clear()
+
+
+def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
+    """Whether it settles by sums of what stands before each of its facts."""
+    return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
 
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:

@@ -4,9 +4,13 @@ Nothing reaches the store before the commit, so an abandoned batch leaves no tra
 """
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Protocol
+
+_MOST_INSERTED = 64  # into an ordered list, before it is quicker to sort it anew
 
 
 class Rows(Protocol):
@@ -23,6 +27,7 @@ class State:
         self._rows = rows
         self._known: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
+        self._order: list[bytes] = []  # keys of changes in order, as far as a scan has asked for them
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Fetch many rows in one go; later `get`s of them cost nothing."""
@@ -50,12 +55,22 @@ class State:
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows with `prefix`, from key `start` on, in key order, this batch's changes (so far) included."""
-        changed = sorted(key for key in self.changes if key.startswith(prefix) and key >= start)
-        mine: Iterator[tuple[bytes, bytes | None]] = ((key, self.changes[key]) for key in changed)
+        mine: Iterator[tuple[bytes, bytes | None]] = ((key, self.changes[key]) for key in self._changed(prefix, start))
         theirs = ((key, value) for key, value in self._rows.scan(prefix, start) if key not in self.changes)
         for key, value in heapq.merge(mine, theirs, key=itemgetter(0)):
             if value is not None:
                 yield key, value
+
+    def _changed(self, prefix: bytes, start: bytes) -> list[bytes]:
+        """Keys of changes with `prefix`, from `start` on, in order. They only grow, and new ones stand last."""
+        new = len(self.changes) - len(self._order)
+        if new > _MOST_INSERTED:
+            self._order = sorted(self.changes)
+        else:
+            for key in islice(reversed(self.changes), new):
+                insort(self._order, key)
+        found = islice(self._order, bisect_left(self._order, max(prefix, start)), None)
+        return list(takewhile(lambda key: key.startswith(prefix), found))
 
 
 class MemoryRows(dict[bytes, bytes]):

@@ -4,6 +4,7 @@ import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
@@ -14,6 +15,7 @@ from runtime.plane.batch import Batch, Output, Record
 from runtime.plane.state import MemoryRows, State
 from schemas.codec import decode_for, encode
 from schemas.json_form import from_json
+from tables import buckets
 from tables.buckets import BUCKETS, PLACES, places_in
 from tables.masters import TOPIC, MastersTable
 from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor
@@ -36,9 +38,9 @@ def _encoded(topic: str, value: bytes) -> bytes:
 class Stream:
     """One partition of everything."""
 
-    def __init__(self, chunk: int = CHUNK_SUBJECTS) -> None:
+    def __init__(self, chunk: int = CHUNK_SUBJECTS, most_bytes: int = buckets.MOST_BYTES) -> None:
         self.books = Books()
-        self.chunk = chunk
+        self.chunk, self.most_bytes = chunk, most_bytes
         self.outputs: list[Output] = []
         self.masters_rows, self.settle_rows = MemoryRows(), MemoryRows()
         self.masters = MastersTable("unused")
@@ -77,7 +79,9 @@ class Stream:
     def decide(self, records: list[Record]) -> tuple[State, list[Output]]:
         """What a batch of settle would commit; nothing of it is."""
         state = State(self.settle_rows)
-        return state, settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+        with patch.object(buckets, "MOST_BYTES", self.most_bytes):
+            outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+        return state, outputs
 
     def rest(self) -> None:
         """Empty batches until every sweep is done."""

@@ -12,7 +12,8 @@ from billing.masters import Masters
 from billing.settle import settle
 from runtime.plane.state import State
 from tables import settling, sweep
-from tables.buckets import LOOKED, Bucket
+from tables.buckets import LOOKED
+from tables.large_bucket import Bucket
 from tables.settling import Settling
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
 from tests.unit.tables.stream import Line, Stream

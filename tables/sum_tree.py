@@ -1,0 +1,259 @@
+"""A sum tree: numbers by key, in key order, with sums of any beginning in logarithmic time, as many small rows.
+
+It is a B+ tree. A node is one row of at most `MOST` items, so no row grows with the tree, and one change writes one
+row a level. Keys compare by code point. `amount` is what a position is asked by; `kept` is the caller's own.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from tables.rows import StateRows, Table
+
+MOST = 32  # items of a node; a node that has more is cut in two
+_ROOT = "0"
+
+
+class Item(msgspec.Struct, array_like=True, frozen=True):
+    """One key of a leaf: its number, and another one that the tree only keeps."""
+
+    key: str
+    amount: int
+    kept: int = 0
+
+
+class Child(msgspec.Struct, array_like=True, frozen=True):
+    """A node below: its first key, its name, and what it holds in all (`Sums`)."""
+
+    key: str
+    name: str
+    number: int
+    total: int
+    peak: int  # the greatest sum of a beginning
+    dip: int  # the least sum of an end, at most 0
+
+
+class Node(msgspec.Struct, array_like=True):
+    """A leaf has items, any other node has children. The root counts the names given to nodes."""
+
+    items: list[Item]
+    children: list[Child]
+    names: int = 0
+
+
+class Sums(NamedTuple):
+    """What a run of keys comes to: how many, their sum, the greatest sum of a beginning, the least of an end."""
+
+    number: int = 0
+    total: int = 0
+    peak: int = 0
+    dip: int = 0
+
+    def then(self, number: int, total: int, peak: int, dip: int) -> "Sums":
+        """The sums of this run and one after it."""
+        return Sums(
+            self.number + number,
+            self.total + total,
+            max(self.peak, self.total + peak),
+            min(dip, self.dip + total),
+        )
+
+
+NODES = Table(b"n", bytes)  # (engagement, bucket, node) -> the node as JSON, whose integers have no largest one
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Node).decode
+
+
+class SumTree:
+    """One tree while a batch works on it: nodes are read as they are needed; `write` keeps the changed ones."""
+
+    def __init__(self, state: StateRows, *parts: str) -> None:
+        self._state, self._parts = state, parts
+        self._nodes: dict[str, Node] = {}
+        self._changed: set[str] = set()
+
+    def get(self, key: str) -> Item | None:
+        """The item of a key."""
+        node = self._node(_ROOT)
+        while node.children:
+            node = self._node(node.children[_child_of(node, key)].name)
+        at = _place(node, key)
+        return node.items[at] if at < len(node.items) and node.items[at].key == key else None
+
+    def put(self, item: Item) -> None:
+        """Set the item of its key."""
+        root = self._node(_ROOT)
+        self._put(_ROOT, root, item)
+        if _size(root) > MOST:
+            left, right = self._new_name(root), self._new_name(root)
+            below = _halves(root)
+            root.items, root.children = [], []
+            for name, half in zip((left, right), below, strict=True):
+                self._nodes[name] = half
+                self._changed.add(name)
+                root.children.append(_child(name, half))
+
+    def remove(self, key: str) -> None:
+        """Take a key out, if it is there."""
+        if self.get(key) is not None:
+            self._remove(_ROOT, self._node(_ROOT), key)
+
+    def all(self) -> Sums:
+        """Sums of the whole tree."""
+        return _sums(self._node(_ROOT))
+
+    def before(self, key: str) -> Sums:
+        """Sums of all keys before `key`."""
+        found, node = Sums(), self._node(_ROOT)
+        while node.children:
+            at = _child_of(node, key)
+            for child in node.children[:at]:
+                found = found.then(child.number, child.total, child.peak, child.dip)
+            node = self._node(node.children[at].name)
+        for item in node.items[: _place(node, key)]:
+            found = found.then(1, item.amount, max(item.amount, 0), min(item.amount, 0))
+        return found
+
+    def reaching(self, bound: int) -> str | None:
+        """The first key up to and with which the sum is `bound` or more."""
+        base, node = 0, self._node(_ROOT)
+        while node.children:
+            for child in node.children:
+                if base + child.peak >= bound and child.number:
+                    break
+                base += child.total
+            else:
+                return None
+            node = self._node(child.name)
+        for item in node.items:
+            base += item.amount
+            if base >= bound:
+                return item.key
+        return None
+
+    def items(self, start: str = "") -> Iterator[tuple[Item, int]]:
+        """Each item from the key `start` on, with the sum of all before it. The tree must not change meanwhile."""
+        base = self.before(start).total if start else 0
+        for item in self._items(self._node(_ROOT), start):
+            yield item, base
+            base += item.amount
+
+    def write(self) -> None:
+        """Put the changed nodes into the state."""
+        for name in self._changed:
+            node = self._nodes[name]
+            if _size(node):
+                NODES.put(self._state, _encode(node), *self._parts, name)
+            else:
+                NODES.delete(self._state, *self._parts, name)
+        self._changed.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for parts, row in list(NODES.scan(self._state, *self._parts)):
+            self._nodes[parts[-1]] = _decode(row)
+        for name, node in self._nodes.items():
+            node.items, node.children = [], []
+            self._changed.add(name)
+
+    def _node(self, name: str) -> Node:
+        node = self._nodes.get(name)
+        if node is None:
+            row = NODES.get(self._state, *self._parts, name)
+            node = self._nodes[name] = Node([], []) if row is None else _decode(row)
+        return node
+
+    def _new_name(self, root: Node) -> str:
+        root.names += 1
+        return str(root.names)
+
+    def _put(self, name: str, node: Node, item: Item) -> None:
+        self._changed.add(name)
+        if not node.children:
+            at = _place(node, item.key)
+            if at < len(node.items) and node.items[at].key == item.key:
+                node.items[at] = item
+            else:
+                node.items.insert(at, item)
+            return
+        at = _child_of(node, item.key)
+        below_name = node.children[at].name
+        below = self._node(below_name)
+        self._put(below_name, below, item)
+        if _size(below) > MOST:
+            left, right = _halves(below)
+            right_name = self._new_name(self._node(_ROOT))
+            self._changed |= {_ROOT, right_name}
+            self._nodes[below_name], self._nodes[right_name] = left, right
+            node.children[at : at + 1] = [_child(below_name, left), _child(right_name, right)]
+        else:
+            node.children[at] = _child(below_name, below)
+
+    def _remove(self, name: str, node: Node, key: str) -> None:
+        self._changed.add(name)
+        if not node.children:
+            del node.items[_place(node, key)]
+            return
+        at = _child_of(node, key)
+        below_name = node.children[at].name
+        below = self._node(below_name)
+        self._remove(below_name, below, key)
+        if _size(below):
+            node.children[at] = _child(below_name, below)
+        else:
+            del node.children[at]
+
+    def _items(self, node: Node, start: str) -> Iterator[Item]:
+        if node.children:
+            for child in node.children[_child_of(node, start) :]:
+                yield from self._items(self._node(child.name), start)
+        else:
+            yield from node.items[_place(node, start) :]
+
+
+def _size(node: Node) -> int:
+    return len(node.children) or len(node.items)
+
+
+def _halves(node: Node) -> tuple[Node, Node]:
+    cut = _size(node) // 2
+    return Node(node.items[:cut], node.children[:cut]), Node(node.items[cut:], node.children[cut:])
+
+
+def _child(name: str, node: Node) -> Child:
+    first = node.children[0].key if node.children else node.items[0].key
+    return Child(first, name, *_sums(node))
+
+
+def _sums(node: Node) -> Sums:
+    found = Sums()
+    for child in node.children:
+        found = found.then(child.number, child.total, child.peak, child.dip)
+    for item in node.items:
+        found = found.then(1, item.amount, max(item.amount, 0), min(item.amount, 0))
+    return found
+
+
+def _place(node: Node, key: str) -> int:
+    """Where in a leaf a key is, or would be."""
+    low, high = 0, len(node.items)
+    while low < high:
+        middle = (low + high) // 2
+        if node.items[middle].key < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _child_of(node: Node, key: str) -> int:
+    """The child that has a key, or would have it."""
+    low, high = 0, len(node.children)
+    while low < high:
+        middle = (low + high) // 2
+        if node.children[middle].key <= key:
+            low = middle + 1
+        else:
+            high = middle
+    return max(low - 1, 0)
