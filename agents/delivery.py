@@ -8,23 +8,23 @@ what it tells is announced on `source.billing.statuses`.
 import threading
 from collections.abc import Callable
 
-from agents.names import LiveNames
-from agents.sink import sink_process
-from runtime.plane.partitions import crash
-from runtime.plane.process import Batches, BatchProcess
-from runtime.settings import Settings
-from sinks.billing.status_desk import EVENTS_TOPIC
-from sinks.database import Pool
-from sinks.delivery.deliverer import Deliverer
+from invoicing.party_lookup import LiveNames
+from invoicing.status_intake import EVENTS_TOPIC
+from settings import Settings
+from sinks.committer import sink_process
+from sinks.delivery.config import Declared
 from sinks.delivery.exceptions import EXCEPTIONS_TOPIC
-from sinks.delivery.figures import DeliveryFigures
-from sinks.delivery.naming import NamesMasters
+from sinks.delivery.master_data_target import NamesMasters
 from sinks.delivery.queue import DeliverySink
+from sinks.delivery.stats import DeliveryFigures
+from sinks.delivery.status_poller import StatusWatch
 from sinks.delivery.status_source import StatusSource
-from sinks.delivery.targets import Declared
-from sinks.delivery.watch import StatusWatch
-from sinks.erp.journal import POSTINGS_TOPIC
-from sinks.routing import load_routes
+from sinks.delivery.worker import Deliverer
+from sinks.journal import POSTINGS_TOPIC
+from sinks.routing_file import load_routes
+from storage.postgres import Pool
+from streaming.partitions import crash
+from streaming.process import Batches, BatchProcess
 
 PREFIX = "delivery-"
 

@@ -7,22 +7,22 @@ waits for a look-up stays in that state, counted and visible. A mapping with cod
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.inbox import DEAD_LETTERS, dead_letter, read
-from billing.charges import Missing, Parked
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.deciding import deciding_process
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.settings import Settings
+from rating.model.charge import Missing, Parked
 from schemas.codec import encode
-from sources import known
-from sources.codes import CODE_MAP
-from sources.errors import Unusable
-from sources.mapper import Mapper, Problem
-from sources.mapping import load_mapping
-from sources.publishing import Canonical
-from sources.rows import SourceOrigin
-from tables.exceptions import EXCEPTIONS, RESOLVED, StandingException, exception_record
+from settings import Settings
+from sources.canonical import Canonical
+from sources.engine import Mapper, Problem
+from sources.mapping import catalogue
+from sources.mapping.code_map import CODE_MAP
+from sources.mapping.errors import Unusable
+from sources.mapping.loader import load_mapping
+from sources.state import SourceOrigin
+from streaming.batch import Batch, Output, Record
+from streaming.dead_letters import DEAD_LETTERS, dead_letter, read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.stateful_process import deciding_process
+from tables.settlement.exception_record import EXCEPTIONS, RESOLVED, StandingException, exception_record
 from tables.windows import Tally
 
 NAME = "intake"
@@ -38,7 +38,7 @@ def process(settings: Settings) -> BatchProcess:
 
 def process_of(settings: Settings, source: str) -> BatchProcess:
     """The intake process of any source, called after it."""
-    return _process(settings, name_of(source), known.file_of(source))
+    return _process(settings, name_of(source), catalogue.file_of(source))
 
 
 def name_of(source: str) -> str:

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agents.inbox import read
-from billing.masters import lookups_touched, master
-from billing.winners import judge
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.deciding import deciding_process
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.settings import Settings
+from rating.model.masters import lookups_touched, master
+from rating.model.revision_order import judge
 from schemas.codec import decode_for, encode
-from tables.conflicts import close_conflict, conflict_subject, raise_conflict
-from tables.exceptions import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
-from tables.masters import LOOKUPS_HEADER
-from tables.masters import TOPIC as CURRENT
-from tables.rows import Table
+from settings import Settings
+from streaming.batch import Batch, Output, Record
+from streaming.dead_letters import read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.state_tables import Table
+from streaming.stateful_process import deciding_process
+from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
+from tables.settlement.masters_snapshot import LOOKUPS_HEADER
+from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import Tally
 from topics.catalogue import MASTERS, current_key, identity
 

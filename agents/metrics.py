@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from agents.figures import StateFigures
-from agents.finance_metrics import Finance, finance_metrics
-from agents.inbox import read
-from runtime.plane.batch import Batch, Output
-from runtime.plane.deciding import deciding_process
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.settings import Settings
+from metrics.finance_metrics import Finance, finance_metrics
+from metrics.worker_metrics import StateFigures
+from settings import Settings
+from streaming.batch import Batch, Output
+from streaming.dead_letters import read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.stateful_process import deciding_process
 from tables.cycle_times import is_cycle
-from tables.masters import TOPIC as CURRENT
-from tables.masters import MastersTable
-from tables.overview import Overview
-from tables.sums import sums
+from tables.finance_rollup import Overview
+from tables.rollup_sums import sums
+from tables.settlement.masters_snapshot import TOPIC as CURRENT
+from tables.settlement.masters_snapshot import MastersTable
 from tables.windows import Tally, totals
 from topics.catalogue import METRICS_INPUTS
 

@@ -5,24 +5,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from agents.inbox import read
-from billing.facts import Fact, fact
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.deciding import deciding_process
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.plane.transactional import Derived, TransactionalCommitter
-from runtime.settings import Settings
+from rating.model.facts import Fact, fact
 from schemas.codec import row_decoder
 from schemas.errors import Undecodable
-from tables.bucket import Told, name_of, origin_of
-from tables.buckets import PLACES, day_bucket, own_bucket, places_in
-from tables.masters import TOPIC as CURRENT
-from tables.masters import MastersTable, Snapshot
-from tables.plain_settling import PlainSettling
-from tables.plain_time import PlainTime, TimeRow
-from tables.settling import Publication, Settling
-from tables.sweep import CHUNK_SUBJECTS, CURSOR, sweep
+from settings import Settings
+from streaming.batch import Batch, Output, Record
+from streaming.dead_letters import read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.stateful_process import deciding_process
+from streaming.transactions import Derived, TransactionalCommitter
+from tables.settlement.bucket import Told, name_of, origin_of
+from tables.settlement.bucket_store import PLACES, day_bucket, own_bucket, places_in
+from tables.settlement.engine import Publication, Settling
+from tables.settlement.fast_path import PlainTime, TimeRow
+from tables.settlement.fast_settling import PlainSettling
+from tables.settlement.masters_snapshot import TOPIC as CURRENT
+from tables.settlement.masters_snapshot import MastersTable, Snapshot
+from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally
 from topics.catalogue import SETTLE_INPUTS
 

@@ -19,13 +19,13 @@ from typing import LiteralString
 from rich.console import Console
 from rich.table import Table
 
-from runtime.cli.console import ANYBODY, serving
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
-from sinks.database import Pool, open_pool, transaction
-from sinks.migrations import migrate
-from sinks.warehouse.mirror import ACCOUNTS
-from sinks.warehouse.sums import sum_up
+from cli.console import ANYBODY, serving
+from devstack.stack import Stack
+from settings import Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool, transaction
+from warehouse.aggregates import sum_up
+from warehouse.masters import ACCOUNTS
 
 REQUESTS, WARM = 60, 5
 _NO_BROKER = "127.0.0.1:1"  # pages only read; nothing is published

@@ -13,13 +13,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from agents import settle
-from runtime.plane.batch import Batch, Record
-from runtime.plane.state import State
-from runtime.plane.store import Store
 from schemas.codec import encode
-from schemas.json_form import from_json
-from tables.masters import TOPIC, MastersTable
-from tables.sweep import CURSOR, Cursor
+from schemas.json_codec import from_json
+from streaming.batch import Batch, Record
+from streaming.state import State
+from streaming.store import Store
+from tables.settlement.masters_snapshot import TOPIC, MastersTable
+from tables.settlement.resettle import CURSOR, Cursor
 
 EVENTS = 1_000
 STAMP = {"source": "benchmark", "revision": 1, "occurred_at": "2024-01-01T00:00:00.000Z"}

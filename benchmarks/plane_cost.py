@@ -18,12 +18,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.enrichment.contract import HEADER_BYTES
 from benchmarks.enrichment.generate import Generator
 from benchmarks.harness.load import publish_at_once
-from runtime.embedded.stack import Stack
-from runtime.plane.batch import Batch, Output
-from runtime.plane.reader import PartitionReader, reader_config
-from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
-from runtime.settings import Settings
+from devstack.stack import Stack
+from settings import Settings
+from streaming.batch import Batch, Output
+from streaming.reader import PartitionReader, reader_config
+from streaming.state import State
+from streaming.transactions import TransactionalCommitter
 
 RECORDS, WARMUP, BATCH = 200_000, 40_000, 10_000
 _INPUT, _OUTPUT = "entries", "onward"

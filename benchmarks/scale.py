@@ -29,7 +29,7 @@ from benchmarks.harness.verify import check
 from benchmarks.harness.watch import Watcher
 from benchmarks.settle.load import encoded
 from benchmarks.settle.run import running
-from runtime.settings import Settings
+from settings import Settings
 
 SEED, WARMUP, RECORDS = 7, 20_000, 60_000
 PARTITIONS, WORKERS = (4, 16, 64), (1, 2, 4)

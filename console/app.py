@@ -14,21 +14,21 @@ from starlette.exceptions import HTTPException
 
 from console import api
 from console.access import login
-from console.access.asking import Access
+from console.access.authentication import Access
 from console.access.csrf import ours
-from console.access.doors import check_doors
 from console.access.oidc import Provider
+from console.access.route_guard import check_doors
+from console.access.security_headers import LARGEST_BODY, Shield
 from console.access.settings import AccessSettings
-from console.access.shield import LARGEST_BODY, Shield
 from console.access.user import User
 from console.api.problems import problem
+from console.errors import failed
 from console.pages import everything
-from console.pages.failing import failed
-from console.pages.showing import render
-from people.opening import vault_of
-from runtime.settings import Settings
+from console.pages.rendering import render
+from privacy.open_vault import vault_of
+from settings import Settings
 from sinks.contract import Unreachable
-from sinks.database import Pool
+from storage.postgres import Pool
 
 STATIC = Path(__file__).parent / "static"
 ADDRESS = "http://127.0.0.1:8600"

@@ -1,7 +1,7 @@
 """Records to bytes and back, in the Confluent wire format: 0x00, the schema's id (4 bytes, big-endian), Avro body.
 
 A schema is compiled once, when it is first used: a worker that restarts waits for its own only. Python form of a
-record: see `schemas.python_form`; decimals carry all the places of their scale, which compare equal to any shorter
+record: see `schemas.validation`; decimals carry all the places of their scale, which compare equal to any shorter
 writing.
 """
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
-from schemas.compiled import Reader, RowReader, Writer, reader, row_reader, writer
+from schemas.compiler import Reader, RowReader, Writer, reader, row_reader, writer
+from schemas.converters import Mismatch, converter
 from schemas.errors import InvalidRecord, Undecodable, UnknownSchema
-from schemas.python_form import check_leaf
 from schemas.registry import FileRegistry, subject_of, topic_of
-from schemas.shape import Record, shape_of
+from schemas.schema_types import Record, shape_of
+from schemas.validation import check_leaf
 from schemas.versions import earlier_readers, header_of
-from schemas.walk import Mismatch, converter
 
 _T = TypeVar("_T")
 

@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas.registry import GivenIds
 from schemas.released import Contract
-from schemas.shape import Json
+from schemas.schema_types import Json
 
 _INCOMPATIBLE, _NOT_FOUND = 409, 404
 _PATIENCE_SECONDS = 30

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from schemas.registry import working_files
-from schemas.shape import Json
+from schemas.schema_types import Json
 
 UPSTREAM = "source."
 _HOLE = re.compile(r"\$\{([a-z0-9_]+)\}")

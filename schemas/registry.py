@@ -18,7 +18,7 @@ import orjson
 
 from schemas.errors import UnknownSchema
 from schemas.fingerprint import fingerprint
-from schemas.shape import Json
+from schemas.schema_types import Json
 
 FOLDER = Path(__file__).parent
 IDS_VARIABLE = "HOURSTREAM_SCHEMA_IDS"

@@ -7,9 +7,9 @@ its own compiled reader, and what it says is carried over by name.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from schemas.compiled import Reader, reader
+from schemas.compiler import Reader, reader
 from schemas.registry import FileRegistry
-from schemas.shape import Choice, Many, Maybe, Record, Shape, shape_of
+from schemas.schema_types import Choice, Many, Maybe, Record, Shape, shape_of
 
 Carry: TypeAlias = Callable[[Any], Any]
 

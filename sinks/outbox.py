@@ -12,12 +12,12 @@ from datetime import datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.database import Lock, Pool, scalar, transaction
+from storage.postgres import Lock, Pool, scalar, transaction
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A record to publish; `value` is its JSON form as `schemas.json_form.from_json` takes it, `seq` its order."""
+    """A record to publish; `value` is its JSON form as `schemas.json_codec.from_json` takes it, `seq` its order."""
 
     seq: int
     topic: str

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from billing.facts import Fact
-from billing.scope import names
-from tables.bucket import (
+from rating.model.facts import Fact
+from rating.scope import names
+from streaming.state_tables import StateRows, Table
+from tables.settlement.bucket import (
     BucketRow,
     LargeHead,
     Published,
@@ -23,7 +24,6 @@ from tables.bucket import (
     stored,
     told_of,
 )
-from tables.rows import StateRows, Table
 
 
 class Member(msgspec.Struct, array_like=True, frozen=True):

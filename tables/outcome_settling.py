@@ -3,7 +3,7 @@
 A sum tree holds the quantity of every outcome that passed its checks, in canonical order. So the quantity before an
 outcome is known without reading the others, and so are the outcomes near the end of a tier, which alone can change
 when others move. By volume every share depends on the month's total; the tree then also keeps each outcome's amount,
-and the shares that change are found by arithmetic over it. The result equals `billing.settle` over all outcomes.
+and the shares that change are found by arithmetic over it. The result equals `rating.settle` over all outcomes.
 """
 
 from collections.abc import Iterable
@@ -13,18 +13,18 @@ from fractions import Fraction
 
 import msgspec
 
-from billing.case import Case, Contract, case_of
-from billing.charges import Settled, Settlement
-from billing.decisions import waivers
-from billing.facts import Decision, Facts, Outcome
-from billing.limits import hold_unbearable
-from billing.master_data import OutcomeTerms
-from billing.masters import Masters
-from billing.money import in_minor_units, minor_money
-from billing.outcomes import Billable, canonical, charge_outcome, check_outcome, terms_of
-from billing.tiers import UNITS, amount_at, shared_up_to, volume_due
+from rating.amount_limits import hold_unbearable
+from rating.items.outcomes import Billable, canonical, charge_outcome, check_outcome, terms_of
+from rating.items.tiers import UNITS, amount_at, shared_up_to, volume_due
+from rating.model.charge import Settled, Settlement
+from rating.model.decisions import waivers
+from rating.model.facts import Decision, Facts, Outcome
+from rating.model.master_data import OutcomeTerms
+from rating.model.masters import Masters
+from rating.model.money import in_minor_units, minor_money
+from rating.model.rating_context import Case, Contract, case_of
+from streaming.state_tables import StateRows
 from tables.large_bucket import LargeBucket
-from tables.rows import StateRows
 from tables.sum_tree import Item, SumTree
 
 _DAY = 10  # characters of a key before the id

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tables.rows import StateRows, Table
+from streaming.state_tables import StateRows, Table
 
 MOST = 32  # items of a node; a node that has more is cut in two
 _ROOT = "0"

@@ -7,7 +7,7 @@ Append time, not business dates: history that is replayed still shows as live lo
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from tables.rows import StateRows, Table
+from streaming.state_tables import StateRows, Table
 
 WINDOW = Table(b"~w", int)  # (minute, outcome) -> count
 TOTAL = Table(b"~t", int)  # (name, label...) -> running total

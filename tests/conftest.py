@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from runtime.embedded.postgres import with_database
-from runtime.embedded.stack import Stack
-from runtime.embedded.tryton import Tryton
-from runtime.settings import Settings
+from devstack.postgres import with_database
+from devstack.stack import Stack
+from devstack.tryton import Tryton
+from settings import Settings
 from tests.tryton_server import emptied, server
 
 

@@ -9,13 +9,13 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from runtime.embedded import tryton_environment
-from runtime.embedded.stack import Stack
-from runtime.embedded.tryton import Company, Currency, Tryton, TrytonBooks
-from sinks.billing.http.calls import Calls
-from sinks.delivery.secrets import Secret
-from sinks.erp.tryton.client import Tryton as Client
-from sinks.erp.tryton.rpc import TrytonRpc
+from devstack import tryton_environment
+from devstack.stack import Stack
+from devstack.tryton import Company, Currency, Tryton, TrytonBooks
+from sinks.delivery.secret_ref import Secret
+from sinks.http.client import Calls
+from sinks.tryton.client import Tryton as Client
+from sinks.tryton.rpc import TrytonRpc
 
 BOOKS = TrytonBooks(
     companies=(Company("LE-1", "Legal Entity 1", "EUR", "DE"), Company("LE-2", "Legal Entity 2", "USD", "US")),

@@ -1,16 +1,16 @@
 """What a changed contract would break, said to a person, and for whom: by its owner's promise and by who reads what.
 
-A promise (`schemas.released`) is about whole records; a consumer's contract (`topics.processes`) about the fields it
+A promise (`schemas.released`) is about whole records; a consumer's contract (`topics.consumers`) about the fields it
 reads, so that a producer cannot drop one that finance needs even where Avro would let it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.evolution import fields_of, kind_of, of_union
+from schemas.compatibility import fields_of, kind_of, of_union
 from schemas.released import Contract, Refusal
-from schemas.shape import Json
-from topics.processes import WHOLE, Process
+from schemas.schema_types import Json
+from topics.consumers import WHOLE, Process
 
 
 @dataclass(frozen=True, slots=True)

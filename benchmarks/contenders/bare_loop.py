@@ -12,8 +12,8 @@ from benchmarks.contenders.surroundings import Surroundings
 from benchmarks.enrichment.contract import decode_entry, encode_billed
 from benchmarks.enrichment.masters import Masters
 from benchmarks.enrichment.rule import enrich
-from runtime.plane.reader import reader_config
-from runtime.plane.transactional import producer_config
+from streaming.reader import reader_config
+from streaming.transactions import producer_config
 
 _AT_ONCE, _PATIENCE = 5_000, 0.02
 

@@ -16,12 +16,12 @@ from benchmarks.enrichment import masters as plain
 from benchmarks.enrichment.contract import BILLED_HEADER, HEADER_BYTES
 from benchmarks.enrichment.cutting import cut, whole
 from benchmarks.enrichment.rule import Unpriced, cents
-from runtime.plane.batch import Batch, Output
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
-from runtime.settings import Settings
-from schemas.wire import EPOCH_ORDINAL, long, span
+from schemas.binary import EPOCH_ORDINAL, long, span
+from settings import Settings
+from streaming.batch import Batch, Output
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.transactions import TransactionalCommitter
 
 SEEN = b"s"  # prefix of the rows that say which entries were billed
 _ONCE = b"1"

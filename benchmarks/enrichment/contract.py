@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from schemas.compiled import Reader, Writer, reader, writer
-from schemas.shape import Record, shape_of
+from schemas.compiler import Reader, Writer, reader, writer
+from schemas.schema_types import Record, shape_of
 
 HEADER_BYTES = 5
 ENTRY_HEADER = b"\x00" + (1).to_bytes(4, "big")

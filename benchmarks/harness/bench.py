@@ -17,8 +17,8 @@ from benchmarks.harness.session import Job
 from benchmarks.harness.topics import PARTITIONS, topics
 from benchmarks.harness.verify import Output
 from benchmarks.settle import run as settling
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
+from devstack.stack import Stack
+from settings import Settings
 
 SCALE = "settle_at_scale"
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # so that no PostgreSQL is started

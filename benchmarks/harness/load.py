@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from runtime.plane.transactional import producer_config
+from streaming.transactions import producer_config
 
 Pair = tuple[bytes, bytes]
 _TICK = 0.005

@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 import psutil
 
-from runtime.embedded.jars import locked
-from runtime.embedded.java import find_java
+from devstack.jars import locked
+from devstack.java import find_java
 
 
 def description() -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from runtime.embedded import launch
+from devstack import launch
 
 _LAUNCHER = Path(launch.__file__)
 _STOP_SECONDS = 30.0

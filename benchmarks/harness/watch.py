@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from runtime.plane.reader import reader_config
+from streaming.reader import reader_config
 
 _AT_ONCE = 10_000
 

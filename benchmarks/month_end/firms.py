@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.month_end.load import SOURCE
 from benchmarks.month_end.measuring import Unit
-from runtime.cli.creation import ONE_PARTITION_AGENTS
+from operations.all_topics import ONE_PARTITION_AGENTS
 
 # Where a rate is corrected afterwards: settle decides once more, intake has nothing to do, and everybody else has a
 # reversal and a charge to take in.

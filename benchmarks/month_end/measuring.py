@@ -14,17 +14,17 @@ from benchmarks.enrichment.generate import Generator
 from benchmarks.harness.load import publish_at_once
 from benchmarks.month_end.load import SOURCE, TOPIC, as_row, code_map
 from benchmarks.settle.load import masters
-from runtime.admin import admin_client
-from runtime.cli.creation import every_topic
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.cli.run import unsent
-from runtime.cli.worker import FOR_THE_CONSOLE, own_workers
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
-from runtime.supervisor import Workers
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
+from cli.run import unsent
+from cli.worker import FOR_THE_CONSOLE, own_workers
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
+from settings import Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.admin import admin_client
 from topics.create import create_topics
 
 SEED, WARMUP, REST_SECONDS = 7, 4_000, 15.0

@@ -17,8 +17,8 @@ from benchmarks.enrichment.generate import (
     project_id,
     rate_rows,
 )
+from schemas.binary import EPOCH
 from schemas.codec import encode
-from schemas.wire import EPOCH
 
 Master = tuple[str, str, dict[str, object]]  # topic, id, value in its JSON form
 CLIENTS = 300

@@ -18,13 +18,13 @@ from benchmarks.harness.session import Job, Session
 from benchmarks.harness.topics import PARTITIONS
 from benchmarks.harness.verify import Output
 from benchmarks.settle.load import encoded, masters
-from runtime.cli.creation import every_topic
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
 from schemas.codec import decode_for
+from settings import Settings
 from topics.create import create_topics
 
 NAME, GUARANTEE = "settle", "exactly once"
@@ -128,7 +128,7 @@ def running(
         job = Job(
             name=NAME,
             guarantee=GUARANTEE,
-            command=[sys.executable, "-m", "runtime.cli.main", "worker", NAME, "--status-file", page],
+            command=[sys.executable, "-m", "cli.main", "worker", NAME, "--status-file", page],
             environment=settings.environment(),
             cwd=CHECKOUT,
             broker=stack.broker,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
-from console.access.asking import access_of, identify
+from console.access.authentication import access_of, identify
 
 FIELD, HEADER = "csrf", "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")

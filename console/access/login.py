@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from console.access import sessions
-from console.access.addresses import local
-from console.access.asking import Access, access_of
 from console.access.audit import record
+from console.access.authentication import Access, access_of
 from console.access.oidc import LoginRefused, Provider, ProviderUnreachable, Started
+from console.access.safe_redirect import local
 from console.access.user import User, current_user
-from sinks.database import transaction
+from storage.postgres import transaction
 
 CALLBACK = "/login/callback"
 _MINUTES = 10

@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from console.access.settings import AccessSettings
 from console.access.user import User
-from sinks.database import Pool, transaction
+from storage.postgres import Pool, transaction
 
 VIA = "login"
 

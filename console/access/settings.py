@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from console.access.user import ROLES
-from runtime.settings import PREFIX, SettingsError
+from settings import PREFIX, SettingsError
 
 RATES = "+rates"
 Minutes = Annotated[int, Field(ge=1)]

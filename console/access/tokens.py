@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow, class_row
 from console.access.audit import record
 from console.access.sessions import digest_of
 from console.access.user import User, roles_up_to
-from sinks.database import Pool, transaction
+from storage.postgres import Pool, transaction
 
 VIA = "token"
 LONGEST_DAYS = 366

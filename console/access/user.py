@@ -26,7 +26,7 @@ def roles_up_to(role: str) -> frozenset[str]:
 
 def current_user(request: Request) -> User:
     """Who is asking; 401 for nobody."""
-    from console.access.asking import identify  # it knows the tables, which know what a user is
+    from console.access.authentication import identify  # it knows the tables, which know what a user is
 
     user = identify(request)
     if user is None:

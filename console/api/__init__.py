@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 
 from console.access.user import require
-from console.api import changing, looking
+from console.api import commands, queries
 from console.api.problems import Problem, WrongField
 
 PREFIX = "/api/"
@@ -27,8 +27,8 @@ def router() -> APIRouter:
     """Everything under `/api/v1`, its own description too."""
     # For the description only: who asks is looked up by what each route requires.
     everything = APIRouter(prefix=VERSION, dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(only_known)])
-    everything.include_router(looking.router)
-    everything.include_router(changing.router)
+    everything.include_router(queries.router)
+    everything.include_router(commands.router)
 
     @everything.get("/openapi.json", include_in_schema=False, dependencies=[Depends(require("viewer"))])
     def description(request: Request) -> JSONResponse:

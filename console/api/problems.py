@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from console.pages.failing import title_of, told
+from console.errors import title_of, told
 
 MEDIA_TYPE = "application/problem+json"
 

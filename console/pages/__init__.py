@@ -1,4 +1,4 @@
-"""The console's pages: routers of server-rendered HTML over `console.read`."""
+"""The console's pages: routers of server-rendered HTML over `warehouse.queries`."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 def everything() -> Iterator[APIRouter]:
     """The router of each group of pages."""
-    from console.pages import deciding, overall, stuck, tracing
+    from console.pages import decisions, exceptions, overview, trace
 
-    for group in (overall, stuck, tracing, deciding):
+    for group in (overview, exceptions, trace, decisions):
         yield group.router

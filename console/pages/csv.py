@@ -8,7 +8,7 @@ from itertools import chain
 
 from fastapi.responses import StreamingResponse
 
-from schemas.sealed import unopened
+from common.ciphertext import unopened
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 

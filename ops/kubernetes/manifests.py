@@ -8,7 +8,7 @@ The sealer's key is a Secret of its own, which no worker sees.
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
+from cli.worker import AGENTS, FOR_THE_CONSOLE
 
 Manifest = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """The sink of a target outside: its charges queued in PostgreSQL, in the transaction that moves the position.
 
 The queue takes whatever the stream brings at the database's pace, so a target that is slow or down holds up nobody;
-what empties it is `sinks.delivery.deliverer`.
+what empties it is `sinks.delivery.worker`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from billing.routing import Routes
-from runtime.plane.faults import fault_point
-from schemas.json_form import to_json
+from schemas.json_codec import to_json
 from sinks.contract import CHARGES_TOPIC, ChargeRow, Health, SinkBatch, Written, settle_outcomes
-from sinks.database import Pool, check, transaction
 from sinks.delivery.target import Target
+from sinks.live_counts import count
 from sinks.positions import advance, position
-from sinks.routing import outcomes_of, rows_of
+from sinks.routing_file import outcomes_of, rows_of
+from sinks.routing_policy import Routes
 from sinks.staging import as_json, stage
-from sinks.windows import count
+from storage.postgres import Pool, check, transaction
+from streaming.fault_injection import fault_point
 
 _STAGED = {"charge_id": "text", "reverses": "text", "charge": "jsonb", "record_offset": "bigint"}
 

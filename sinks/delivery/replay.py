@@ -8,7 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from sinks.database import Pool, transaction
+from storage.postgres import Pool, transaction
 
 SELECTED = """
     (%(charge_id)s::text IS NULL OR d.charge_id = %(charge_id)s) AND (%(target)s::text IS NULL OR d.target = %(target)s)

@@ -2,7 +2,7 @@
 
 A look gives what is new since a cursor, which is the source's own affair and nobody else's. An event that is given
 again has the same id, so it is a duplicate to every reader: a cursor that was lost costs time and nothing else. When
-it is asked, how often, and that each look's events and cursor are kept together is `sinks.delivery.watch`.
+it is asked, how often, and that each look's events and cursor are kept together is `sinks.delivery.status_poller`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeAlias, TypedDict, runtime_checkable
 
-from billing.money import plain
-from sinks.database import instant_text
+from rating.model.money import plain
+from storage.postgres import instant_text
 
 Mark: TypeAlias = Mapping[str, object]
 """A cursor in JSON: how far a source has told."""
@@ -74,7 +74,7 @@ class StatusSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The system's name: `system` of its events, whose words `sinks/billing/statuses.yaml` maps."""
+        """The system's name: `system` of its events, whose words `invoicing/statuses.yaml` maps."""
 
     def look(self, cursor: Mark | None) -> Look:
         """What is new since the cursor of the look before; None: everything there ever was. Changes nothing.

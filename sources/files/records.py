@@ -10,10 +10,10 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from schemas.shape import Flag, Maybe, Shape, Text, Whole
-from sources.contracts import Contracts, Json
-from sources.files.recognising import Recognised
+from schemas.schema_types import Flag, Maybe, Shape, Text, Whole
+from sources.files.detect import Recognised
 from sources.files.tables import Row
+from sources.mapping.contracts import Contracts, Json
 
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 

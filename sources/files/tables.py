@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from sources.language import Layout
+from sources.mapping.ast import Layout
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_ROW = 200  # lines that one quoted text may run over, before its quote counts as forgotten

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sources.contracts import DeclaredContracts
+from sources.mapping.contracts import DeclaredContracts
 
 DATA = Path(__file__).with_name("data-update.json.xz")
 MASTERS = Path(__file__).with_name("masters.jsonl")

@@ -15,21 +15,21 @@ from pathlib import Path
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.console import ANYBODY, serving
-from runtime.cli.creation import every_topic
-from runtime.cli.main import main
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.cli.run import unsent
-from runtime.embedded.stack import Stack
-from runtime.settings import CHECKOUT, Settings
-from runtime.supervisor import Workers
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
-from sinks.warehouse.sums import sum_up
+from cli.console import ANYBODY, serving
+from cli.main import main
+from cli.run import unsent
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
+from settings import CHECKOUT, Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
 from tests.unit.agents.test_intake_codes import CODED
 from tests.unit.agents.tock_records import as_line
 from topics.create import create_topics
+from warehouse.aggregates import sum_up
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "examples" / "time-and-materials" / "facts.jsonl.gz"
 ENGAGEMENT, TASK = "E2", "E2-T5"  # where the lines of the unmapped code belong
@@ -37,7 +37,7 @@ LINES = 150
 FACTS = "facts.jsonl"
 NAMES = ("masters", "settle", "erp", "billing", "warehouse")
 INTAKE = "import sys; from pathlib import Path; from agents import intake; intake.MAPPING = Path(sys.argv[1]); \
-from runtime.cli.main import main; main(['worker', 'intake'])"
+from cli.main import main; main(['worker', 'intake'])"
 
 
 @dataclass(slots=True)

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from console.read.exceptions import Filters, causes
-from console.read.unbilled import aged
-from runtime.cli.audit import statements
-from runtime.cli.books import NOT_IN_LEDGER, Books
-from sinks.database import transaction
+from assurance.ledger_reader import NOT_IN_LEDGER, Books
+from cli.audit import statements
+from storage.postgres import transaction
 from tests.browser.office import Office, entries_of_the_example, until
+from warehouse.queries.exceptions import Filters, causes
+from warehouse.queries.unbilled import aged
 
 pytestmark = pytest.mark.timeout(600)  # the first of them starts everything
 

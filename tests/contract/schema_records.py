@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.shape import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)

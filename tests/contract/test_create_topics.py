@@ -7,7 +7,7 @@ from secrets import token_hex
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from runtime.embedded.stack import Stack
+from devstack.stack import Stack
 from topics.catalogue import COMPACTED, KEPT, TOPICS, Topic
 from topics.create import TopicsDiffer, create_topics
 

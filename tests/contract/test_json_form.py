@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from schema_records import records
 
+from common.decimals import plain
 from schemas import codec
 from schemas.errors import InvalidRecord, UnknownSchema
-from schemas.json_form import from_json, to_json
-from schemas.money_text import plain
+from schemas.json_codec import from_json, to_json
 from topics.catalogue import TOPICS, check
 
 WITH_SCHEMA = sorted(topic.name for topic in TOPICS.values() if topic.subject)

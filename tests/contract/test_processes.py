@@ -8,25 +8,25 @@ from typing import Any, cast
 import pytest
 from schema_records import sample
 
-from billing.facts import FACT_TYPES
-from billing.master_data import MASTER_TYPES
-from billing.routing import Policy, Routes
-from runtime.cli.schemas import DOCUMENT, processes
-from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
-from runtime.plane.state import MemoryRows, State
+from cli.schemas import DOCUMENT, processes
+from cli.worker import AGENTS, FOR_THE_CONSOLE
+from rating.model.facts import FACT_TYPES
+from rating.model.master_data import MASTER_TYPES
 from schemas import codec
 from schemas.released import read_contracts
 from sinks.contract import ChargeRow
-from sinks.erp.journal import Journal
-from sinks.routing import rows_of
+from sinks.journal import Journal
+from sinks.routing_file import rows_of
+from sinks.routing_policy import Policy, Routes
 from sinks.staging import CHARGE_COLUMNS
-from sinks.warehouse import arrivals
-from tables.lives import Lives, News
-from tables.overview import Overview
+from streaming.state import MemoryRows, State
+from tables.charge_status import Lives, News
+from tables.finance_rollup import Overview
 from tables.windows import Tally
 from topics.catalogue import MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
-from topics.document import document
-from topics.processes import PROCESSES, WHOLE
+from topics.catalogue_page import document
+from topics.consumers import PROCESSES, WHOLE
+from warehouse import events
 
 DECLARED = {process.name: process for process in PROCESSES}
 
@@ -107,7 +107,7 @@ def test_masters_are_taken_whole(topic: str) -> None:
 
 def test_every_worker_is_declared() -> None:
     assert {*AGENTS, *FOR_THE_CONSOLE} <= DECLARED.keys()
-    assert set(arrivals.TOPICS) == DECLARED["warehouse"].reads.keys()
+    assert set(events.TOPICS) == DECLARED["warehouse"].reads.keys()
 
 
 def test_every_topic_is_known_to_somebody() -> None:

@@ -14,11 +14,11 @@ from avro.schema import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.cli.schemas import processes
-from runtime.settings import CHECKOUT
-from schemas.evolution import unreadable
+from cli.schemas import processes
+from schemas.compatibility import unreadable
 from schemas.registry import FOLDER, FileRegistry, released_file, released_ids
 from schemas.released import read_contracts, release
+from settings import CHECKOUT
 from tests.contract_folder import (
     Edit,
     add,
@@ -34,11 +34,34 @@ from tests.contract_folder import (
     without_default,
     without_symbol,
 )
-from topics.processes import WHOLE, Process
+from topics.consumers import WHOLE, Process
 from topics.review import review
 
 NEXT_ID = 1 + max(version.id for versions in released_ids().values() for version in versions)
 CONTRACTS = list(read_contracts().values())
+ROOMS = (
+    "accounting",
+    "agents",
+    "assurance",
+    "cli",
+    "common",
+    "console",
+    "devstack",
+    "invoicing",
+    "metrics",
+    "operations",
+    "privacy",
+    "rating",
+    "schemas",
+    "sinks",
+    "sources",
+    "storage",
+    "streaming",
+    "tables",
+    "tools",
+    "topics",
+    "warehouse",
+)
 FINANCE = {f"{name} (finance)" for name in ("erp", "billing", "lifecycle", "delivery", "warehouse", "commands")}
 FINANCE |= {"metrics (operations)"}
 
@@ -242,10 +265,11 @@ def test_our_walk_never_passes_what_avro_refuses(data: st.DataObject) -> None:
 
 def test_the_command_says_so_and_fails(tmp_path: Path) -> None:
     """In a checkout whose `billing.ready` was changed and not released: nothing but this command starts there."""
-    for room in ("schemas", "topics", "sources", "runtime", "sinks", "billing", "tables", "agents"):
+    for room in ROOMS:
         shutil.copytree(CHECKOUT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "fonts"))
+    shutil.copy(CHECKOUT / "settings.py", tmp_path / "settings.py")
     change(tmp_path / "schemas", "billing.ready", rename("amount", "total"))
-    command = [sys.executable, "-m", "runtime.cli.main", "schemas", "check"]
+    command = [sys.executable, "-m", "cli.main", "schemas", "check"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert told.returncode == 1, told.stderr

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from schema_records import records, sample
 
-from runtime.settings import CHECKOUT
 from schemas import codec
 from schemas.registry import FOLDER, IDS_VARIABLE, FileRegistry
 from schemas.released import read_contracts, release
-from schemas.shape import Choice, Field, Many, Maybe, Record, Text, Whole
+from schemas.schema_types import Choice, Field, Many, Maybe, Record, Text, Whole
 from schemas.versions import carrier, earlier_readers, header_of
+from settings import CHECKOUT
 from tests.contract_folder import add, change, copied, drop, new_field, optional, typed, with_symbol
 
 # Run with a `schemas/` of its own before the project's: reads a record from before, one of now, and writes one.

@@ -15,7 +15,7 @@ from schemas.errors import UnknownSchema
 from schemas.fingerprint import fingerprint
 from schemas.persons import persons_of
 from schemas.registry import FileRegistry, Version, subject_of, topic_of
-from schemas.shape import shape_of
+from schemas.schema_types import shape_of
 
 SCHEMAS = Path(schemas.__file__).parent
 RELEASED = Path(__file__).parents[1] / "data" / "contract" / "released_ids.json"

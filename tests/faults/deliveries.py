@@ -19,19 +19,19 @@ import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.creation import every_topic
-from runtime.cli.run import unsent
-from runtime.embedded.stack import Stack
-from runtime.plane.transactional import producer_config
-from runtime.reading import read_all
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from cli.run import unsent
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
 from schemas.codec import decode_for, encode
+from settings import Settings
 from sinks.contract import CHARGES_TOPIC, ChargeRecord
-from sinks.database import Pool, open_pool
-from sinks.delivery.figures import Standing, listed, standing
 from sinks.delivery.replay import Selection
-from sinks.migrations import migrate
+from sinks.delivery.stats import Standing, listed, standing
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.topic_reader import read_all
+from streaming.transactions import producer_config
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.faults.flow import PATIENCE, Faults, await_that, workers_at
@@ -40,7 +40,7 @@ from topics.create import create_topics
 
 TARGET = "ledgerline"
 WORKER = f"delivery-{TARGET}"
-POINTS = ("written", "offering", "answered", "recording")  # of `runtime.plane.faults`, after the target's name
+POINTS = ("written", "offering", "answered", "recording")  # of `streaming.fault_injection`, after the target's name
 _ENGAGEMENTS, _A_CYCLE, _A_SECOND = 12, 80, 25  # charges
 
 

@@ -15,23 +15,23 @@ import psycopg
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli import audit
-from runtime.cli.books import Books
-from runtime.cli.creation import every_topic
-from runtime.cli.invoice import issue
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.cli.run import unsent
-from runtime.cli.worker import AGENTS
-from runtime.embedded.stack import Stack
-from runtime.plane.reader import reader_config
-from runtime.reading import partitions_of, read_all
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from assurance.ledger_reader import Books
+from cli import audit
+from cli.invoice import issue
+from cli.run import unsent
+from cli.worker import AGENTS
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
 from schemas.codec import decode_for
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
+from settings import Settings
 from sources.tock.records import MASTERS, read, topic_of
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.reader import reader_config
+from streaming.topic_reader import partitions_of, read_all
 from topics.create import create_topics
 
 PATIENCE = 180.0  # seconds; a machine may be busy with other things
@@ -66,7 +66,7 @@ def tock(every: int) -> TockData:
 
 
 class Faults:
-    """The points of some processes at which a signal will strike; see `runtime.plane.faults`."""
+    """The points of some processes at which a signal will strike; see `streaming.fault_injection`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

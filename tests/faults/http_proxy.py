@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from runtime.embedded.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK, free_port
 from tests.faults.loop_server import LoopServer
 from tests.faults.proxy import reset
 

@@ -13,7 +13,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from tests.faults.plant import Member, Plant
 
 Kind = Callable[[Plant, Random], None]
-POINTS = ("decided", "flushed", "committed", "stored")  # of a commit; see runtime.plane.transactional
+POINTS = ("decided", "flushed", "committed", "stored")  # of a commit; see streaming.transactions
 
 
 def _end(plant: Plant, member: Member, signal: int = SIGKILL) -> None:

@@ -12,9 +12,9 @@ from random import Random
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from runtime.plane.transactional import producer_config
 from schemas.codec import encode
-from schemas.json_form import from_json
+from schemas.json_codec import from_json
+from streaming.transactions import producer_config
 from tests.unit.tables import contents
 from tests.unit.tables.contents import Content, Revisions
 from tests.unit.tables.drawn import World

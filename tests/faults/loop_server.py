@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from runtime.embedded.ports import LOOPBACK
+from devstack.ports import LOOPBACK
 
 T = TypeVar("T")
 

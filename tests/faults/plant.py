@@ -15,12 +15,12 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.creation import every_topic
-from runtime.cli.quiet import wait_until_quiet
-from runtime.embedded.kafka import Front, Kafka
-from runtime.embedded.ports import LOOPBACK
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from devstack.kafka import Front, Kafka
+from devstack.ports import LOOPBACK
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.quiescence import wait_until_quiet
+from settings import Settings
 from tests.faults.flow import Faults, workers_at
 from tests.faults.progress import Progress
 from tests.faults.proxy import Proxy

@@ -8,9 +8,9 @@ import time
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.plane.reader import reader_config
+from streaming.reader import reader_config
 
-SILENCE = 60.0  # seconds; as with the plane's own readers, see runtime.plane.hearing
+SILENCE = 60.0  # seconds; as with the plane's own readers, see streaming.stall_detector
 
 
 class Progress:

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import struct
 
-from runtime.embedded.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK, free_port
 from tests.faults.loop_server import LoopServer
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST at once, whatever is still to be sent

@@ -13,18 +13,18 @@ from statistics import quantiles
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.creation import every_topic
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.cli.run import unsent
-from runtime.embedded.stack import Stack
-from runtime.reading import read_all
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from cli.run import unsent
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
 from schemas.codec import decode_for
+from settings import Settings
 from sinks.contract import CHARGES_TOPIC
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.topic_reader import read_all
 from tests.contract.sinks.receiving import SINGLE, receiving
 from tests.unit.tables.contents import MASTERS, Content, consultant, entry, line
 from topics.create import create_topics

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.cli.books import READY, Books
+from assurance.ledger_reader import READY, Books
 from schemas.codec import decode_for
 from tests.faults.verdict import Findings, _books, _charges
 from tests.unit.tables.contents import MASTERS, entry, numbered

@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
-from agents.figures import conservation_residue
-from agents.inbox import DEAD_LETTERS
-from billing.charges import Parked
-from billing.facts import gathered
-from billing.ids import charge_id
-from billing.ledger import ledger_line
-from billing.masters import master
-from billing.settle import settle
-from runtime.cli.audit import statements
-from runtime.cli.books import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, approved_minutes
-from runtime.cli.quiet import Ends
-from runtime.plane.batch import Record
-from runtime.plane.state import MemoryRows, State
-from runtime.plane.store import CHANGELOG, REACHED, WRITTEN, Store, position_key
-from runtime.reading import partitions_of, read_all, read_partitions, topic_ends
+from assurance.ledger_line import ledger_line
+from assurance.ledger_reader import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, approved_minutes
+from cli.audit import statements
+from metrics.worker_metrics import conservation_residue
+from operations.quiescence import Ends
+from rating.model.charge import Parked
+from rating.model.facts import gathered
+from rating.model.ids import charge_id
+from rating.model.masters import master
+from rating.settle import settle
 from schemas.codec import decode_for
-from tables.buckets import BUCKETS, PLACES, places_in
-from tables.exceptions import RESOLVED, StandingException, exception_record
-from tables.masters import TOPIC as CURRENT
+from streaming.batch import Record
+from streaming.dead_letters import DEAD_LETTERS
+from streaming.state import MemoryRows, State
+from streaming.store import CHANGELOG, REACHED, WRITTEN, Store, position_key
+from streaming.topic_reader import partitions_of, read_all, read_partitions, topic_ends
+from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
+from tables.settlement.exception_record import RESOLVED, StandingException, exception_record
+from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import KEPT_MINUTES, WINDOW, totals
 from tests.faults.load import Acknowledged, Sent
 from topics.catalogue import MASTERS, SETTLE_INPUTS, current_key

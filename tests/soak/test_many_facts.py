@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from runtime.cli.run import process
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
+from cli.run import process
+from devstack.stack import Stack
+from settings import Settings
 from tests.soak.facts import facts_file
 from tests.unit.tables.stream import Line
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.seal import noted
+from cli.worker import AGENTS, FOR_THE_CONSOLE
 from ops.grafana.panels import SOURCE
 from ops.prometheus.config import JOB
-from runtime.cli.seal import noted
-from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
-from runtime.settings import CHECKOUT, PREFIX, Settings
+from settings import CHECKOUT, PREFIX, Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

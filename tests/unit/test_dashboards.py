@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.metric_catalogue import CATALOGUE
+from metrics.metric_catalogue import CATALOGUE
 from ops.grafana.__main__ import files
 from ops.grafana.dashboards import DASHBOARDS
 from ops.grafana.panels import SOURCE, Dashboard

@@ -7,10 +7,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from cli.seal import noted
+from cli.worker import AGENTS, FOR_THE_CONSOLE
 from ops.kubernetes.__main__ import FILE, text
-from runtime.cli.seal import noted
-from runtime.cli.worker import AGENTS, FOR_THE_CONSOLE
-from runtime.settings import PREFIX, Settings
+from settings import PREFIX, Settings
 
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all(FILE.read_text("utf-8")))
 STATEFUL = {m["metadata"]["name"]: m for m in MANIFESTS if m["kind"] == "StatefulSet"}

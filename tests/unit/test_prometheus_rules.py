@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.metric_catalogue import CATALOGUE
+from metrics.metric_catalogue import CATALOGUE
 from ops.prometheus.__main__ import FILE, page
 from ops.prometheus.config import alertmanager, write, write_beside
 from ops.prometheus.rules import Tuning, rules
-from runtime.settings import CHECKOUT
+from settings import CHECKOUT
 from tests.unit.ops_rules import CASES
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (package prometheus) is missing")

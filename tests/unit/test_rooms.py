@@ -1,6 +1,6 @@
 """Who may import what: the rooms of the design, held by reading every import of the project.
 
-A room may always import itself and libraries; `runtime/cli` is the one place that may import everything.
+A room may always import itself and libraries; `cli` is the one place that may import everything.
 """
 
 import ast

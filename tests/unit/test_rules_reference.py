@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 
-from runtime.cli.main import main
-from runtime.cli.rules import PAGE
-from runtime.rulebook.code import BILLING, Code, Rule
-from runtime.rulebook.codes import CODES, REASONS
-from runtime.rulebook.law import DESIGN, EXAMPLES, Section, cited, sections
-from runtime.rulebook.page import page
-from runtime.settings import CHECKOUT
+from cli.main import main
+from cli.rules import PAGE
+from rating.exception_codes import CODES, REASONS
+from settings import CHECKOUT
+from tools.rules_reference.code import RATING, Code, Rule
+from tools.rules_reference.law import DESIGN, EXAMPLES, Section, cited, sections
+from tools.rules_reference.page import page
 
 LAW = sections((CHECKOUT / "docs" / "DOMAIN.md").read_text(encoding="utf-8"))
 DESIGNED = set(re.findall(r"^## (\d+)\.", (CHECKOUT / "docs" / "DESIGN.md").read_text(encoding="utf-8"), re.MULTILINE))
@@ -58,10 +58,10 @@ def test_every_public_function_of_the_rules_is_a_rule(rules: list[Rule]) -> None
 
 
 def public_functions() -> Iterator[tuple[str, str]]:
-    for file in (CHECKOUT / BILLING).glob("*.py"):
+    for file in (CHECKOUT / RATING).glob("*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                yield f"{BILLING}/{file.name}", node.name
+                yield f"{RATING}/{file.name}", node.name
 
 
 def test_every_code_that_the_code_gives_is_known_and_every_known_one_is_given(code: Code) -> None:
@@ -84,7 +84,7 @@ def test_every_code_stands_in_its_section_and_every_code_of_the_law_is_known() -
 def test_a_rule_of_billing_gives_its_codes_in_a_section_that_may(rules: list[Rule]) -> None:
     """Of every code of `billing/`, a rule that gives it says that it decides the code's section."""
     for code, each in CODES.items():
-        givers = [rule for rule in rules if rule.file.startswith(f"{BILLING}/") and code in rule.words]
+        givers = [rule for rule in rules if rule.file.startswith(f"{RATING}/") and code in rule.words]
         if givers:
             assert any(each.section in rule.sections for rule in givers), f"{code} of {each.section}: {givers}"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.plane.batch import Record
-from runtime.seals import Seal, make, verdict
+from assurance.hash_chain import Seal, make, verdict
+from streaming.batch import Record
 
 PLACE = ("billing.ready", 0)
 KEY = b"a key"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from faust.auth import SASLCredentials
 
-from runtime.bus import connection, credentials, librdkafka
-from runtime.settings import CHECKOUT, PREFIX, Settings, SettingsError
+from settings import CHECKOUT, PREFIX, Settings, SettingsError
+from streaming.kafka_security import connection, credentials, librdkafka
 
 PASSWORD = "s3cret-9f2"
 

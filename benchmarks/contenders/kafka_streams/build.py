@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.embedded.jars import LOCK, classpath
-from runtime.embedded.java import find_java
-from runtime.settings import CHECKOUT, Settings
+from devstack.jars import LOCK, classpath
+from devstack.java import find_java
+from settings import CHECKOUT, Settings
 
 _HERE = Path(__file__).parent
 _SOURCES = _HERE / "java"

@@ -2,7 +2,7 @@
 
     python -m hourstream_tryton.prepare CONFIG_FILE DATABASE < description.json
 
-Run by Tryton's own Python; the description is that of `runtime/embedded/tryton_company.py`. What is there already stays
+Run by Tryton's own Python; the description is that of `devstack/tryton_company.py`. What is there already stays
 as it is, so that a second run adds only what is missing. Secrets come on standard input and are never printed.
 """
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sinks.database import Pool
-from sinks.delivery.deliverer import Deliverer
-from sinks.delivery.pacing import Policy
 from sinks.delivery.queue import DeliverySink
+from sinks.delivery.rate_limit import Policy
 from sinks.delivery.target import Target
+from sinks.delivery.worker import Deliverer
+from storage.postgres import Pool
 
 PATIENCE = 60.0  # seconds; a machine may be busy with other things
 QUICK = Policy(first_pause=0.02, longest_pause=0.2, breaker_pause=0.1, longest_breaker_pause=0.3)

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from sinks.contract import CHARGES_TOPIC, Sink, Unreachable
-from sinks.database import Pool, open_pool
+from storage.postgres import Pool, open_pool
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.contract.sinks.sink_contract import Ledger, SinkContract
 

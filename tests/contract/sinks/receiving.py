@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx2 as httpx
 
-from runtime.embedded.ports import LOOPBACK, free_port
-from sinks.billing.http import options
-from sinks.billing.http.target import HttpTarget
+from devstack.ports import LOOPBACK, free_port
+from sinks.http import options
+from sinks.http.target import HttpTarget
 from tests.contract.sinks.sink_contract import Ledger
 
 SAMPLE = Path(options.__file__).with_name("ledgerline.yaml")

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import cast
 
-from billing.ids import charge_id
+from rating.model.ids import charge_id
 from sinks.contract import CHARGES_TOPIC, ChargeRecord, ChargeRow, SinkBatch
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
 
 
 def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) -> ChargeRecord:

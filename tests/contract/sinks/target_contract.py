@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 import pytest
 
 from sinks.contract import ChargeRecord
-from sinks.database import Pool
 from sinks.delivery.target import Answer, Target, TargetUnavailable
+from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, delivering
 from tests.contract.sinks.postgres_contract import PostgresContract
 from tests.contract.sinks.sink_charges import charge, reversal

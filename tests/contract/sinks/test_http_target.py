@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 import pytest
 
 from sinks.contract import ChargeRecord, Sink
-from sinks.database import Pool
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.target import Target
+from storage.postgres import Pool
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import Ledger

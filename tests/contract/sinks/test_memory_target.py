@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from sinks.contract import ChargeRecord, Health, Sink
-from sinks.database import Pool
-from sinks.delivery.memory import MemoryTarget
+from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.target import Answer, Target, TargetUnavailable
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import Ledger, as_ledger
 from tests.contract.sinks.target_contract import DeliveryContract, TargetContract

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sinks.billing.projection import Projection
+from invoicing.charge_projection import Projection
 from sinks.contract import CHARGES_TOPIC, Sink, SinkBatch
-from sinks.erp.journal import Journal
+from sinks.journal import Journal
 from sinks.memory import MemorySink
 from tests.contract.sinks.postgres_contract import PostgresContract
 from tests.contract.sinks.sink_charges import batch, charge

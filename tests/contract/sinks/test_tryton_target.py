@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.embedded.tryton import Tryton
+from devstack.tryton import Tryton
 from sinks.contract import ChargeRecord
 from sinks.delivery.target import Target
-from sinks.erp.tryton.target import TrytonTarget
+from sinks.tryton.target import TrytonTarget
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import Ledger
 from tests.contract.sinks.target_contract import TargetContract

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from runtime.embedded.stack import Stack
+from devstack.stack import Stack
 from tests.faults.faust_holes.subjects import Subject
 
 KINDS = ("stock", "hourstream")

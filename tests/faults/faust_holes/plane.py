@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.pages import serve_pages
-from runtime.plane.process import Batches, BatchProcess
-from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
-from runtime.settings import Settings
+from metrics.http_endpoints import serve_pages
+from settings import Settings
+from streaming.batch import Batch, Output, Record
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.transactions import TransactionalCommitter
 
 HOLE, BROKER, NAME = sys.argv[1], os.environ["HOLE_BROKER"], os.environ["HOLE_NAME"]
 SOURCE, OUTPUT, CHANGELOG = f"{NAME}.in", f"{NAME}.out", f"{NAME}.changelog"

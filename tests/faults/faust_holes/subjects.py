@@ -14,9 +14,9 @@ import psutil
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime.embedded.ports import free_port
-from runtime.plane.reader import reader_config
-from runtime.settings import CHECKOUT
+from devstack.ports import free_port
+from settings import CHECKOUT
+from streaming.reader import reader_config
 
 PATIENCE = 60.0
 END = b"end"  # published last: once its output is there, all others must be
@@ -48,7 +48,7 @@ class Subject:
         return other
 
     def strike(self, point: str, signal: Signals = SIGKILL) -> dict[str, str]:
-        """The environment of a plane that is struck, once, at a point of its commit (see `runtime.plane.faults`)."""
+        """The environment of a plane with one fault at a point of its commit (see `streaming.fault_injection`)."""
         faults = self.home / "faults"
         faults.mkdir()
         (faults / f"{self.name}:{point}").write_text(signal.name)

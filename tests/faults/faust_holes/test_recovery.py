@@ -13,11 +13,11 @@ from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.rocksdb import RocksDBOptions
 
-from runtime.embedded.stack import Stack
-from runtime.plane.batch import Record
-from runtime.plane.follower import Follower
-from runtime.plane.state import MemoryRows, State
-from runtime.plane.store import Store
+from devstack.stack import Stack
+from streaming.batch import Record
+from streaming.state import MemoryRows, State
+from streaming.store import Store
+from streaming.topic_follower import Follower
 from tables.windows import Tally, windows
 from tests.faults.faust_holes.conftest import held_by, scenario
 from tests.faults.faust_holes.subjects import Subject

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from runtime.embedded.kafka import Kafka
-from runtime.embedded.ports import LOOPBACK, free_port
-from runtime.settings import Settings
+from devstack.kafka import Kafka
+from devstack.ports import LOOPBACK, free_port
+from settings import Settings
 
 NODES = (1, 2, 3)
 THREEFOLD = {

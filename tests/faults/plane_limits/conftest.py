@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.embedded.kafka import Kafka
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
+from devstack.kafka import Kafka
+from devstack.stack import Stack
+from settings import Settings
 from tests.faults.faust_holes.subjects import Subject
 
 FORGETFUL = {

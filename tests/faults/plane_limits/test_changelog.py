@@ -10,11 +10,11 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime.plane.batch import Batch, Output
-from runtime.plane.changelog import ChangelogReplaced
-from runtime.plane.reader import reader_config
-from runtime.plane.state import State
-from runtime.plane.transactional import TransactionalCommitter
+from streaming.batch import Batch, Output
+from streaming.changelog import ChangelogReplaced
+from streaming.reader import reader_config
+from streaming.state import State
+from streaming.transactions import TransactionalCommitter
 from tests.faults.faust_holes.subjects import PATIENCE, read
 
 Rows = Mapping[bytes, bytes | None]

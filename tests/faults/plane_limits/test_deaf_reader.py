@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime.plane.hearing import Deaf, Listener
-from runtime.plane.reader import PartitionReader, reader_config
+from streaming.reader import PartitionReader, reader_config
+from streaming.stall_detector import Deaf, Listener
 
 PATIENCE = 0.5
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from runtime.plane.partitions import EXIT_CRASHED
+from streaming.partitions import EXIT_CRASHED
 from tests.faults.faust_holes.subjects import END, Subject
 
 PARTITIONS = 4

@@ -15,7 +15,7 @@ from signal import SIGKILL, SIGTERM, Signals
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from runtime.plane.reader import reader_config
+from streaming.reader import reader_config
 from tests.faults.faust_holes.subjects import Subject
 from tests.faults.plane_limits.conftest import Make
 

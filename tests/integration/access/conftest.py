@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx2 as httpx
 import pytest
 
-from sinks.database import Pool
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import fresh_pool
 from tests.integration.access.doors import fill
 

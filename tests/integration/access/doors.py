@@ -8,17 +8,17 @@ from decimal import Decimal
 
 import httpx2 as httpx
 
+from cli.console import serving
 from console.access import tokens
 from console.access.settings import AccessSettings
 from console.access.user import ROLES, User
-from runtime.cli.console import serving
-from runtime.settings import Settings
-from sinks.billing.projection import Projection
-from sinks.database import Pool
-from sinks.warehouse.sums import sum_up
-from sinks.warehouse.warehouse import Warehouse
+from invoicing.charge_projection import Projection
+from settings import Settings
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.integration.sinks.test_warehouse import entry, parked, take
+from warehouse.aggregates import sum_up
+from warehouse.writer import Warehouse
 
 AMOUNT = "987.65"
 OWNER = User("test", frozenset(ROLES), sees_rates=True, via="test")

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from console.access.audit import record
-from runtime.admin import admin_client
-from runtime.cli.creation import every_topic
-from runtime.embedded.stack import Stack
-from runtime.reading import read_all
+from devstack.stack import Stack
+from operations.all_topics import every_topic
 from schemas.codec import decode_for
-from sinks.database import Pool, transaction
+from storage.postgres import Pool, transaction
+from streaming.admin import admin_client
+from streaming.topic_reader import read_all
 from tests.integration.access.doors import AMOUNT, OWNER, acts, console, machine, token
 from topics.create import create_topics
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from runtime.admin import admin_client
-from runtime.cli.creation import every_topic
-from runtime.embedded.stack import Stack
-from sinks.database import Pool
+from devstack.stack import Stack
+from operations.all_topics import every_topic
+from storage.postgres import Pool
+from streaming.admin import admin_client
 from tests.integration.access.doors import console, token
 from topics.create import create_topics
 

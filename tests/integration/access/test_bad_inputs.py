@@ -15,15 +15,15 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
-from console.access.doors import OPEN, OpenDoor, check_doors, doors
-from console.access.shield import LARGEST_BODY
+from cli.console import ANYBODY, serving
+from console.access.route_guard import OPEN, OpenDoor, check_doors, doors
+from console.access.security_headers import LARGEST_BODY
 from console.app import create_app
-from runtime.cli.console import ANYBODY, serving
-from runtime.settings import Settings
-from sinks.database import Pool
-from sinks.warehouse.warehouse import Warehouse
+from settings import Settings
+from storage.postgres import Pool
 from tests.integration.access.doors import AMOUNT, at_provider, browser, console, csrf, log_in, machine, token
 from tests.integration.sinks.test_warehouse import parked, take
+from warehouse.writer import Warehouse
 
 SQL = 4
 INJECTED = ("' OR '1'='1", "'; DROP TABLE hourstream.acts; --", "1) UNION SELECT digest FROM hourstream.api_tokens --",

@@ -9,7 +9,7 @@ import httpx2 as httpx
 import pytest
 from joserfc import jwt
 
-from sinks.database import Pool
+from storage.postgres import Pool
 from tests.integration.access.doors import acts, at_provider, browser, console
 from tests.integration.access.forger import Claims, Forge, Forger, forging, honest, new_key
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2 as httpx
 import pytest
 
-from sinks.database import Pool
+from storage.postgres import Pool
 from tests.integration.access.doors import acts, at_provider, browser, console, csrf, log_in
 
 

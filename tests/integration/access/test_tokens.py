@@ -6,10 +6,10 @@ import httpx2 as httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.main import main
 from console.access import tokens
-from runtime.cli.main import main
-from runtime.embedded.stack import Stack
-from sinks.database import Pool
+from devstack.stack import Stack
+from storage.postgres import Pool
 from tests.integration.access.doors import OWNER, acts, console, machine, token
 
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 
 import pytest
 
+from cli.console import serving
 from console.access.user import User
-from runtime.cli.console import serving
-from runtime.settings import Settings
-from sinks.billing.projection import Projection
-from sinks.database import Pool
-from sinks.warehouse.sums import sum_up
-from sinks.warehouse.warehouse import Warehouse
+from invoicing.charge_projection import Projection
+from settings import Settings
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, fresh_pool
 from tests.integration.sinks.test_warehouse import entry, parked, take
+from warehouse.aggregates import sum_up
+from warehouse.writer import Warehouse
 
 ROWS = 130
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.metric_catalogue import departs_from_catalogue
+from assurance.ledger_reader import net_charge
+from metrics.metric_catalogue import departs_from_catalogue
+from metrics.prometheus_targets import targets
 from ops.grafana.dashboards import DASHBOARDS
-from runtime.cli.books import net_charge
-from runtime.scraping import targets
-from sinks.reports import client_totals
 from tests.integration.ops.watching import ALERTMANAGER, PROMETHEUS, Watched, until, watching
 from tests.integration.stream.running import Running, running
 from tests.unit.tables.contents import MASTERS, SELLER, consultant, engagement, entry, line, task
+from warehouse.reports import client_totals
 
 pytestmark = [
     pytest.mark.skipif(not PROMETHEUS or not ALERTMANAGER, reason="Debian's prometheus and -alertmanager are missing"),

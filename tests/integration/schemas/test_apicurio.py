@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka.schema_registry import Schema
 
-from runtime.cli.main import main
-from runtime.cli.schemas import processes, registered, schemas
-from runtime.embedded.registry import Registry
-from runtime.settings import Settings
+from cli.main import main
+from cli.schemas import processes, registered, schemas
+from devstack.registry import Registry
 from schemas import codec, confluent
 from schemas.fingerprint import fingerprint
 from schemas.registry import FileRegistry, GivenIds, released_ids
 from schemas.released import read_contracts, release
+from settings import Settings
 from tests.contract_folder import (
     Edit,
     add,

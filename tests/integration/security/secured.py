@@ -20,9 +20,9 @@ from confluent_kafka.admin import (
 )
 from cryptography.hazmat.primitives import serialization as pem
 
-from runtime.embedded.kafka import Front, Kafka
-from runtime.embedded.ports import LOOPBACK, free_port
-from runtime.settings import PREFIX, Settings
+from devstack.kafka import Front, Kafka
+from devstack.ports import LOOPBACK, free_port
+from settings import PREFIX, Settings
 from topics.catalogue import TOPICS, changelog_of
 from topics.create import create_topics
 

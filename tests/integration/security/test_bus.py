@@ -14,20 +14,20 @@ from click.testing import CliRunner
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.admin import admin_client
-from runtime.bus import connection
-from runtime.cli.acls import FORM, acls
-from runtime.embedded.errors import StackError
-from runtime.embedded.stack import Stack
-from runtime.plane.reader import reader_config
-from runtime.plane.transactional import producer_config
-from runtime.reading import read_all
-from runtime.settings import PREFIX, Settings
+from cli.acls import FORM, acls
+from devstack.errors import StackError
+from devstack.stack import Stack
 from schemas import codec
-from schemas.json_form import from_json
+from schemas.json_codec import from_json
+from settings import PREFIX, Settings
+from streaming.admin import admin_client
+from streaming.kafka_security import connection
+from streaming.reader import reader_config
+from streaming.topic_reader import read_all
+from streaming.transactions import producer_config
 from tests.integration.security.secured import Secured, certificate, certified, secured
-from topics.processes import PROCESSES
-from topics.rights import apply, rights
+from topics.acls import apply, rights
+from topics.consumers import PROCESSES
 
 PATIENCE = 30.0
 TASK = {
@@ -203,7 +203,7 @@ def test_a_worker_does_its_work_with_its_rights_alone(
 ) -> None:
     """The masters worker, its Faust consumer and its transactions too: a master in, its winner out."""
     environment = {**os.environ, **cluster.settings_of("hourstream-masters"), f"{PREFIX}HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "runtime.cli.main", "worker", "masters"]
+    command = [sys.executable, "-m", "cli.main", "worker", "masters"]
     broker = become("commands")
     publisher = Producer(producer_config(broker))
     publisher.produce("master.tasks", codec.encode("master.tasks", from_json("master.tasks", TASK)), b"T1")

@@ -15,22 +15,22 @@ from click.testing import CliRunner
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from agents.sink import Announcer
-from runtime.cli.main import main
-from runtime.cli.seal import sealing
-from runtime.embedded.kafka import Kafka
-from runtime.plane.batch import Output
-from runtime.plane.transactional import producer_config
-from runtime.reading import read_all
-from runtime.seals import SEALS, Sealer, seals_of, verify
-from runtime.settings import Settings
+from assurance.hash_chain import SEALS, Sealer, seals_of, verify
+from assurance.sealed_tables import SEALED_TABLES, rows_from
+from assurance.table_vs_topic import differing
+from cli.main import main
+from cli.seal import sealing
+from devstack.kafka import Kafka
+from invoicing.charge_projection import Projection
 from schemas.codec import encode
-from schemas.json_form import from_json
-from sinks.billing.projection import Projection
+from schemas.json_codec import from_json
+from settings import Settings
+from sinks.committer import Announcer
 from sinks.contract import CHARGES_TOPIC, ChargeRow, SinkBatch
-from sinks.database import Pool, transaction
-from sinks.sealed_tables import SEALED_TABLES, rows_from
-from sinks.stored import differing
+from storage.postgres import Pool, transaction
+from streaming.batch import Output
+from streaming.topic_reader import read_all
+from streaming.transactions import producer_config
 from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge, fresh_pool
 from topics.catalogue import TOPICS, spread_over

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sinks.database import Pool
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import fresh_pool
 
 

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
 
-from runtime.embedded.ports import LOOPBACK
+from devstack.ports import LOOPBACK
 
 _RESET = struct.pack("ii", 1, 0)
 

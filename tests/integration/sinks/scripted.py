@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 
-from billing.ids import exception_id
+from rating.model.ids import exception_id
 from schemas.codec import encode
-from schemas.json_form import from_json
+from schemas.json_codec import from_json
 from sinks.contract import ChargeRecord
-from sinks.database import Pool
-from sinks.delivery.figures import Standing, standing
-from sinks.delivery.memory import MemoryTarget
+from sinks.delivery.memory_target import MemoryTarget
+from sinks.delivery.stats import Standing, standing
 from sinks.delivery.target import Answer
+from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_that
 
 Hook = Callable[[Sequence[ChargeRecord]], None]

@@ -9,19 +9,19 @@ from typing import Any, cast
 
 import pytest
 
-from billing.lifecycle import Life, Notice, noticed, progress
-from schemas.json_form import from_json
-from sinks.billing.announcing import EXCEPTIONS_TOPIC, STATUS_TOPIC
-from sinks.billing.billing_events import BillingEvent, EventRow
-from sinks.billing.invoice_run import NotVoidable, void_invoice
-from sinks.billing.status_desk import EVENTS_TOPIC, NoSuchInvoice, StatusDesk
-from sinks.billing.words import WordsWrong, load_words
+from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
+from invoicing.run import NotVoidable, void_invoice
+from invoicing.status_events import BillingEvent, EventRow
+from invoicing.status_intake import EVENTS_TOPIC, NoSuchInvoice, StatusDesk
+from invoicing.status_mapping import WordsWrong, load_words
+from rating.charge_status import Life, Notice, noticed, progress
+from schemas.json_codec import from_json
 from sinks.contract import Fenced
-from sinks.database import Pool
 from sinks.outbox import Outbox, OutboxRow
-from sinks.reports import client_totals, invoices
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge
 from tests.integration.sinks.test_invoice_run import AT, invoice, publish
+from warehouse.reports import client_totals, invoices
 
 INVOICE = "LE-1-2025-00001"  # over 120.00
 

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from billing.parity import Difference, parity
-from billing.routing import Policy, Routes
-from runtime.cli.main import main
-from runtime.embedded.stack import Stack
+from accounting.journal_entries import UnknownJournal, entries
+from accounting.parity import Difference, parity
+from cli.main import main
+from devstack.stack import Stack
 from sinks.contract import CHARGES_TOPIC, ChargeRecord, Written
-from sinks.database import Pool
-from sinks.erp.journal import POSTINGS_TOPIC, Journal
-from sinks.erp.journal_entries import UnknownJournal, entries
+from sinks.journal import POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
-from sinks.reports import client_totals, journal_balance
+from sinks.routing_policy import Policy, Routes
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from warehouse.reports import client_totals, journal_balance
 
 APRIL, MAY, JUNE = date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1)
 ROUTES = Routes(

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from billing.ids import posting_id
-from billing.routing import Policy as RoutingPolicy
-from billing.routing import Routes
+from rating.model.ids import posting_id
 from sinks.contract import CHARGES_TOPIC, ChargeRecord
-from sinks.database import Pool
-from sinks.delivery.figures import listed, replays
-from sinks.delivery.memory import MemoryTarget
-from sinks.delivery.pacing import Policy
+from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.records import CANCELLED
+from sinks.delivery.rate_limit import Policy
 from sinks.delivery.replay import Replayed, Selection, replay
+from sinks.delivery.repository import CANCELLED
+from sinks.delivery.stats import listed, replays
 from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.routing_policy import Policy as RoutingPolicy
+from sinks.routing_policy import Routes
+from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.scripted import Failing, Scripted, announced, id_of, only, told

@@ -9,16 +9,16 @@ import psycopg
 import pytest
 
 from sinks.contract import ChargeRecord, Fenced
-from sinks.database import Pool, open_pool
-from sinks.delivery.deliverer import Deliverer
-from sinks.delivery.figures import standing
-from sinks.delivery.leading import leading
-from sinks.delivery.memory import MemoryTarget
-from sinks.delivery.pacing import Policy
+from sinks.delivery.leader_lock import leading
+from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.records import Records
+from sinks.delivery.rate_limit import Policy
+from sinks.delivery.repository import Records
+from sinks.delivery.stats import standing
 from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
-from sinks.erp.journal import Journal
+from sinks.delivery.worker import Deliverer
+from sinks.journal import Journal
+from storage.postgres import Pool, open_pool
 from tests.contract.sinks.delivering import QUICK, await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.integration.sinks.scripted import Failing, Scripted, announced, id_of, only

@@ -3,14 +3,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from sinks.billing.cii import render_cii
-from sinks.billing.invoice_document import load_invoice
-from sinks.billing.invoice_run import InvoiceRun, run_invoices, void_invoice
-from sinks.billing.official_rules import validate
-from sinks.billing.projection import Projection
-from sinks.billing.ubl import render
+from invoicing.charge_projection import Projection
+from invoicing.document import load_invoice
+from invoicing.formats.cii import render_cii
+from invoicing.formats.schematron import validate
+from invoicing.formats.ubl import render
+from invoicing.run import InvoiceRun, run_invoices, void_invoice
 from sinks.contract import CHARGES_TOPIC, ChargeRecord
-from sinks.database import Pool
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.unit.sinks.documents import NAMES
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.embedded.ports import LOOPBACK, free_port
-from sinks.billing.http.calls import Calls
-from sinks.billing.http.target import HttpTarget, batch_key
+from devstack.ports import LOOPBACK, free_port
 from sinks.delivery.target import GroupRefused, TargetUnavailable
+from sinks.http.client import Calls
+from sinks.http.target import HttpTarget, batch_key
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import as_ledger

@@ -8,9 +8,9 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from schemas.json_form import from_json
-from sinks.billing.invoice_document import load_invoice
-from sinks.billing.invoice_run import (
+from invoicing.charge_projection import Projection
+from invoicing.document import load_invoice
+from invoicing.run import (
     STATUS_TOPIC,
     InvoiceRun,
     NotVoidable,
@@ -18,13 +18,13 @@ from sinks.billing.invoice_run import (
     run_invoices,
     void_invoice,
 )
-from sinks.billing.projection import Projection
+from schemas.json_codec import from_json
 from sinks.contract import CHARGES_TOPIC, ChargeRecord
-from sinks.database import Pool
-from sinks.erp.journal import Journal
+from sinks.journal import Journal
 from sinks.outbox import Outbox, OutboxRow
-from sinks.reports import client_totals, invoices, step_of_charge, steps_of_subject
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from warehouse.reports import client_totals, invoices, step_of_charge, steps_of_subject
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
 

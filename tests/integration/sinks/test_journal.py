@@ -7,14 +7,14 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from billing.ids import posting_id
-from schemas.json_form import from_json
+from rating.model.ids import posting_id
+from schemas.json_codec import from_json
 from sinks.contract import ChargeRecord, Outcome
-from sinks.database import Pool
-from sinks.erp.journal import POSTINGS_TOPIC, Journal
+from sinks.journal import POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
-from sinks.reports import journal_balance
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from warehouse.reports import journal_balance
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
 

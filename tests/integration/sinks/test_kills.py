@@ -10,26 +10,26 @@ from datetime import UTC, date, datetime
 import psycopg
 from psycopg import sql
 
-from sinks.billing.invoice_run import STATUS_TOPIC, run_invoices
-from sinks.billing.projection import Projection
+from invoicing.charge_projection import Projection
+from invoicing.run import STATUS_TOPIC, run_invoices
 from sinks.contract import CHARGES_TOPIC
-from sinks.database import Pool
-from sinks.erp.journal import POSTINGS_TOPIC, Journal
+from sinks.journal import POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox
-from sinks.reports import invoices, journal_balance
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
+from warehouse.reports import invoices, journal_balance
 
 _POST = """
-from sinks.database import open_pool
-from sinks.erp.journal import Journal
+from storage.postgres import open_pool
+from sinks.journal import Journal
 from tests.contract.sinks.sink_charges import batch, charge
 with open_pool({url!r}) as pool:
     Journal(pool).write(batch(0, [charge(str(n)) for n in range(30)]))
 """
 _INVOICE = """
 from datetime import UTC, date, datetime
-from sinks.billing.invoice_run import run_invoices
-from sinks.database import open_pool
+from invoicing.run import run_invoices
+from storage.postgres import open_pool
 with open_pool({url!r}) as pool:
     run_invoices(pool, cut_off=date(2025, 3, 31), issue_date=date(2025, 4, 1), end_offsets={{}},
                  at=datetime(2025, 4, 1, tzinfo=UTC))

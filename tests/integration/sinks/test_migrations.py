@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sinks.database import Pool
-from sinks.migrations import MigrationChanged, migrate
+from storage.migrations import MigrationChanged, migrate
+from storage.postgres import Pool
 
 
 @pytest.fixture

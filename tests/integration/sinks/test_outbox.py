@@ -7,8 +7,8 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from sinks.database import Pool
 from sinks.outbox import Outbox, OutboxRow
+from storage.postgres import Pool
 
 TOPIC = "erp.postings"
 

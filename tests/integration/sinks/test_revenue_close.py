@@ -9,19 +9,19 @@ from random import Random
 import psycopg
 import pytest
 
-from billing.master_data import Engagement
+from accounting.journal_entries import entries
+from accounting.revenue_close import Closed, NoMonth, close
+from accounting.revenue_totals import plan, revenue_totals
+from assurance.posted_charges import holdings
+from assurance.sink_snapshot import residues
+from rating.model.master_data import Engagement
 from sinks.contract import CHARGES_TOPIC, ChargeRecord
-from sinks.database import Pool
-from sinks.erp.journal import JOURNAL, Journal
-from sinks.erp.journal_entries import entries
-from sinks.erp.revenue_close import Closed, NoMonth, close
-from sinks.erp.revenue_totals import plan, revenue_totals
-from sinks.holdings import holdings
-from sinks.reports import client_totals, journal_balance
-from sinks.standing import residues
+from sinks.journal import JOURNAL, Journal
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.test_invoice_run import publish
-from tests.unit.billing.test_revenue import contract
+from tests.unit.rating.test_revenue import contract
+from warehouse.reports import client_totals, journal_balance
 
 AT = datetime(2024, 7, 1, tzinfo=UTC)
 MONTHS = [f"2024-{month:02}" for month in range(1, 5)]

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from sinks.billing.projection import NAME, Projection
-from sinks.database import Pool
-from sinks.windows import KEPT_MINUTES, SinkFigures
+from invoicing.charge_projection import NAME, Projection
+from sinks.live_counts import KEPT_MINUTES, SinkFigures
+from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
 
 MINUTE = 60_000

@@ -9,18 +9,18 @@ from decimal import Decimal
 
 import pytest
 
+from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import encode
-from schemas.json_form import from_json
-from sinks.billing.status_desk import EVENTS_TOPIC
+from schemas.json_codec import from_json
 from sinks.contract import ChargeRecord, Fenced
-from sinks.database import Pool
-from sinks.delivery.figures import DeliveryFigures, Telling
-from sinks.delivery.looks import Begun, Looks
-from sinks.delivery.memory import MemoryTarget
-from sinks.delivery.pacing import Policy
+from sinks.delivery.memory_target import MemoryTarget
+from sinks.delivery.poll_state import Begun, Looks
+from sinks.delivery.rate_limit import Policy
+from sinks.delivery.stats import DeliveryFigures, Telling
+from sinks.delivery.status_poller import StatusWatch
 from sinks.delivery.status_source import Look, Mark, PaymentRecord, StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
-from sinks.delivery.watch import StatusWatch
+from storage.postgres import Pool
 from tests.contract.sinks.delivering import PATIENCE, QUICK, await_delivered, await_that, delivering
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.integration.sinks.scripted import only

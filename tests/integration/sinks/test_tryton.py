@@ -9,16 +9,16 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from runtime.embedded.tryton import Tryton
+from devstack.tryton import Tryton
 from sinks.contract import ChargeRecord
 from sinks.delivery.status_source import StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
-from sinks.erp.tryton import states
-from sinks.erp.tryton.client import Refused
-from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
-from sinks.erp.tryton.payments import TrytonPayments
-from sinks.erp.tryton.states import Cursor, TrytonStates
-from sinks.erp.tryton.target import TrytonTarget
+from sinks.tryton import states
+from sinks.tryton.client import Refused
+from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
+from sinks.tryton.payments import TrytonPayments
+from sinks.tryton.states import Cursor, TrytonStates
+from sinks.tryton.target import TrytonTarget
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.contract.sinks.target_contract import deliver
 from tests.integration.sinks.cutter import Cutter

@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from billing.ids import exception_id
+from rating.model.ids import exception_id
 from sinks.contract import Fenced
-from sinks.database import Pool
-from sinks.warehouse.arrivals import EXCEPTIONS, TIME, TOPICS, Arrival
-from sinks.warehouse.mirror import mirror
-from sinks.warehouse.sums import is_due, sum_up
-from sinks.warehouse.warehouse import Warehouse
+from storage.postgres import Pool
+from warehouse.aggregates import is_due, sum_up
+from warehouse.events import EXCEPTIONS, TIME, TOPICS, Arrival
+from warehouse.masters import mirror
+from warehouse.writer import Warehouse
 
 AT = datetime(2025, 3, 14, 9, 30, 5, tzinfo=UTC)
 

@@ -11,14 +11,14 @@ from typing import Any
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.creation import every_topic
-from runtime.cli.main import main
-from runtime.embedded.stack import Stack
-from runtime.plane.batch import Record
-from runtime.reading import read_all
-from runtime.settings import CHECKOUT, Settings
-from runtime.supervisor import Workers
+from cli.main import main
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
 from schemas.codec import decode_for
+from settings import CHECKOUT, Settings
+from streaming.batch import Record
+from streaming.topic_reader import read_all
 from topics.create import create_topics
 
 SAMPLES = CHECKOUT / "sources"
@@ -47,7 +47,7 @@ class Installation:
     ) -> "subprocess.Popen[str]":
         """The same, without waiting for its end."""
         return subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli.main", *arguments],
+            [sys.executable, "-m", "cli.main", *arguments],
             env={**self.settings.environment(), "PATH": "/usr/bin:/bin", **(more or {})},
             cwd=checkout,
             stdout=subprocess.PIPE,

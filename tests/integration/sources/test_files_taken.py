@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.cli.publishing import Publisher
+from operations.jsonl_ingest import Publisher
 from tests.integration.sources.running import SAMPLES, Installation
 
 HARVEST = SAMPLES / "harvest" / "samples"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runtime.cli.publishing import Publisher
+from operations.jsonl_ingest import Publisher
 from tests.integration.sources.running import Installation
 from tests.unit.sources.stechuhr import EXPORT, checkout_with_it
 

@@ -14,21 +14,21 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.cli.books import Books
-from runtime.cli.creation import every_topic
-from runtime.cli.main import main
-from runtime.cli.publishing import Publisher
-from runtime.cli.quiet import wait_until_quiet
-from runtime.cli.run import unsent
-from runtime.cli.worker import workers_of
-from runtime.embedded.stack import Stack
-from runtime.plane.transactional import producer_config
-from runtime.reading import read_all
-from runtime.settings import Settings
-from runtime.supervisor import Workers
+from assurance.ledger_reader import Books
+from cli.main import main
+from cli.run import unsent
+from cli.worker import workers_of
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
 from schemas.codec import decode_for
-from sinks.database import Pool, open_pool
-from sinks.migrations import migrate
+from settings import Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.topic_reader import read_all
+from streaming.transactions import producer_config
 from tests.unit.tables.contents import Content, line
 from tests.unit.tables.stream import Line
 from topics.create import create_topics

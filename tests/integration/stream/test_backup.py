@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from runtime.cli.main import main
-from runtime.embedded.backup import back_up, restore
-from runtime.embedded.errors import StackError
+from cli.main import main
+from devstack.backup import back_up, restore
+from devstack.errors import StackError
 from tests.integration.stream.running import running
 from tests.unit.tables.contents import MASTERS, entry, line
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from sinks.delivery.figures import standing
+from sinks.delivery.stats import standing
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.integration.stream.running import Running, running
 from tests.unit.tables.contents import MASTERS, engagement, entry

@@ -9,19 +9,19 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient
 
-from runtime.cli.creation import every_topic
-from runtime.cli.main import main
-from runtime.cli.publishing import Publisher
-from runtime.embedded.stack import Stack
-from runtime.reading import read_all
-from runtime.settings import CHECKOUT, Settings
+from cli.main import main
+from devstack.stack import Stack
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
 from schemas.codec import decode_for
+from settings import CHECKOUT, Settings
+from streaming.topic_reader import read_all
 from tests.unit.agents.test_intake_codes import CODED, KEY, LINE
 from tests.unit.tables.stream import Line
 from topics.create import create_topics
 
 WORKER = "import sys; from pathlib import Path; from agents import intake; intake.MAPPING = Path(sys.argv[1]); \
-from runtime.cli.main import main; main(['worker', 'intake'])"
+from cli.main import main; main(['worker', 'intake'])"
 
 
 class Intake:

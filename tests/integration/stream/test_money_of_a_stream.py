@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from runtime.cli.publishing import Publisher
-from sinks.standing import residues
+from assurance.sink_snapshot import residues
+from operations.jsonl_ingest import Publisher
 from sources.tock.records import MASTERS as TOCK_MASTERS
 from tests.integration.stream.running import Running, answered, running
 from tests.unit.agents.tock_records import GRADE, LINE, USER, WEEK, as_line

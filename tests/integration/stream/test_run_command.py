@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from runtime.cli.run import process
-from runtime.embedded.stack import Stack
-from runtime.settings import Settings
+from cli.run import process
+from devstack.stack import Stack
+from settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "examples" / "time-and-materials"
 COMMAND = Path(sys.executable).with_name("hourstream")

@@ -9,12 +9,12 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from agents import intake, masters
-from billing.charges import Settled
-from billing.facts import Facts
-from billing.masters import Masters
-from billing.settle import settle
-from runtime.cli import books
-from runtime.cli.publishing import Publisher
+from assurance import ledger_reader
+from operations.jsonl_ingest import Publisher
+from rating.model.charge import Settled
+from rating.model.facts import Facts
+from rating.model.masters import Masters
+from rating.settle import settle
 from tests.integration.stream.running import Running, answered, running
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, rate_card, task
 from tests.unit.tables.stream import wire
@@ -196,7 +196,7 @@ def test_other_rules_are_tried_in_the_shadow_of_those_that_publish(
         charge = replace(of_it.charge, amount=of_it.charge.amount + 7)
         return replace(settled, subjects=settled.subjects | {of_it.subject: replace(of_it, charge=charge)})
 
-    monkeypatch.setattr(books, "settle", dearer)
+    monkeypatch.setattr(ledger_reader, "settle", dearer)
     told = stream.hourstream("shadow", "--json")
     assert told.exit_code == 1
     (change,) = json.loads(told.stdout)["changes"]

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.sink import Announcer
-from runtime.embedded.tryton import Tryton
-from runtime.plane.batch import Output
-from runtime.reading import read_all
+from devstack.tryton import Tryton
+from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import decode_for, encode
-from sinks.billing.status_desk import EVENTS_TOPIC
+from sinks.committer import Announcer
 from sinks.contract import CHARGES_TOPIC
-from sinks.erp.tryton.invoices import TrytonInvoice, TrytonInvoices
-from sinks.erp.tryton.payments import TrytonPayments
+from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
+from sinks.tryton.payments import TrytonPayments
+from streaming.batch import Output
+from streaming.topic_reader import read_all
 from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge
 from tests.integration.stream.running import Running, running

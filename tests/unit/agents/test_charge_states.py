@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
-from agents.figures import OwnMetrics
-from agents.lifecycle import LifecycleFigures, decide
-from billing.ids import posting_id
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
+from agents.charge_status import LifecycleFigures, decide
+from metrics.worker_metrics import OwnMetrics
+from rating.model.ids import posting_id
 from schemas.codec import decode_for, encode
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
 from tables.cycle_times import is_cycle
 from tables.windows import totals, windows
 from tests.contract.sinks.sink_charges import charge, reversal

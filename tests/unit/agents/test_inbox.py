@@ -2,9 +2,9 @@
 
 import pytest
 
-from agents.inbox import read
-from runtime.plane.batch import Output, Record
 from schemas.codec import decode_for
+from streaming.batch import Output, Record
+from streaming.dead_letters import read
 from tests.unit.tables.contents import engagement, entry, line
 from tests.unit.tables.stream import Line, wire
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from runtime.plane.batch import Output
 from schemas.codec import decode_for, encode
-from schemas.json_form import from_json
-from sources.mapper import Mapper
-from sources.mapping import read_mapping
+from schemas.json_codec import from_json
+from sources.engine import Mapper
+from sources.mapping.loader import read_mapping
+from streaming.batch import Output
 from tests.unit.agents.test_intake_records import Intake
 from tests.unit.agents.tock_records import as_line
 

@@ -3,13 +3,13 @@
 import pytest
 
 from agents.intake import MAPPING, decider
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
 from schemas.codec import decode_for, encode
-from schemas.json_form import from_json
-from sources.errors import MappingError
-from sources.mapper import Mapper
-from sources.mapping import load_mapping, read_mapping
+from schemas.json_codec import from_json
+from sources.engine import Mapper
+from sources.mapping.errors import MappingError
+from sources.mapping.loader import load_mapping, read_mapping
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
 from tables.windows import totals, windows
 from tests.unit.agents.tock_records import LINE, WEEK, as_line
 from tests.unit.sources.intake import TRACKER, TrackerContracts

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.finance_metrics import Finance, finance_metrics
-from agents.metric_catalogue import CATALOGUE, departs_from_catalogue, page
 from agents.metrics import decide
-from billing.master_data import master
-from billing.masters import Masters
-from runtime.plane.batch import Batch, Record
-from runtime.plane.state import MemoryRows, State
-from runtime.settings import CHECKOUT
+from metrics.finance_metrics import Finance, finance_metrics
+from metrics.metric_catalogue import CATALOGUE, departs_from_catalogue, page
+from rating.model.master_data import master
+from rating.model.masters import Masters
 from schemas.codec import encode
-from schemas.json_form import from_json
-from tables.sums import sums
+from schemas.json_codec import from_json
+from settings import CHECKOUT
+from streaming.batch import Batch, Record
+from streaming.state import MemoryRows, State
+from tables.rollup_sums import sums
 from tables.windows import totals, windows
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.unit.agents.test_charge_states import Said, posting, ready

@@ -3,9 +3,9 @@
 import json
 
 from agents.masters import decide
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
 from schemas.codec import decode_for
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
 from tables.windows import windows
 from tests.unit.tables.contents import client, line, tax_rule
 from tests.unit.tables.stream import Line, wire

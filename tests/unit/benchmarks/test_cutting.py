@@ -10,9 +10,9 @@ from benchmarks.enrichment.cutting import cut, whole
 from benchmarks.enrichment.generate import Generator, write_masters
 from benchmarks.enrichment.masters import Masters
 from benchmarks.enrichment.rule import enrich
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
-from schemas.wire import long
+from schemas.binary import long
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
 
 
 def test_entries_are_billed_as_the_rule_says(tmp_path: Path) -> None:

@@ -120,12 +120,12 @@ def test_settle_charges_the_same_amounts(tmp_path: Path) -> None:
     """The settle contender's masters and entries, through the settle agent's own decision."""
     from agents import settle
     from benchmarks.settle.load import encoded, masters
-    from billing.masters import lookups_touched, master
-    from runtime.plane.batch import Batch, Record
-    from runtime.plane.state import MemoryRows, State
+    from rating.model.masters import lookups_touched, master
     from schemas.codec import decode_for, encode
-    from schemas.json_form import from_json
-    from tables.masters import TOPIC, MastersTable
+    from schemas.json_codec import from_json
+    from streaming.batch import Batch, Record
+    from streaming.state import MemoryRows, State
+    from tables.settlement.masters_snapshot import TOPIC, MastersTable
 
     table = MastersTable("unused")
     current = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from runtime.cli.diff import changes_between, diff
+from cli.diff import changes_between, diff
 
 
 def line(subject: str, amount: str, *, engagement: str = "E1", state: str = "charged") -> dict[str, object]:

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from runtime.cli.main import COMMANDS, main
+from cli.main import COMMANDS, main
 
 
 @pytest.mark.parametrize(

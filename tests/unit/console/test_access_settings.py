@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from click import UsageError
 
+from cli.console import ANYBODY, anybody, serving
 from console.access.oidc import groups
 from console.access.settings import AccessSettings
-from runtime.cli.console import ANYBODY, anybody, serving
-from runtime.settings import Settings, SettingsError
+from settings import Settings, SettingsError
 
 PROVIDER = {"oidc_issuer": "https://id.example.com", "oidc_client_id": "c", "oidc_roles": {"staff": "viewer"}}
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
-from console.pages.deciding import _back
-from console.pages.showing import about, hours, link, money, plain_number, zone_of
+from console.pages.decisions import _back
+from console.pages.rendering import about, hours, link, money, plain_number, zone_of
 
 
 def asked(cookie: str) -> Request:

@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from billing.master_data import Address, Client, LegalEntity
-from sinks.billing.invoice import DueCharge, TaxTotal
-from sinks.billing.invoice_document import Invoice, InvoiceLine
-from sinks.billing.parties import Names, Party
+from invoicing.document import Invoice, InvoiceLine
+from invoicing.draft import DueCharge, TaxTotal
+from invoicing.parties import Names, Party
+from rating.model.master_data import Address, Client, LegalEntity
 
 _ABOUT = {"source": "crm", "revision": 1, "occurred_at": datetime(2025, 1, 1, tzinfo=UTC)}
 NAMES = Names(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinks.contract import ChargeRecord
-from sinks.delivery.choosing import Waiting, choose
+from sinks.delivery.scheduling import Waiting, choose
 from tests.contract.sinks.sink_charges import charge, reversal
 
 

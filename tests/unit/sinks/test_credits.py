@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.billing.invoice import Draft, DueCharge, TaxKey, draft_invoices
-from sinks.billing.issuing import issue
-from sinks.billing.official_rules import validate
-from sinks.billing.ubl import render
+from invoicing.draft import Draft, DueCharge, TaxKey, draft_invoices
+from invoicing.formats.schematron import validate
+from invoicing.formats.ubl import render
+from invoicing.issue import issue
 from tests.unit.sinks.documents import NAMES, due
 from tests.unit.sinks.ubl_reader import broken, read
 

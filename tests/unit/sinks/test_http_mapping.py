@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.money import minor_units
-from sinks.billing.http import mapping
-from sinks.billing.http.mapping import load, read
-from sinks.billing.http.writing import Unwritable, path_text, written
-from sources.errors import MappingError
+from rating.model.money import minor_units
+from sinks.http import mapping
+from sinks.http.mapping import load, read
+from sinks.http.request_body import Unwritable, path_text, written
+from sources.mapping.errors import MappingError
 from tests.contract.sinks.sink_charges import charge
 
 SAMPLE = Path(mapping.__file__).with_name("ledgerline.yaml")

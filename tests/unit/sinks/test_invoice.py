@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sinks.billing.invoice import Draft, DueCharge, TaxKey, draft_invoices, tax_of
+from invoicing.draft import Draft, DueCharge, TaxKey, draft_invoices, tax_of
 from tests.unit.sinks.documents import due
 
 AMOUNTS = st.decimals(Decimal("-5000"), Decimal("5000"), places=2)

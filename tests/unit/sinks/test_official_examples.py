@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sinks.billing.official_rules import validate
+from invoicing.formats.schematron import validate
 from tests.unit.sinks.ubl_reader import broken, read
 
 FOLDER = Path(__file__).parents[2] / "data" / "en16931"

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinks.billing.cii import render_cii
-from sinks.billing.en16931 import IncompleteDocument
-from sinks.billing.invoice import DueCharge, Rests, draft_invoices
-from sinks.billing.invoice_document import Invoice
-from sinks.billing.issuing import issue
-from sinks.billing.official_rules import validate
-from sinks.billing.ubl import render
+from invoicing.document import Invoice
+from invoicing.draft import DueCharge, Rests, draft_invoices
+from invoicing.formats.cii import render_cii
+from invoicing.formats.en16931 import IncompleteDocument
+from invoicing.formats.schematron import validate
+from invoicing.formats.ubl import render
+from invoicing.issue import issue
 from tests.unit.sinks.documents import NAMES, due
 from tests.unit.sinks.test_credits import nets, taken_back
 from tests.unit.sinks.ubl_reader import broken, read

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.delivery.pacing import Breaker, Gate, Policy, Shut, TokenBucket, backoff, pause_of_looks
+from sinks.delivery.rate_limit import Breaker, Gate, Policy, Shut, TokenBucket, backoff, pause_of_looks
 
 steps = st.floats(0.0, 5.0, allow_nan=False)
 chances = st.floats(0.0, 1.0, exclude_max=True, allow_nan=False)

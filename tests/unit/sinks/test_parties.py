@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from billing.master_data import Address, Client, LegalEntity, Task
-from sinks.billing.invoice import Account, LineDraft, LineKey
-from sinks.billing.parties import Names, Party, buyer, filled, line_name, line_note, seller
+from invoicing.draft import Account, LineDraft, LineKey
+from invoicing.parties import Names, Party, buyer, filled, line_name, line_note, seller
+from rating.model.master_data import Address, Client, LegalEntity, Task
 
 ABOUT = {"source": "crm", "revision": 1, "occurred_at": datetime(2025, 1, 1, tzinfo=UTC)}
 ACCOUNT = Account("LE-1", "C-1", "E-1", "EUR", False)

@@ -10,13 +10,13 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from pypdf import PdfReader
 
-from sinks.billing.cii import render_cii
-from sinks.billing.en16931 import IncompleteDocument
-from sinks.billing.invoice import DueCharge
-from sinks.billing.official_rules import validate
-from sinks.billing.page import draw
-from sinks.billing.parties import Party
-from sinks.billing.pdf import XML_NAME, render_pdf
+from invoicing.draft import DueCharge
+from invoicing.formats.cii import render_cii
+from invoicing.formats.en16931 import IncompleteDocument
+from invoicing.formats.factur_x import XML_NAME, render_pdf
+from invoicing.formats.pdf_layout import draw
+from invoicing.formats.schematron import validate
+from invoicing.parties import Party
 from tests.unit.sinks.documents import due, invoice
 from tests.unit.sinks.test_credits import FOUR, nets, taken_back
 from tests.unit.sinks.test_official_rules import FIRST, documents

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sinks.billing.http import options
-from sinks.billing.http.target import HttpTarget
-from sinks.delivery.pacing import Policy
-from sinks.delivery.secrets import NoSecret, Secret
+from sinks.delivery.config import KINDS, TargetsError, declared
+from sinks.delivery.rate_limit import Policy
+from sinks.delivery.secret_ref import NoSecret, Secret
 from sinks.delivery.status_source import StatusSource
-from sinks.delivery.targets import KINDS, TargetsError, declared
+from sinks.http import options
+from sinks.http.target import HttpTarget
 
 SAMPLE = Path(options.__file__).with_name("ledgerline.yaml")
 PASSWORD = "s3cret-9f2"

@@ -6,9 +6,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.billing.parties import Names
+from invoicing.parties import Names
 from sinks.contract import ChargeRecord
-from sinks.erp.tryton.lines import lines_of
+from sinks.tryton.lines import lines_of
 from tests.contract.sinks.sink_charges import charge, reversal
 
 _minutes = st.integers(1, 1440)

@@ -7,10 +7,10 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from sinks.billing.en16931 import IncompleteDocument
-from sinks.billing.invoice_document import Invoice
-from sinks.billing.parties import Party
-from sinks.billing.ubl import render
+from invoicing.document import Invoice
+from invoicing.formats.en16931 import IncompleteDocument
+from invoicing.formats.ubl import render
+from invoicing.parties import Party
 from tests.unit.sinks.documents import invoice
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"

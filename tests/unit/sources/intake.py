@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.shape import Field, Maybe, Record, Text, Whole
-from sources.contracts import Checked, DeclaredContracts, Json
-from sources.mapper import OPEN, Applied, Mapper, SourceOrigin
-from sources.mapping import load_mapping, read_mapping
+from schemas.schema_types import Field, Maybe, Record, Text, Whole
+from sources.engine import OPEN, Applied, Mapper, SourceOrigin
+from sources.mapping.contracts import Checked, DeclaredContracts, Json
+from sources.mapping.loader import load_mapping, read_mapping
 from topics.catalogue import identity
 
 TOCK = Path(__file__).parents[3] / "sources" / "tock.yaml"

@@ -9,9 +9,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runtime.settings import CHECKOUT
+from settings import CHECKOUT
 
-ROOMS = ("agents", "billing", "console", "people", "runtime", "schemas", "sinks", "sources", "tables", "topics")
+ROOMS = (
+    "accounting",
+    "agents",
+    "assurance",
+    "cli",
+    "common",
+    "console",
+    "devstack",
+    "invoicing",
+    "metrics",
+    "operations",
+    "privacy",
+    "rating",
+    "schemas",
+    "sinks",
+    "sources",
+    "storage",
+    "streaming",
+    "tables",
+    "tools",
+    "topics",
+    "warehouse",
+)
 MAPPING = """
 system: stechuhr
 entities:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sources.conversions import day, instant, matched, minutes_between, number
-from sources.split import whole_minutes
+from sources.mapping.conversions import day, instant, matched, minutes_between, number
+from sources.mapping.split import whole_minutes
 
 BERLIN = "Europe/Berlin"
 LOCAL = ("%d.%m.%Y %H:%M",)

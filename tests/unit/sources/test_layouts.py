@@ -2,10 +2,10 @@
 
 import pytest
 
-from sources import known
-from sources.errors import MappingError, NotRecognised
-from sources.files.taking import take
-from sources.mapping import read_mapping
+from sources.files.parse import take
+from sources.mapping import catalogue
+from sources.mapping.errors import MappingError, NotRecognised
+from sources.mapping.loader import read_mapping
 
 MAPPING = """system: kimai
 entities:
@@ -86,8 +86,8 @@ def test_mistakes_in_values(field: str, told: str) -> None:
 
 def test_a_source_that_is_not_there_and_a_file_that_is_nobodys() -> None:
     with pytest.raises(MappingError, match=r"no such source \(did you mean `harvest`\?\)"):
-        known.load("harvst")
+        catalogue.load("harvst")
     with pytest.raises(NotRecognised, match=r"harvest does not know this file. entries: the file lacks 'Date' \(did"):
-        take(known.load("harvest"), "x.csv", b"Datum,Client,Project,Task,Hours,Billable?,First Name,Last Name\n")
+        take(catalogue.load("harvest"), "x.csv", b"Datum,Client,Project,Task,Hours,Billable?,First Name,Last Name\n")
     with pytest.raises(NotRecognised, match="nothing of it comes in files"):
-        take(known.load("tock"), "x.csv", b"a,b\n")
+        take(catalogue.load("tock"), "x.csv", b"a,b\n")

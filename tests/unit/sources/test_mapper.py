@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from sources.errors import Unusable
-from sources.mapper import OPEN, RESOLVED
+from sources.engine import OPEN, RESOLVED
+from sources.mapping.errors import Unusable
 from tests.unit.sources.intake import Tock
 
 MONDAY_TO_FRIDAY = [f"2015-04-{day:02}" for day in range(6, 11)]

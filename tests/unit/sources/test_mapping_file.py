@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sources.errors import MappingError
-from sources.mapping import load_mapping, read_mapping
+from sources.mapping.errors import MappingError
+from sources.mapping.loader import load_mapping, read_mapping
 from tests.unit.sources.intake import TOCK, TRACKER, TrackerContracts
 
 GOOD = TOCK.read_text()

@@ -19,7 +19,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def typed(checkout: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, "-m", "runtime.cli.main", *arguments]
+    command = [sys.executable, "-m", "cli.main", *arguments]
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=280)
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from sources import known
-from sources.arrival import winner
-from sources.errors import MappingError
-from sources.mapping import read_mapping
-from sources.rows import SourceOrigin, Standing
+from sources.mapping import catalogue
+from sources.mapping.errors import MappingError
+from sources.mapping.loader import read_mapping
+from sources.revision_order import winner
+from sources.state import SourceOrigin, Standing
 
-KIMAI = (Path(known.__file__).parent / "kimai.yaml").read_text("utf-8")
+KIMAI = (Path(catalogue.__file__).parents[1] / "kimai.yaml").read_text("utf-8")
 TOKEN = "person:" + "a" * 26
 SEALED, ERASED = f"sealed:{TOKEN}:YWJj", f"erased:{TOKEN}"
 
@@ -33,9 +33,9 @@ def test_what_cannot_be_made_of_a_sealed_field_is_refused(right: str, wrong: str
         read_mapping("kimai.yaml", KIMAI.replace(right, wrong))
 
 
-@pytest.mark.parametrize("source", known.names())
+@pytest.mark.parametrize("source", catalogue.names())
 def test_every_built_in_mapping_works_on_sealed_fields(source: str) -> None:
-    assert known.load(source).system == source
+    assert catalogue.load(source).system == source
 
 
 def standing(note: str, hours: str, offset: int, revision: int | None = None) -> Standing:

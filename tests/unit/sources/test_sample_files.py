@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from sources import known
-from sources.files.taking import Taken, take
-from sources.mapper import Mapper
+from sources.engine import Mapper
+from sources.files.parse import Taken, take
+from sources.mapping import catalogue
 from tests.unit.sources.intake import Intake
 
 SOURCES = Path(__file__).parents[3] / "sources"
@@ -31,13 +31,13 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 def taken(name: str) -> Taken:
-    return take(known.load(name.split("/")[0]), Path(name).name, sample(name))
+    return take(catalogue.load(name.split("/")[0]), Path(name).name, sample(name))
 
 
 def mapped(*names: str) -> list[dict[str, Any]]:
     """The canonical records that stand after intake has had these files, every code mapped to itself."""
     system = names[0].split("/")[0]
-    intake = Intake(Mapper(known.load(system)))
+    intake = Intake(Mapper(catalogue.load(system)))
     for name in names:
         found = taken(name)
         assert found.bad == []

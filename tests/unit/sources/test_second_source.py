@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sources.errors import Unusable
-from sources.mapper import CONFLICT, OPEN, RESOLVED, Applied
+from sources.engine import CONFLICT, OPEN, RESOLVED, Applied
+from sources.mapping.errors import Unusable
 from tests.unit.sources.intake import Tracker
 
 W1 = "source:tracker:worklogs:W-1"

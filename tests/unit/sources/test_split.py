@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.language import Unit
-from sources.split import divided, weekdays, whole_minutes
+from sources.mapping.ast import Unit
+from sources.mapping.split import divided, weekdays, whole_minutes
 
 
 @pytest.mark.parametrize(

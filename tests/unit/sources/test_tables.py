@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.files.tables import BadRow, Row, Table, UnreadableFile, read_table
-from sources.language import Layout
+from sources.mapping.ast import Layout
 from sources.similarity import certain, suggestions
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from schemas import codec
-from schemas.json_form import from_json
+from schemas.json_codec import from_json
 from sources.tock.counting import LinesCounted, count_lines
 from sources.tock.records import DATA, MASTERS, SECOND_ACT, read
 from tests.unit.sources.intake import TOCK_MAPPER, Intake

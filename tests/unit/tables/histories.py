@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tables.buckets import MOST_BYTES
+from tables.settlement.bucket_store import MOST_BYTES
 from tests.unit.tables.contents import numbered
 from tests.unit.tables.drawn import Bytes, World
 from tests.unit.tables.drawn_facts import fact

@@ -10,15 +10,15 @@ import orjson
 
 from agents import masters as masters_agent
 from agents import settle as settle_agent
-from runtime.cli.books import Books
-from runtime.plane.batch import Batch, Output, Record
-from runtime.plane.state import MemoryRows, State
+from assurance.ledger_reader import Books
 from schemas.codec import decode_for, encode
-from schemas.json_form import from_json
-from tables import buckets
-from tables.buckets import BUCKETS, PLACES, places_in
-from tables.masters import TOPIC, MastersTable
-from tables.sweep import CHUNK_SUBJECTS, CURSOR, Cursor
+from schemas.json_codec import from_json
+from streaming.batch import Batch, Output, Record
+from streaming.state import MemoryRows, State
+from tables.settlement import bucket_store
+from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
+from tables.settlement.masters_snapshot import TOPIC, MastersTable
+from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, Cursor
 from tables.windows import totals
 
 Line = dict[str, Any]  # {"topic", "key", "value"} as in a facts file
@@ -38,7 +38,7 @@ def _encoded(topic: str, value: bytes) -> bytes:
 class Stream:
     """One partition of everything."""
 
-    def __init__(self, chunk: int = CHUNK_SUBJECTS, most_bytes: int = buckets.MOST_BYTES) -> None:
+    def __init__(self, chunk: int = CHUNK_SUBJECTS, most_bytes: int = bucket_store.MOST_BYTES) -> None:
         self.books = Books()
         self.chunk, self.most_bytes = chunk, most_bytes
         self.outputs: list[Output] = []
@@ -79,7 +79,7 @@ class Stream:
     def decide(self, records: list[Record]) -> tuple[State, list[Output]]:
         """What a batch of settle would commit; nothing of it is."""
         state = State(self.settle_rows)
-        with patch.object(buckets, "MOST_BYTES", self.most_bytes):
+        with patch.object(bucket_store, "MOST_BYTES", self.most_bytes):
             outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
         return state, outputs
 

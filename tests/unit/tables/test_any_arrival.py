@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
-from agents.figures import conservation_residue
-from billing.facts import TimeEntry
-from runtime.cli.audit import statements
-from runtime.cli.books import Books
+from assurance.ledger_reader import Books
+from cli.audit import statements
+from metrics.worker_metrics import conservation_residue
+from rating.model.facts import TimeEntry
 from tests.unit.tables.histories import Arrival, arrivals, histories
 from tests.unit.tables.stream import Line, Stream
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runtime.plane.state import State
-from tables.buckets import BUCKETS, PLACES
+from streaming.state import State
+from tables.settlement.bucket_store import BUCKETS, PLACES
 from tests.unit.tables.contents import MASTERS, Content, agreed_minutes, decision, entry, line, numbered
 from tests.unit.tables.stream import Line, Stream
 

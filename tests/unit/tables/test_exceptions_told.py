@@ -1,6 +1,6 @@
 """`billing.exceptions`: one record a state change; conflicts beside whatever charge there is (DOMAIN §1, §3)."""
 
-from agents.figures import conservation_residue
+from metrics.worker_metrics import conservation_residue
 from tests.unit.tables.contents import MASTERS, decision, engagement, entry, line, numbered, rate_card, task
 from tests.unit.tables.stream import Line, Stream
 

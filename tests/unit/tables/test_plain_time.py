@@ -1,4 +1,4 @@
-"""The short way says, byte for byte, what the general way says (tables.plain_settling over tables.settling)."""
+"""The fast path gives, byte for byte, what the general path gives."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.plane.batch import Record
 from schemas.codec import decode_for
-from schemas.runs import run
-from tables.plain_settling import PlainSettling
-from tables.plain_time import TimeRow
+from schemas.partial_encoder import run
+from streaming.batch import Record
+from tables.settlement.fast_path import TimeRow
+from tables.settlement.fast_settling import PlainSettling
 from tests.unit.tables.contents import MASTERS as SENSIBLE
 from tests.unit.tables.contents import engagement, entry, line, numbered, rate_card
 from tests.unit.tables.histories import Arrival, arrivals, histories

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.plane.state import MemoryRows, State
-from tables.rows import Table, packed, unpacked
+from streaming.state import MemoryRows, State
+from streaming.state_tables import Table, packed, unpacked
 
 TABLE = Table(b"t", int)
 _PARTS = st.text(st.sampled_from("\0\1\2aé\uffff😀") | st.characters(codec="utf-8"), max_size=6)

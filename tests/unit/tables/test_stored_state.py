@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.plane.batch import Output
-from tables.buckets import BUCKETS, MOST_BYTES, PLACES
+from streaming.batch import Output
 from tables.large_bucket import MEMBERS
+from tables.settlement.bucket_store import BUCKETS, MOST_BYTES, PLACES
 from tests.unit.tables.contents import decision, engagement, entry, line, outcome
 from tests.unit.tables.stream import Stream, wire
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from billing.charges import Settled, Settlement
-from billing.facts import Facts
-from billing.masters import Masters
-from billing.settle import settle
-from runtime.plane.state import State
-from tables import settling, sweep
-from tables.buckets import LOOKED
+from rating.model.charge import Settled, Settlement
+from rating.model.facts import Facts
+from rating.model.masters import Masters
+from rating.settle import settle
+from streaming.state import State
 from tables.large_bucket import Bucket
-from tables.settling import Settling
+from tables.settlement import engine, resettle
+from tables.settlement.bucket_store import LOOKED
+from tables.settlement.engine import Settling
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
 from tests.unit.tables.stream import Line, Stream
 
@@ -132,7 +132,7 @@ def _dearer(settlement: Settlement) -> Settlement:
 def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = standing(chunk=3)
     told = len(stream.outputs)
-    monkeypatch.setattr(sweep, "RULES_VERSION", "next")
+    monkeypatch.setattr(resettle, "RULES_VERSION", "next")
     assert not stream.is_at_rest()
     stream.settle([])
     stream.restart()
@@ -143,8 +143,8 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
         settled = settle(engagement_id, facts, masters)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
-    monkeypatch.setattr(sweep, "RULES_VERSION", "after next")
-    monkeypatch.setattr(settling, "settle", dearer)
+    monkeypatch.setattr(resettle, "RULES_VERSION", "after next")
+    monkeypatch.setattr(engine, "settle", dearer)
     charges = [r for r in stream.said("billing.ready") if r["reverses"] is None]
     stream.rest()
     said = stream.said("billing.ready")[len(charges) :]

@@ -1,6 +1,6 @@
 """Live figures: windows by the broker's append time, totals, both of them rows that outlive the process."""
 
-from runtime.plane.state import MemoryRows, State
+from streaming.state import MemoryRows, State
 from tables.windows import KEPT_MINUTES, TOTAL, WINDOW, Tally, totals, windows
 
 MINUTE = 60_000

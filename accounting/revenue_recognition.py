@@ -1,0 +1,129 @@
+"""When revenue is earned, apart from when it is charged: at the close of a month, as pure rules (DESIGN.md §10).
+
+The ledger takes every charge as revenue of its month. At a close, what is charged and not earned is deferred, and what
+is earned and not charged is an unbilled receivable; the entry of a month is what those balances change by since the
+entries before it. So a second run posts what has changed, and nothing where nothing has.
+
+    time and materials, outcomes, expenses, adjustments     as charged: they are charged as they are performed
+    fixed fee        its milestones; where minutes are planned, the share of them worked, all when all are completed
+    retainer, subscription      straight over the days of the contract; with no last day, each month its fee
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from rating.items.fees import monthly_fee
+from rating.model.days import month_bounds, month_number
+from rating.model.master_data import Engagement
+from rating.model.money import ONE, exact, nothing, rounded, rounded_money
+
+REVENUE, DEFERRED, UNBILLED = "4000", "2400", "1220"
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the ledger has of one account of an engagement in one month: amounts by kind of charge, billable minutes of
+    time, and the milestones charged (net of reversals) by their subjects' ids."""
+
+    amounts: Mapping[str, Decimal]
+    minutes: int = 0
+    milestones: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def charged(self) -> Decimal:
+        """All of it."""
+        return sum(self.amounts.values(), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """Of one account: charged and not earned, earned and not charged. One of them is 0."""
+
+    deferred: Decimal = Decimal(0)
+    unbilled: Decimal = Decimal(0)
+
+    @property
+    def adjustment(self) -> Decimal:
+        """By how much revenue is more than what is charged."""
+        return self.unbilled - self.deferred
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """A line of an entry; one of debit and credit is 0."""
+
+    account: str
+    debit: Decimal
+    credit: Decimal
+
+
+def balances(
+    contract: Engagement | None, planned_minutes: int | None, months: Mapping[str, Booked], period: str
+) -> Balances:
+    """The balances of an account at the end of a month (YYYY-MM), from all that the ledger has up to it.
+
+    An account without a contract (none is known, or it is another client's or in another currency by now) has earned
+    what it charged.
+    """
+    if contract is None:
+        return Balances()
+    past = [booked for month, booked in sorted(months.items()) if month <= period]
+    currency, owed = contract.currency, nothing(contract.currency)
+    for kind, earned in _rules(contract, planned_minutes, past, period):
+        charged = sum((booked.amounts.get(kind, Decimal(0)) for booked in past), nothing(currency))
+        owed += rounded(earned, currency) - charged
+    return Balances(unbilled=owed) if owed > 0 else Balances(deferred=-owed)
+
+
+def _rules(
+    engagement: Engagement, planned_minutes: int | None, past: Sequence[Booked], period: str
+) -> Iterable[tuple[str, Fraction]]:
+    """(kind of charge, what is earned of it so far), of the kinds that are not earned as they are charged."""
+    fee, share = monthly_fee(engagement), _share_of_days(engagement, period)
+    if fee is not None and share is not None:
+        months = month_number(engagement.ends_on or date.max) - month_number(engagement.starts_on) + 1
+        yield "fee", exact(rounded_money(fee, engagement.currency)) * months * share
+    if engagement.billing_method == "fixed_fee" and planned_minutes and engagement.milestones:
+        total = sum((exact(rounded_money(m.amount, engagement.currency)) for m in engagement.milestones), Fraction(0))
+        worked = Fraction(sum(booked.minutes for booked in past), planned_minutes)
+        yield "milestone", total * (ONE if _all_completed(engagement, past) else min(max(worked, Fraction(0)), ONE))
+
+
+def _share_of_days(engagement: Engagement, period: str) -> Fraction | None:
+    """How much of the contract's days is over at the end of the month; None where it has no last day."""
+    bounds = month_bounds(period)
+    if engagement.ends_on is None or engagement.ends_on < engagement.starts_on or bounds is None:
+        return None
+    days = (engagement.ends_on - engagement.starts_on).days + 1
+    over = (min(bounds[1], engagement.ends_on) - engagement.starts_on).days + 1
+    return Fraction(max(over, 0), days)
+
+
+def _all_completed(engagement: Engagement, past: Sequence[Booked]) -> bool:
+    charged: dict[str, int] = {}
+    for booked in past:
+        for milestone_id, n in booked.milestones.items():
+            charged[milestone_id] = charged.get(milestone_id, 0) + n
+    return all(charged.get(terms.milestone_id, 0) > 0 for terms in engagement.milestones)
+
+
+def entry(before: Balances, after: Balances) -> tuple[EntryLine, ...]:
+    """The balanced lines that bring balances from one to the other; none where they are the same."""
+    changes = (
+        (UNBILLED, after.unbilled - before.unbilled),  # an asset: more of it is a debit
+        (DEFERRED, before.deferred - after.deferred),
+        (REVENUE, before.adjustment - after.adjustment),
+    )
+    return tuple(EntryLine(name, max(by, Decimal(0)), max(-by, Decimal(0))) for name, by in changes if by)
+
+
+def standing(lines: Iterable[EntryLine]) -> Balances:
+    """The balances that entries so far come to."""
+    sums = {DEFERRED: Decimal(0), UNBILLED: Decimal(0)}
+    for line in lines:
+        if line.account in sums:
+            sums[line.account] += line.debit - line.credit
+    return Balances(deferred=-sums[DEFERRED], unbilled=sums[UNBILLED])

@@ -1,0 +1,85 @@
+"""lifecycle: charges, the answers of ERPs and the statuses of invoices in; the state of each charge out."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from metrics.metric_catalogue import gauge, histogram
+from metrics.worker_metrics import StateFigures
+from schemas.codec import encode
+from settings import Settings
+from streaming.batch import Batch, Output
+from streaming.dead_letters import read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.stateful_process import deciding_process
+from tables.charge_status import STATES, Lives, News
+from tables.cycle_times import histograms, in_windows, is_cycle
+from tables.windows import Tally
+from topics.catalogue import LIFECYCLE_INPUTS
+
+NAME = "lifecycle"
+# Nobody waits for a state as for a charge: fewer and larger transactions leave the machine to those ahead.
+GATHER_SECONDS = 0.25
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The lifecycle process: one committer a partition."""
+    lifecycle = deciding_process(NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    lifecycle.figures = LifecycleFigures(lifecycle)
+
+    @lifecycle.app.agent(lifecycle.topic)
+    async def follow_charges(batches: Batches) -> None:
+        async for batch in batches:
+            await lifecycle.run(batch)
+
+    return lifecycle
+
+
+def decide(batch: Batch, state: State) -> list[Output]:
+    """The states that a batch changes."""
+    outputs, tally = list[Output](), Tally()
+    lives = Lives(state, tally)
+    lives.hear([News(record.topic, value, record.timestamp_ms) for record, value in read(batch.records, NAME, outputs)])
+    tally.count("dead", batch.timestamp_ms, len(outputs))
+    for engagement_id, record in lives.told():
+        outputs.append(Output(STATES, engagement_id.encode(), encode(STATES, record)))
+    tally.count_each("received", (record.timestamp_ms for record in batch.records))
+    tally.write(state)
+    return outputs
+
+
+class LifecycleFigures(StateFigures):
+    """The figures in the agent's state, of which some are metrics of their own kind."""
+
+    def windows(self, now_ms: int) -> dict[tuple[int, str], int]:
+        """Without the histograms: see `metrics`."""
+        return {key: count for key, count in super().windows(now_ms).items() if not is_cycle(key[1])}
+
+    def metrics(self, now_ms: int) -> Iterator[Metric]:
+        """Charges and amounts by state, and how long they take from step to step."""
+        totals = self.totals()
+        yield from _charges(totals)
+        cycles = histogram("cycle_seconds")
+        for step, region, buckets, seconds in histograms(totals):
+            cycles.add_metric((step, region), buckets, seconds)
+        yield cycles
+        recent = gauge("window_cycles")
+        for step, span, buckets in in_windows(super().windows(now_ms)):
+            for bound, count in buckets:
+                recent.add_metric((step, str(span), bound), count)
+        yield recent
+
+
+def _charges(totals: dict[tuple[str, ...], int]) -> Iterator[Metric]:
+    charges = gauge("charges")
+    amounts = gauge("charges_amount")
+    for (name, *labels), total in sorted(totals.items()):
+        if name == "charges":
+            charges.add_metric(labels, total)
+        elif name == "charge_amount":
+            amounts.add_metric(labels, total / 1_000_000)
+    yield from (charges, amounts)
+    unknown = gauge("lifecycle_unknown_charges")
+    unknown.add_metric((), totals.get(("unknown_charges",), 0))
+    yield unknown

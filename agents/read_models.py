@@ -1,0 +1,133 @@
+"""warehouse: everything a person looks at, from the stream into the console's read models in PostgreSQL.
+
+Its positions live in its database, as those of every sink. Beside it two threads: one mirrors the masters, one sums up.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from schemas.codec import decode_for
+from settings import Settings
+from sinks import contract
+from sinks.committer import Announcer, until_reachable
+from sinks.live_counts import SinkFigures
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming import committer
+from streaming.batch import Batch, Output, Record
+from streaming.committer import Committer
+from streaming.dead_letters import read
+from streaming.fault_injection import fault_point
+from streaming.partitions import crash
+from streaming.process import Batches, BatchProcess
+from streaming.topic_follower import Follower
+from tables.settlement.exception_record import instant
+from tables.settlement.masters_snapshot import TOPIC as CURRENT
+from warehouse.aggregates import is_due, sum_up
+from warehouse.events import TOPICS, Arrival
+from warehouse.masters import mirror
+from warehouse.writer import NAME, Warehouse
+
+log = logging.getLogger("hourstream.warehouse")
+_LOOK_SECONDS, _SHARE = 1.0, 10  # sums take at most one part in so many of the time
+
+
+class WarehouseCommitter(Committer):
+    """One partition number of all topics, committed in the warehouse."""
+
+    follows_markers = True
+
+    def __init__(self, partition: int, warehouse: Warehouse, announcer: Announcer) -> None:
+        self.partition, self._warehouse, self._announcer = partition, warehouse, announcer
+        self.positions: dict[str, int | None] = dict.fromkeys(TOPICS)
+        self._closing = threading.Event()
+
+    def open(self) -> None:
+        found = until_reachable(NAME, lambda: self._warehouse.positions(self.partition), self._closing)
+        self.positions = {topic: at or None for topic, at in found.items()}
+
+    def process(self, batch: Batch) -> None:
+        dead: list[Output] = []
+        arrivals = [
+            Arrival(r.topic, r.partition, r.offset, instant(r.timestamp_ms), value, _source(r))
+            for r, value in read(batch.records, NAME, dead)
+        ]
+        if dead:
+            self._announcer.publish(dead)
+        ends = {topic: (self.positions[topic] or 0, end) for topic, end in batch.ends.items()}
+        ends = {topic: (start, end) for topic, (start, end) in ends.items() if end > start}
+        fault_point(f"{NAME}:decided")
+        try:
+            until_reachable(NAME, lambda: self._warehouse.write(self.partition, ends, arrivals), self._closing)
+        except contract.Fenced as error:
+            raise committer.Fenced(str(error)) from error
+        fault_point(f"{NAME}:committed")
+        self.positions = {**self.positions, **{topic: end for topic, (_, end) in ends.items()}}
+
+    def close(self) -> None:
+        self._closing.set()
+
+
+def _source(record: Record) -> str | None:
+    """The source record that a canonical revision says it was made from, and where that is."""
+    headers = dict(record.headers)
+    named, position = headers.get("source.record"), headers.get("source.position")
+    return f"{named.decode()} at {position.decode()}" if named and position else None
+
+
+class MastersMirror:
+    """Follows `masters.current` into the warehouse; `end` is how far that is done."""
+
+    def __init__(self, broker: str, pool: Pool) -> None:
+        self.end, self._pool = 0, pool
+        self._follower = Follower(broker, CURRENT, self._apply)
+        self._follower.start()
+
+    def _apply(self, records: Sequence[Record], end: int) -> None:
+        masters = []
+        for record in records:
+            if record.key is not None and record.value is not None:
+                topic, _, identity = record.key.decode().partition(":")
+                masters.append((topic, identity, decode_for(topic, record.value)))
+        until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event())
+        self.end = end
+
+
+class Summing:
+    """A thread that keeps the sums up: soon after a change, and never for more than a tenth of the time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        threading.Thread(target=self._run, name=f"{NAME}-sums", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                seconds = sum_up(self._pool) if is_due(self._pool) else 0.0
+            except contract.Unreachable as error:
+                log.warning("sums: %s", error)
+                seconds = 0.0
+            except Exception as error:
+                crash(error)
+            time.sleep(max(_LOOK_SECONDS, seconds * _SHARE))
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The warehouse as a consumer of its topics."""
+    pool = open_pool(settings.database_url)
+    migrate(pool)
+    target, announcer = Warehouse(pool), Announcer(settings.bootstrap)
+    warehouse = BatchProcess(NAME, TOPICS, lambda partition: WarehouseCommitter(partition, target, announcer), settings)
+    warehouse.figures = SinkFigures(pool, NAME)
+    masters = MastersMirror(settings.bootstrap, pool)
+    warehouse.follows[CURRENT] = lambda: masters.end
+    Summing(pool)
+
+    @warehouse.app.agent(warehouse.topic)
+    async def take_in(batches: Batches) -> None:
+        async for batch in batches:
+            await warehouse.run(batch)
+
+    return warehouse

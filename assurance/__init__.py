@@ -1,0 +1,1 @@
+"""What proves the ledger: audit statements, reconciliation, hash chains."""

@@ -1,0 +1,134 @@
+"""Everything on the topics that a reconciliation needs beside the books: postings, sources, their control totals."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from assurance.completeness import Arrived, ControlTotal, Part, Waiting
+from assurance.ledger_reader import READY, Books
+from rating.model.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEntry, identity
+from schemas.codec import decode_for
+from schemas.errors import InvalidRecord, Undecodable
+from streaming.batch import Record
+from streaming.topic_reader import read_all
+from tables.settlement.bucket import name_of
+from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS, check
+
+CONTROL, POSTINGS = "source.control", "erp.postings"
+_SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
+_GONE = ("withdrawn", "reopened")
+
+
+@dataclass(slots=True)
+class Arrivals(Books):
+    """The books, and where each charge was read, what each ERP says of it, and what sources sent."""
+
+    positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a charge: partition, offset
+    postings: dict[str, dict[str, Any]] = field(default_factory=dict)  # by posting id
+    totals: list[ControlTotal] = field(default_factory=list)
+    made_of: dict[tuple[str, str], str] = field(default_factory=dict)  # of a fact: its source record, ENTITY:ID
+    sent: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # ids by system, entity
+    dead: Counter[tuple[str, str]] = field(default_factory=Counter)
+    mapped: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    _source_record: str | None = None  # of the record at hand
+
+    @classmethod
+    def read(cls, broker: str, progress: Callable[[int], None] = lambda _: None) -> "Arrivals":
+        """Read every topic to its committed end."""
+        found = cls()
+        topics = (*MASTERS, *SETTLE_INPUTS, READY, "billing.exceptions", POSTINGS, CONTROL, *_SOURCES)
+        for count, record in enumerate(read_all(broker, topics), 1):
+            found.take(record)
+            if count % 1000 == 0:
+                progress(count)
+        return found
+
+    def take(self, record: Record) -> None:
+        """One record of any of those topics."""
+        if record.topic == CONTROL or record.topic == POSTINGS:
+            self._take_beside(record)
+        elif record.topic.startswith("source."):
+            self._take_source(record)
+        else:
+            header = dict(record.headers).get("source.record")
+            self._source_record = None if header is None else header.decode()
+            self._take(record)
+
+    def _take_source(self, record: Record) -> None:
+        _, system, entity = record.topic.split(".", 2)
+        try:
+            check(record.topic, record.key, decode_for(record.topic, record.value or b""))
+        except (Undecodable, InvalidRecord):
+            self.dead[system, entity] += 1
+        else:
+            self.sent[system, entity].add((record.key or b"").decode())
+
+    def _take_beside(self, record: Record) -> None:
+        value = self._readable(record)
+        if value is None:
+            return
+        if record.topic == CONTROL:
+            self.totals.append(ControlTotal(**value))
+            return
+        before = self.postings.get(value["posting_id"])
+        if before is None or value["revision"] > before["revision"]:
+            self.postings[value["posting_id"]] = value
+
+    def _take_charge(self, record: Record, value: dict[str, object]) -> None:
+        Books._take_charge(self, record, value)
+        self.positions[str(value["charge_id"])] = record.partition, record.offset
+
+    def _take_fact(self, arrived: Fact) -> None:
+        Books._take_fact(self, arrived)
+        where = arrived.engagement_id, name_of(arrived)
+        if self._source_record is not None:
+            entity, _, record_id = self._source_record.partition(":")
+            self.mapped[arrived.source, entity].add(record_id)
+            if self.facts[where] is arrived:
+                self.made_of[where] = self._source_record
+
+    def arrived(self) -> dict[Part, Arrived]:
+        """By source, kind of record and month: the records that stand, and their minutes."""
+        records, minutes = defaultdict[Part, set[str]](set), defaultdict[Part, int](int)
+        for where, fact in self.facts.items():
+            day = day_of(fact)
+            if day is None or getattr(fact, "status", None) in _GONE:
+                continue
+            record, topic = self.made_of.get(where), fact.origin.topic if fact.origin else ""
+            part = (fact.source, record.partition(":")[0] if record else topic, f"{day:%Y-%m}")
+            records[part].add(record or f"{fact.engagement_id}\0{identity(fact)}")
+            minutes[part] += fact.minutes if isinstance(fact, TimeEntry) else 0
+        return {part: Arrived(len(names), minutes[part]) for part, names in records.items()}
+
+    def waiting(self) -> dict[tuple[str, str], Waiting]:
+        """By system and entity: records of a source that nothing is made of yet, and how many are open exceptions."""
+        parked = defaultdict[tuple[str, str], set[str]](set)
+        for (_, subject), exception in self.exceptions.items():
+            if subject.startswith("source:") and exception["status"] == "open":
+                _, system, entity, record_id = subject.split(":", 3)
+                parked[system, entity].add(record_id)
+        found = {}
+        for key in {*self.mapped, *parked}:  # what publishes nothing by itself is only looked up by others
+            left = (self.sent.get(key, set()) - self.mapped.get(key, set())) | parked[key]
+            if left or self.dead[key]:
+                found[key] = Waiting(len(left), len(parked[key]), self.dead[key])
+        return found
+
+
+def day_of(fact: Fact) -> date | None:
+    """The day of a fact; None for one that has none."""
+    match fact:
+        case TimeEntry():
+            return fact.work_date
+        case Expense():
+            return fact.incurred_on
+        case Milestone():
+            return fact.completed_on
+        case Outcome():
+            return fact.achieved_on
+        case Adjustment():
+            return fact.effective_on
+        case _:
+            return None

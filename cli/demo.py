@@ -1,0 +1,246 @@
+"""`hourstream demo`: ten months of a real time tracker through the whole stream, in front of your eyes.
+
+First act: 18F's Tock with the rates of fiscal year 2015. Second act: a rate card for the grades that had none is
+published, and what waited for it heals by itself. The input side of the table is counted from the JSON file alone.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from assurance.ledger_reader import Books
+from assurance.posted_charges import totals_by_reason
+from cli import audit
+from cli.context import console, errors
+from cli.demo_erp import holds, post_to_tryton
+from cli.invoice import Documents, issue, write_documents
+from cli.progress import progress_bars, save_picture
+from cli.run import unsent
+from cli.trace import show_trace
+from cli.vault import reading, sealing
+from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from invoicing.party_lookup import names
+from invoicing.run import InvoiceRun
+from operations.all_topics import every_topic
+from operations.jsonl_ingest import Publisher
+from operations.quiescence import wait_until_quiet
+from privacy.open_vault import publishing_vault, vault_of
+from settings import Settings
+from sources.tock.counting import LinesCounted, count_lines
+from sources.tock.records import DATA, MASTERS, SECOND_ACT, read, topic_of
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.admin import admin_client
+from topics.create import create_topics
+from warehouse.reports import journal_balance
+
+CUT_OFF = date(2015, 7, 31)
+ISSUED = date(2015, 8, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What came out, asked of the stream: settle's own totals and the sinks' database."""
+
+    entries: int
+    minutes: dict[str, int]  # by what became of them
+    charged: Decimal
+    balance: Decimal
+    residue: int
+
+    @classmethod
+    def ask(cls, workers: Workers, pool: Pool) -> "Figures":
+        """The figures of this moment."""
+        status = workers.status("settle")
+        if status is None:
+            raise RuntimeError("the settle worker does not answer; see its log")
+        totals = {tuple(labels): n for *labels, n in status["totals"]}
+        minutes = {"non-billable": 0, "charged": 0}
+        charges, amount = 0, Decimal(0)
+        for of_reason in totals_by_reason(pool):
+            kind = "charged" if of_reason.reason is None else "non-billable"
+            minutes[kind] += of_reason.worked_minutes
+            charges += of_reason.charges
+            amount += of_reason.amount
+        parked = {labels[1]: n for labels, n in totals.items() if labels[0] == "parked_minutes_by_code"}
+        minutes |= {f"parked {code}": n for code, n in sorted(parked.items()) if n}
+        entries = charges + sum(n for labels, n in totals.items() if labels[0] == "parked")
+        balance = sum((row.balance for row in journal_balance(pool)), Decimal(0))
+        approved = totals.get(("approved_minutes",), 0)
+        return cls(entries, minutes, amount, balance, approved - sum(minutes.values()))
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Go on with the data of the last demo instead of starting afresh.")
+@click.option("--deliver", is_flag=True, help="Deliver the charges to the systems of HOURSTREAM_TARGETS too.")
+@click.option("--erp", type=click.Choice(["tryton"]), help="A real ERP makes the invoices, posts them and is paid.")
+@click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
+def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
+    """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
+    began, settings = time.monotonic(), Settings.load()
+    home = settings.home / "demo"
+    if not keep:
+        shutil.rmtree(home, ignore_errors=True)
+    settings = settings.model_copy(update={"home": home})
+    with Stack.start(settings, progress=_tell) as stack:
+        _tell(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.0f} s")
+        admin = admin_client(stack.broker)
+        create_topics(admin, every_topic(settings.partitions), settings.replication)
+        with open_pool(stack.postgres_url) as pool:
+            migrate(pool)
+            names = workers_of(settings) if deliver else own_workers(settings)
+            if with_console:
+                names += FOR_THE_CONSOLE
+            with Workers(settings, names, stack.settings.environment()) as workers:
+                good = _play(Play(stack, workers, pool, home, picture, erp is not None))
+                if with_console:
+                    _serve(stack.settings, pool)
+    console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
+    console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")
+    if not good:
+        raise click.ClickException("a statement is false, a document breaks the official rules, or the ERP differs")
+
+
+def _serve(settings: Settings, pool: Pool) -> None:
+    from cli.console import ANYBODY, serving, stand_by  # with its libraries only where it is wanted
+
+    with serving(settings, pool, everybody=ANYBODY) as address:
+        console.print(f"the console of the demo: {address}; Ctrl-C stops it")
+        stand_by()
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What both acts work on."""
+
+    stack: Stack
+    workers: Workers
+    pool: Pool
+    home: Path
+    picture: Path | None
+    erp: bool  # the ERP makes the invoices, not we
+
+    @contextmanager
+    def publishing(self, what: str) -> Iterator[Publisher]:
+        """Publish, then wait until the stream is quiet again."""
+        began = time.monotonic()
+        publisher = Publisher(self.stack.broker, sealing(publishing_vault(self.stack.settings, self.pool)))
+        yield publisher
+        publisher.finish()
+        with progress_bars(self.workers) as show:
+            wait_until_quiet(self.workers, self.stack.broker, lambda: unsent(self.pool), progress=show)
+        _tell(f"{publisher.published:,} {what} published and settled in {time.monotonic() - began:.1f} s")
+
+
+def _play(play: Play) -> bool:
+    counted = count_lines(DATA)
+    lines = topic_of("lines")
+    records = list(read())
+    with play.publishing("masters of Tock") as publisher:
+        publisher.publish_file(MASTERS)
+        for topic, key, value in records:
+            if topic != lines:
+                publisher.publish(topic, key, value)
+    with play.publishing("lines of Tock") as publisher:
+        for topic, key, value in records:
+            if topic == lines:
+                publisher.publish(topic, key, value)
+    before = Figures.ask(play.workers, play.pool)
+    runs = [] if play.erp else [_invoice(play)]
+    with play.publishing("rate card for the other grades") as publisher:
+        publisher.publish_file(SECOND_ACT)
+    after = Figures.ask(play.workers, play.pool)
+    runs += [] if play.erp else [_invoice(play)]
+    with progress_bars(play.workers) as show:
+        wait_until_quiet(play.workers, play.stack.broker, lambda: unsent(play.pool), progress=show)
+    in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
+    with console.status("the audit reads every topic again"):
+        books = Books.read(play.stack.broker)
+        found = audit.statements(books, play.pool)
+    _show_trace(play, books)
+    table = _compare(counted, before, after, runs)
+    console.print(table)
+    if in_erp is not None:
+        console.print(in_erp[1])
+    audit.show(found)
+    if play.picture is not None:
+        save_picture(play.picture, "hourstream demo", table, audit.table_of(found))
+    broken = any(each.documents.broken_rules for each in runs)
+    same = in_erp is None or holds(in_erp[0], play.pool)
+    return not broken and same and all(statement.holds for statement in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Invoiced:
+    """An invoice run and its documents."""
+
+    run: InvoiceRun
+    documents: Documents
+
+    @property
+    def payable(self) -> Decimal:
+        """What the documents ask for, credit notes deducted."""
+        return sum((issued.payable for issued in self.run.issued), Decimal(0))
+
+
+def _invoice(play: Play) -> Invoiced:
+    run = issue(play.pool, play.stack.broker, CUT_OFF, ISSUED)
+    return Invoiced(run, write_documents(play.pool, run, play.home / "invoices", names(play.stack.broker)))
+
+
+def _compare(counted: LinesCounted, before: Figures, after: Figures, runs: Sequence[Invoiced]) -> Table:
+    table = Table(title="18F's Tock, October 2014 to July 2015", title_justify="left")
+    for heading in ("", "first act", "second act", "difference"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    table.add_row("[bold]in[/] (counted from the JSON file)", "", "", "")
+    table.add_row("  Tock lines", f"{counted.lines:,}", "", "")
+    table.add_row("  hours", f"{counted.hours:,}", "", "")
+    table.add_row("  whole minutes, half up a line", f"{counted.minutes:,}", "", "")
+    rounding = f"{counted.rounded} lines, {abs(counted.rounding_minutes.normalize())} min"
+    table.add_row("  lines that are no whole minutes", rounding, "", "")
+    table.add_row("[bold]out[/] (asked of the stream)", "", "", "")
+    table.add_row("  time entries", *_compared(before.entries, after.entries))
+    for kind in sorted({*before.minutes, *after.minutes}):
+        old, new = before.minutes.get(kind, 0), after.minutes.get(kind, 0)
+        table.add_row(f"  minutes {kind}", *_compared(old, new))
+    table.add_row("  minutes not accounted for", *_compared(before.residue, after.residue))
+    table.add_row("  charged, USD", *_compared(before.charged.quantize(Decimal("0.01")), after.charged))
+    table.add_row("  journal balance", f"{before.balance:.2f}", f"{after.balance:.2f}", "")
+    if runs:
+        table.add_row("  invoices of the run", *(f"{len(each.run.issued):,}" for each in runs), "")
+        table.add_row("  invoiced by the run, USD", *(f"{each.payable:,.2f}" for each in runs), "")
+        broken = (f"{len(each.documents.broken_rules):,}" for each in runs)
+        table.add_row("  official rules broken (EN 16931)", *broken, "")
+    for refusal in (refusal for each in runs for refusal in each.documents.refused):
+        table.add_row(f"  [red]{refusal}[/]", "", "", "")
+    same = counted.minutes == sum(before.minutes.values()) == sum(after.minutes.values())
+    table.add_row("  in = out, to the minute", *(["[green]yes[/]" if same else "[red]NO[/]"] * 2), "")
+    return table
+
+
+def _compared(old: Decimal | int, new: Decimal | int) -> tuple[str, str, str]:
+    form = ",.2f" if isinstance(old, Decimal) else ","
+    return format(old, form), format(new, form), f"{new - old:+{form}}" if new != old else ""
+
+
+def _show_trace(play: Play, books: Books) -> None:
+    """The way of one entry that waited for its rate, from Tock's line to the invoice."""
+    waited = (where for where, last in sorted(books.exceptions.items()) if last["code"] == "NO_RATE")
+    healed = next((where for where in waited if where in books.charges), None)
+    if healed is not None:
+        show_trace(play.stack.broker, play.pool, *healed, reading(vault_of(play.stack.settings, play.pool)))
+
+
+def _tell(line: str) -> None:
+    errors.print(f"[dim]{line}[/]")

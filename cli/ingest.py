@@ -1,0 +1,51 @@
+"""`hourstream ingest FILE`: the rows of an exported file onto its source's topics, where intake maps them."""
+
+from pathlib import Path
+
+import click
+
+from cli.context import attached, console
+from cli.sources import show, taken_of
+from cli.vault import open_to_publish
+from operations.all_topics import every_topic
+from operations.file_ingest import DEAD_LETTERS, FilePublisher
+from settings import Settings
+from streaming.admin import admin_client
+from topics.create import create_topics
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", required=True, help="Which source it is of: `hourstream sources list`.")
+@click.option("--all-or-nothing", is_flag=True, help="Publish nothing where a row is bad.")
+@click.option("--again", is_flag=True, help="Publish a file whose contents were taken before.")
+def ingest(file: Path, source: str, all_or_nothing: bool, again: bool) -> None:
+    """Publish FILE to its source's topics, in one transaction. A bad row becomes a dead letter with its own bytes."""
+    taken = taken_of(file, source)
+    show(taken, 10)
+    if taken.bad and all_or_nothing:
+        raise click.ClickException(f"{len(taken.bad):,} rows are bad, so nothing was published")
+    settings = Settings.load()
+    with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
+        create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
+        publisher = FilePublisher(stack.broker, taken.system, "ingest", vault)
+        before = publisher.taken(taken.sha256)
+        if before is not None and not again:
+            console.print(
+                f"a file of the same contents, {before['name']}, was taken at {before['taken_at']}; "
+                "nothing was published (--again publishes it once more)",
+                soft_wrap=True,
+            )
+            return
+        publisher.publish(taken, "ingest")
+    tell_published(taken.name, len(taken.records), len(taken.bad), taken.system, settings)
+
+
+def tell_published(name: str, records: int, bad: int, system: str, settings: Settings) -> None:
+    """What became of a file; and whether anybody is there to map it."""
+    dead = f", {bad:,} rows to {DEAD_LETTERS}" if bad else ""
+    console.print(f"{name}: {records:,} records published{dead}", soft_wrap=True)
+    if system not in settings.source_names:
+        console.print(
+            f"no intake of {system} is run: add it to HOURSTREAM_SOURCES (now {settings.sources})", soft_wrap=True
+        )

@@ -1,0 +1,45 @@
+"""`hourstream rules`: what a code means and what heals it, and the rules reference, docs/rules.md."""
+
+import click
+
+from cli.context import console, print_json
+from rating.exception_codes import CODES, REASONS
+from settings import CHECKOUT
+from tools.rules_reference.page import page
+
+PAGE = CHECKOUT / "docs" / "rules.md"
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: every code, its section, owners and what heals it.")
+def rules(code: str | None, write: bool, as_json: bool) -> None:
+    """Say what CODE of an exception means: the section of the law, who is asked, what heals it. Without one, all."""
+    if write:
+        PAGE.write_text(page(CHECKOUT), encoding="utf-8")
+        return
+    if code is not None and code.upper() not in CODES:
+        reason = REASONS.get(code.upper())
+        why = f"is a reason of charges ({reason} of docs/DOMAIN.md)" if reason else "is no code of an exception"
+        raise click.ClickException(f"{code} {why}; `hourstream rules` lists the codes")
+    wanted = list(CODES) if code is None else [code.upper()]
+    if as_json:
+        told = {name: CODES[name] for name in wanted}
+        print_json(
+            [
+                {
+                    "code": name,
+                    "section": each.section,
+                    "owners": each.owners,
+                    "topics": each.topics,
+                    "heals": each.heals,
+                }
+                for name, each in told.items()
+            ]
+        )
+        return
+    for name in wanted:
+        each = CODES[name]
+        console.print(f"[bold]{name}[/]  [dim]{each.section}, ask {' or '.join(each.owners)}[/]", soft_wrap=True)
+        console.print(f"    {each.heals}", markup=False, soft_wrap=True)

@@ -1,0 +1,150 @@
+"""`hourstream sources`: which sources there are, and what one of them makes of a file; neither needs a broker."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from cli.context import console, print_json
+from sources.files.parse import Taken, take
+from sources.mapping import catalogue
+from sources.mapping.errors import NotRecognised
+
+_CODES = 30  # shown at most
+
+
+@click.group()
+def sources() -> None:
+    """Upstream systems: which there are, and what one makes of a file."""
+
+
+@sources.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def list_(as_json: bool) -> None:
+    """Every source: its entities, the forms of file they come in, and what is made of them."""
+    rows = [
+        {
+            "source": mapping.system,
+            "entity": entity.name,
+            "topic": entity.topic,
+            "file": entity.file.format if entity.file else None,
+            "webhook": entity.webhook is not None,
+            "makes": [publication.topic for publication in entity.publish],
+        }
+        for mapping in map(catalogue.load, catalogue.names())
+        for entity in mapping.entities.values()
+        if entity.topic.startswith("source.")
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("source", "entity", "file", "webhook", "makes")
+    for row in rows:
+        makes = ", ".join(str(topic) for topic in row["makes"]) if isinstance(row["makes"], list) else ""
+        table.add_row(
+            str(row["source"]), str(row["entity"]), str(row["file"] or ""), "signed" if row["webhook"] else "", makes
+        )
+    console.print(table)
+
+
+@sources.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", help="Read it as this source; without, the one that knows its columns is found.")
+@click.option("--bad", "shown", default=10, show_default=True, help="How many bad rows to show.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def check(file: Path, source: str | None, shown: int, as_json: bool) -> None:
+    """What a source would make of FILE: columns mapped and not, codes to map, and bad rows with reasons.
+
+    Nothing is published. Exit status 1 where a row is bad.
+    """
+    taken = taken_of(file, source)
+    if as_json:
+        print_json(as_summary(taken))
+    else:
+        show(taken, shown)
+    if taken.bad:
+        raise SystemExit(1)
+
+
+def taken_of(file: Path, source: str | None) -> Taken:
+    """What is in a file, read as a source, or as the one that knows it. Raises NotRecognised."""
+    data = file.read_bytes()
+    if source is not None:
+        return take(catalogue.load(source), file.name, data)
+    refusals: list[NotRecognised] = []
+    fitting: list[Taken] = []
+    for mapping in map(catalogue.load, catalogue.names()):
+        try:
+            fitting.append(take(mapping, file.name, data))
+        except NotRecognised as refusal:
+            refusals.append(refusal)
+    if not fitting:
+        nearest = min(refusals, key=lambda refusal: refusal.lacking)
+        raise NotRecognised(f"no source knows {file}. Nearest: {nearest}", nearest.lacking)
+    return max(fitting, key=lambda taken: len(taken.mapped))
+
+
+def as_summary(taken: Taken) -> dict[str, object]:
+    """For scripts: everything `show` says, every bad row included."""
+    return {
+        "file": taken.name,
+        "source": taken.system,
+        "entities": taken.entities,
+        "rows": taken.read,
+        "good": taken.good,
+        "joined": taken.joined,
+        "bad": [{"line": bad.line, "why": bad.why} for bad in taken.bad],
+        "makes": made_of(taken),
+        "mapped": taken.mapped,
+        "unmapped": taken.unmapped,
+        "codes": taken.codes,
+        "waiting": taken.waiting,
+    }
+
+
+def made_of(taken: Taken) -> dict[str, dict[str, int]]:
+    """{topic: {records, minutes}} of what the good rows would become."""
+    last = {(made.topic, made.source_record, made.key): made for made in taken.made}
+    records = Counter(topic for topic, _, _ in last)
+    minutes: Counter[str] = Counter()
+    for (topic, _, _), made in last.items():
+        minutes[topic] += int(made.record.get("minutes", 0))
+    return {topic: {"records": records[topic], "minutes": minutes[topic]} for topic in sorted(records)}
+
+
+def show(taken: Taken, shown: int) -> None:
+    """The same for a person."""
+    kinds = " and ".join(taken.entities)
+    console.print(f"[bold]{escape(taken.name)}[/] is read as {kinds} of [bold]{taken.system}[/]", soft_wrap=True)
+    joined = f", {taken.joined:,} more belong to one before" if taken.joined else ""
+    console.print(f"rows: {taken.read:,}; good: {taken.good:,}{joined}; bad: {len(taken.bad):,}")
+    for topic, counts in made_of(taken).items():
+        minutes = f", {counts['minutes']:,} minutes" if topic == "time.entries" else ""
+        console.print(f"  would make {counts['records']:,} of {topic}{minutes}")
+    for entity, count in sorted(taken.waiting.items()):
+        console.print(f"  {count:,} wait for their {entity}, which are not in this file")
+    table = Table("column", "read as")
+    for header, readers in taken.mapped.items():
+        table.add_row(escape(header), ", ".join(readers))
+    for header in taken.unmapped:
+        table.add_row(f"[dim]{escape(header)}[/]", "[dim]not mapped; kept with the row as it came[/]")
+    console.print(table)
+    _show_codes(taken)
+    for bad in taken.bad[:shown]:
+        console.print(f"[red]{escape(taken.name)}:{bad.line}[/]: {escape(bad.why)}", soft_wrap=True)
+    if len(taken.bad) > shown:
+        console.print(f"and {len(taken.bad) - shown:,} more bad rows: --bad {len(taken.bad)} shows all")
+
+
+def _show_codes(taken: Taken) -> None:
+    if not taken.codes:
+        return
+    table = Table("kind", "code", "rows", title="codes: each is mapped once, if it is not yet", title_justify="left")
+    for key, rows in taken.codes.most_common(_CODES):
+        _, kind, code = key.split(":", 2)
+        table.add_row(kind, escape(code), f"{rows:,}")
+    console.print(table)
+    if len(taken.codes) > _CODES:
+        console.print(f"and {len(taken.codes) - _CODES:,} more codes")

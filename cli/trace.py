@@ -1,0 +1,261 @@
+"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the way of one subject, with every revision and offset.
+
+Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and where
+each charge stands by it, with the time from step to step.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import click
+from rich.table import Table
+
+from cli.context import attached, console, print_json
+from cli.vault import readable, reading
+from privacy.decrypt import Reading
+from privacy.open_vault import vault_of
+from rating.model.facts import fact, subject_of
+from rating.model.money import plain, rounded_money
+from schemas.codec import decode_for
+from schemas.errors import Undecodable
+from settings import Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.batch import Record
+from streaming.topic_reader import partitions_of, read_one, read_partitions
+from tables.settlement.exception_record import instant
+from warehouse.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
+
+_TOPIC_OF = {
+    "time": "time.entries",
+    "expense": "expenses",
+    "milestone": "milestones",
+    "outcome": "outcomes",
+    "adjustment": "adjustments",
+    "fee": "billing.periods",
+}
+STATES = "charge.states"
+FOLLOWED = ("exception.decisions", "billing.ready", "billing.exceptions", "erp.postings", "invoice.status")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to the subject: when (append time), where (topic, partition, offset), what."""
+
+    at: str
+    stage: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a charge stands, and since when each step is done; null for a step it has not come to."""
+
+    charge_id: str
+    state: str
+    amount: str
+    reverses: str | None
+    reversed_by: str | None
+    invoice_id: str | None
+    decided_at: datetime
+    posted_at: datetime | None
+    invoiced_at: datetime | None
+    paid_at: datetime | None
+
+    def seconds(self) -> dict[str, float]:
+        """{step: seconds it took}, of the steps that are done."""
+        ends = {"posted": self.posted_at, "invoiced": self.invoiced_at, "paid": self.paid_at}
+        found, before = dict[str, float](), self.decided_at
+        for step, at in ends.items():
+            if at is not None:
+                found[step], before = max((at - before).total_seconds(), 0.0), at
+        return found
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def trace(subject: str, as_json: bool) -> None:
+    """Trace SUBJECT, such as `time:48:2015-03-30`, or `ENGAGEMENT/SUBJECT` where several engagements have one."""
+    settings = Settings.load()
+    with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
+        migrate(pool)
+        look = reading(vault_of(settings, pool))
+        engagement, name = _resolve(stack.broker, subject)
+        if as_json:
+            found = [asdict(_read(look, step)) for step in steps(stack.broker, pool, engagement, name)]
+            stand = [asdict(one) | {"seconds": one.seconds()} for one in standings(stack.broker, engagement, name)]
+            print_json({"engagement": engagement, "subject": name, "steps": found, "charges": stand})
+        else:
+            show_trace(stack.broker, pool, engagement, name, look)
+
+
+def _read(look: Reading | None, step: Step) -> Step:
+    """A step as whoever asks may read it."""
+    return replace(step, what=readable(look, step.what))
+
+
+def _resolve(broker: str, given: str) -> tuple[str, str]:
+    """(engagement, subject). An engagement named in front of a slash decides; else the one that knows the subject."""
+    kind = given.partition(":")[0]
+    if kind not in _TOPIC_OF and "/" in given:
+        engagement, _, subject = given.partition("/")
+        return engagement, subject
+    if kind not in _TOPIC_OF:
+        raise click.ClickException(f"{given!r} is no subject: write {', '.join(k + ':ID' for k in _TOPIC_OF)}")
+    topic, engagements = _TOPIC_OF[kind], set[str]()
+    for record in read_partitions(broker, partitions_of(broker, [topic])):
+        value = _decoded(record)
+        if value is not None and subject_of(fact(topic, value)) == given:
+            engagements.add(str(value["engagement_id"]))
+    if not engagements:
+        raise click.ClickException(f"no revision of {given} is on {topic}")
+    if len(engagements) > 1:
+        names = ", ".join(f"{e}/{given}" for e in sorted(engagements))
+        raise click.ClickException(f"several engagements have {given}: say which, {names}")
+    return engagements.pop(), given
+
+
+def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
+    """Everything that happened to the subject, source record first."""
+    topic = _TOPIC_OF[subject.partition(":")[0]]
+    found: list[Step] = []
+    charges = {step.charge_id: step for step in steps_of_subject(pool, engagement, subject)}
+    sources: dict[str, Step] = {}
+    for record in _of_engagement(broker, engagement, (topic, *FOLLOWED)):
+        value = _decoded(record)
+        if value is None:
+            continue
+        if record.topic == topic and subject_of(fact(topic, value)) == subject:
+            if source := _source(broker, record):
+                sources.setdefault(source.where, source)
+            found.append(_step(record, "fact", _fact_words(value)))
+        elif record.topic in FOLLOWED and (words := _words(record.topic, value, subject, charges)):
+            found.append(_step(record, *words))
+    found += [_said(one) for one in said_of_invoices(pool, engagement, subject)]
+    invoiced = [
+        Step(str(c.issue_date), "invoice", f"{c.invoice_id}", f"charge {c.charge_id[:8]} is on it, {c.invoice_status}")
+        for c in charges.values()
+        if c.invoice_id is not None
+    ]
+    return [*sources.values(), *sorted(found, key=lambda step: step.at), *invoiced]
+
+
+def _said(said: SaidOfInvoice) -> Step:
+    """A status or payment that a billing system told of an invoice."""
+    words = [f"{said.system} of {said.document}:", said.status or ""]
+    if said.payment is not None:
+        words.append(f"{plain(said.payment)} {said.payment_currency} ({said.payment_reference})")
+    if said.problem is not None:
+        words.append(f"not taken in: {said.problem}")
+    words.append(f"on {said.at:%Y-%m-%d %H:%M:%S}")
+    at = said.appended_at.isoformat(timespec="milliseconds")
+    stage = "said" if said.payment is None else "payment"
+    return Step(at, stage, f"{said.topic}[{said.partition}]@{said.record_offset}", " ".join(filter(None, words)))
+
+
+def standings(broker: str, engagement: str, subject: str) -> list[Standing]:
+    """The last state told of each charge of the subject, in the order in which they were decided."""
+    last: dict[str, Standing] = {}
+    for record in _of_engagement(broker, engagement, (STATES,)):
+        value = _decoded(record)
+        if value is not None and value["subject"] == subject:
+            told: dict[str, Any] = {name: value[name] for name in Standing.__dataclass_fields__}
+            amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))
+            last[str(value["charge_id"])] = Standing(**told | {"amount": f"{amount} {value['currency']}"})
+    return list(last.values())
+
+
+def _of_engagement(broker: str, engagement: str, topics: Iterable[str]) -> Iterable[Record]:
+    """Records of the engagement: all its records share one partition number, so the others end quickly."""
+    wanted = partitions_of(broker, tuple(topics))
+    return (r for r in read_partitions(broker, wanted) if r.key == engagement.encode())
+
+
+def _decoded(record: Record) -> dict[str, object] | None:
+    try:
+        value: dict[str, object] = decode_for(record.topic, record.value or b"")
+    except Undecodable:
+        return None
+    return value
+
+
+def _step(record: Record, stage: str, what: str) -> Step:
+    at = instant(record.timestamp_ms).isoformat(timespec="milliseconds")
+    return Step(at, stage, f"{record.topic}[{record.partition}]@{record.offset}", what)
+
+
+def _source(broker: str, record: Record) -> Step | None:
+    """The source record that a canonical revision says it was made from."""
+    headers = dict(record.headers)
+    position = headers.get("source.position", b"").decode()
+    topic, _, rest = position.rpartition(":")[0].rpartition(":")
+    if not topic:
+        return None
+    found = read_one(broker, topic, int(rest), int(position.rpartition(":")[2]))
+    if found is None:
+        return None
+    value = _decoded(found) or {}
+    shown = ", ".join(f"{name} {content}" for name, content in value.items() if content not in (None, "", []))
+    return _step(found, "source", f"{headers.get('source.record', b'').decode()}{from_file(found)}: {shown}")
+
+
+def from_file(record: Record) -> str:
+    """Where in a file a source record stood, for one that came in a file."""
+    headers = dict(record.headers)
+    if "file.name" not in headers:
+        return ""
+    return f" (line {headers['file.line'].decode()} of {headers['file.name'].decode()})"
+
+
+def _fact_words(value: dict[str, object]) -> str:
+    if "minutes" in value and "work_date" in value:
+        return (
+            f"revision {value['revision']}, {value['status']}: {value['minutes']} min on {value['work_date']}, "
+            f"{value['task_id']}, {value['consultant_id']}, {value['labor_category'] or 'no labor category'}"
+        )
+    return f"revision {value['revision']}, {value['status']}"
+
+
+def _words(
+    topic: str, value: dict[str, object], subject: str, charges: dict[str, ChargeStep]
+) -> tuple[str, str] | None:
+    """(stage, what) of a record that concerns the subject, None for one that does not."""
+    if topic == "erp.postings":
+        if value["charge_id"] not in charges:
+            return None
+        return "posting", f"{value['system']} {value['status']} {value['reference']} {value['reason'] or ''}".strip()
+    if topic == "invoice.status":
+        ids = value["charge_ids"]
+        mine = [c for c in charges if isinstance(ids, list) and c in ids]
+        return ("status", f"{value['invoice_id']} {value['status']}") if mine else None
+    if value["subject"] != subject:
+        return None
+    if topic == "exception.decisions":
+        return "decision", f"{value['decision']} by {value['by']}: {value['reason']}"
+    if topic == "billing.exceptions":
+        return "exception", f"{value['status']} {value['code']}: {value['message']}"
+    what = "reversal" if value["reverses"] else "charge"
+    amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))
+    return what, f"{amount} {value['currency']}: {value['derivation']}"
+
+
+def show_trace(broker: str, pool: Pool, engagement: str, subject: str, look: Reading | None = None) -> None:
+    """The steps as a table."""
+    table = Table("when (UTC)", "stage", "where", "what", title=f"{subject} of {engagement}", title_justify="left")
+    for step in (_read(look, step) for step in steps(broker, pool, engagement, subject)):
+        table.add_row(step.at.replace("+00:00", ""), step.stage, step.where, step.what)
+    console.print(table)
+    stand = Table("charge", "amount", "state", "invoice", "posted after", "invoiced after", "paid after")
+    for one in standings(broker, engagement, subject):
+        took = {step: str(timedelta(seconds=round(seconds))) for step, seconds in one.seconds().items()}
+        state = (
+            f"{one.state}, reversed" if one.reversed_by else f"{one.state}, a reversal" if one.reverses else one.state
+        )
+        times = (took.get(step, "") for step in ("posted", "invoiced", "paid"))
+        stand.add_row(one.charge_id[:8], one.amount, state, one.invoice_id or "", *times)
+    console.print(stand)

@@ -1,0 +1,1 @@
+"""Shared by every package: timestamps, decimals, errors, ciphertext."""

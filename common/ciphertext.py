@@ -1,0 +1,81 @@
+"""How personal data stands in records: as text that only the key of its person opens, or as that person's token.
+
+    person:TOKEN                  whose it is: the same for a person of a system each time, and no name
+    sealed:person:TOKEN:BASE64    a value, sealed with that person's key; the same text for the same value each time
+    erased:person:TOKEN           a value that came when the person's key was destroyed already
+
+Whoever passes a value on needs none of this. Who opens it is `people`.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+
+from schemas.schema_types import Json
+
+_ONE = r"person:[a-z2-7]{26}"
+_VALUE = re.compile(rf"sealed:({_ONE}):([A-Za-z0-9_-]+)|erased:({_ONE})|({_ONE})")
+_WHOLE = re.compile(_ONE)
+
+Open = Callable[[str, bytes | None], str]
+
+
+def sealed_text(token: str, content: bytes) -> str:
+    """A value of the token's person, sealed."""
+    return f"sealed:{token}:{urlsafe_b64encode(content).decode().rstrip('=')}"
+
+
+def erased_text(token: str) -> str:
+    """What stands for any value of a person whose key was destroyed."""
+    return f"erased:{token}"
+
+
+def is_token(text: str) -> bool:
+    """Whether the text is a token, and nothing more."""
+    return _WHOLE.fullmatch(text) is not None
+
+
+def tokens_in(text: str) -> tuple[str, ...]:
+    """The persons a text holds something of, in the order they appear."""
+    if "person:" not in text:
+        return ()
+    return tuple(dict.fromkeys(found[1] or found[3] or found[4] for found in _VALUE.finditer(text)))
+
+
+def opened(text: str, value: Open, token: Callable[[str], str]) -> str:
+    """The text with each sealed value as `value(token, sealed bytes)` says it, bytes None for an erased one.
+
+    A token that stands alone is as `token` says it.
+    """
+    if "person:" not in text:
+        return text
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[1] is not None:
+            return value(found[1], urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)))
+        return token(found[4]) if found[3] is None else value(found[3], None)
+
+    return _VALUE.sub(replaced, text)
+
+
+def unopened(text: str) -> str:
+    """The text for whoever has no key: a token in place of each value."""
+    return opened(text, lambda token, _: token, lambda token: token)
+
+
+def kept_where_erased(before: Mapping[str, Json], after: Mapping[str, Json]) -> dict[str, Json]:
+    """`after` with the value of `before` wherever an erased one of the same persons came in its place.
+
+    What an erased person's record said cannot be told any more, so that it came again is no news.
+    """
+    return {name: _kept(before.get(name), value) for name, value in after.items()}
+
+
+def _kept(before: Json, after: Json) -> Json:
+    if not isinstance(before, str) or not isinstance(after, str) or "erased:person:" not in after:
+        return after
+    return before if _as_erased(before) == _as_erased(after) else after
+
+
+def _as_erased(text: str) -> str:
+    return opened(text, lambda token, _: erased_text(token), lambda token: token)

@@ -1,0 +1,102 @@
+"""Acts of the console's users, from its pages and its interface alike: noted in the audit, then published.
+
+Both in one transaction of the cursor given: what Kafka does not take is not noted.
+"""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from fastapi import HTTPException
+
+from common.ciphertext import is_token
+from console.access.audit import record
+from console.access.user import User
+from operations import decisions
+from privacy.encrypt import Sealing
+from privacy.open_vault import has_vault
+from privacy.vault import Vault
+from schemas.errors import InvalidRecord
+from sources.mapping.personal_data import CONSULTANT
+from warehouse.queries.exceptions import exceptions_of
+from warehouse.queries.sql import Asking
+
+MOST = 1_000  # decided at once
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+
+    decided: int
+    resolved: int
+    unknown: int
+
+
+def decide(
+    cursor: Asking,
+    broker: str,
+    user: User,
+    decision: decisions.Decision,
+    ids: list[str],
+    why: decisions.Why,
+    request: str = "",
+) -> Decided:
+    """Waive or retry exceptions; what is resolved meanwhile is left alone.
+
+    Raises the 422 of what a system refused, which no decision here can mend, and the 503 of a silent Kafka.
+    """
+    found = exceptions_of(cursor, ids)
+    if any(each.subject.startswith("posting:") for each in found):
+        again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
+        raise HTTPException(422, f"What a system refused is not decided here: {again}.")
+    standing = [
+        decisions.Subject(each.engagement_id, each.subject, each.revision)
+        for each in found
+        if each.status != "resolved"
+    ]
+    for each in standing:
+        record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)
+    try:
+        decided = decisions.decide(broker, decision, standing, why, request)
+    except KafkaException as error:
+        raise _unpublished(error) from error
+    return Decided(decided, len(found) - decided, len(set(ids)) - len(found))
+
+
+def map_code(
+    cursor: Asking,
+    broker: str,
+    vault: Vault | None,
+    user: User,
+    names: tuple[str, str, str],
+    canonical_id: str,
+    why: decisions.Why,
+) -> decisions.Mapped:
+    """Say what a code (system, kind, code) is called here; with a vault, a person's name is noted as their token.
+
+    Raises the 422 of what cannot be mapped, the 503 of a silent Kafka.
+    """
+    system, kind, code = names
+    sealing = None if vault is None else Sealing(vault)
+    if sealing is not None:
+        code = sealing.code(system, kind, code)
+    elif kind == CONSULTANT and not is_token(code) and has_vault(cursor):
+        raise HTTPException(422, "Names are sealed here, and this console has no key: map the code where there is one.")
+    record(cursor, user, "map", f"{system}:{kind}:{code} -> {canonical_id}", why.reason)
+    try:
+        return decisions.map_code(broker, system, kind, code, canonical_id.strip(), why, sealing)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be mapped: {error}") from error
+    except KafkaException as error:
+        raise _unpublished(error) from error
+
+
+def why(user: User, reason: str, source: str) -> decisions.Why:
+    """Who decisions, and why. Raises the 422 of no reason."""
+    if not reason.strip():
+        raise HTTPException(422, "Say why: the reason is kept for good.")
+    return decisions.Why(user.name, reason.strip(), source)
+
+
+def _unpublished(error: KafkaException) -> HTTPException:
+    return HTTPException(503, f"Kafka did not take it: {error.args[0]}. Nothing was decided; try again.")

@@ -1,0 +1,59 @@
+"""What a page says when it cannot be shown: what is wrong, and what to do."""
+
+import logging
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from psycopg import DataError
+from starlette.exceptions import HTTPException
+
+from console.access.user import User
+from console.pages.rendering import render
+from sinks.contract import Unreachable
+
+log = logging.getLogger("hourstream.console")
+_NOBODY = User("", frozenset(), sees_rates=False)
+_TITLES = {
+    400: "This cannot be read",
+    401: "Log in first",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not done this way",
+    409: "This cannot be done",
+    422: "This cannot be done",
+    429: "Too often",
+    503: "Not available now",
+}
+
+
+def failed(request: Request, error: Exception) -> HTMLResponse:
+    """The page of an error."""
+    code, detail = told(error)
+    user = getattr(request.state, "user", None) or _NOBODY
+    page = render(request, user, "error.html", code, title=title_of(code), detail=detail)
+    if isinstance(error, HTTPException):
+        page.headers.update(error.headers or {})
+    return page
+
+
+def title_of(code: int) -> str:
+    """A status in words."""
+    return _TITLES.get(code, "This did not work")
+
+
+def told(error: Exception) -> tuple[int, str]:
+    """(status, what is wrong and what to do) of an error; raises one that nobody expected."""
+    match error:
+        case HTTPException():
+            return error.status_code, str(error.detail)
+        case RequestValidationError():
+            fields = sorted({str(each["loc"][-1]) for each in error.errors()})
+            return 422, f"What was given for {', '.join(fields)} cannot be used. Go back, and fill it in again."
+        case DataError():
+            return 422, "What was asked for holds something that no id, day or number has. Go back, and write it again."
+        case Unreachable():
+            log.warning("%s", error)
+            return 503, "The database does not answer, or not in time. Narrow the question, or try again in a moment."
+        case _:
+            raise error

@@ -1,0 +1,74 @@
+"""The projection of `billing.ready` into the table `hourstream.charges`, which invoices and traces read."""
+
+from operator import itemgetter
+
+from sinks.contract import Health, SinkBatch, Written, settle_outcomes
+from sinks.live_counts import count
+from sinks.positions import advance, position
+from sinks.staging import CHARGE_COLUMNS, as_json, stage
+from storage.postgres import Pool, check, transaction
+from streaming.fault_injection import fault_point
+
+NAME = "projection"
+
+_STAGED = {
+    **CHARGE_COLUMNS,
+    "components": "jsonb",
+    "lineage": "jsonb",
+    "record_offset": "bigint",
+    "appended_ms": "bigint",
+}
+_plain_fields = itemgetter(*CHARGE_COLUMNS)
+
+_INSERT = """
+INSERT INTO hourstream.charges
+SELECT charge_id, reverses, subject, kind, engagement_id, client_id, legal_entity, consultant_id, task_id,
+       labor_category, work_date, period, worked_minutes, billable_minutes, rate, rate_unit, multiplier, currency,
+       amount, reason, tax_category, tax_rate, po_number, region, approved_by, decided_at, derivation, components,
+       lineage, %s, %s, record_offset, to_timestamp(appended_ms / 1000.0)
+FROM staged_charges ORDER BY record_offset
+ON CONFLICT (charge_id) DO NOTHING
+RETURNING charge_id
+"""
+
+
+class Projection:
+    """The sink that keeps charges for invoices; every new charge is `posted`, none is refused."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @property
+    def name(self) -> str:
+        """`projection`."""
+        return NAME
+
+    def positions(self, topic: str, partition: int) -> int:
+        """The next offset to read, 0 before the first batch. Raises Unreachable."""
+        with transaction(self._pool) as cursor:
+            return position(cursor, NAME, topic, partition)
+
+    def write(self, batch: SinkBatch) -> Written:
+        """Insert the charges that are new and move the position. Raises Fenced, Unreachable."""
+        rows = (
+            (
+                *_plain_fields(row.charge),
+                as_json(row.charge["components"]),
+                as_json(row.charge["lineage"]),
+                row.offset,
+                row.timestamp_ms,
+            )
+            for row in batch.rows
+        )
+        with transaction(self._pool) as cursor:
+            advance(cursor, NAME, batch)
+            stage(cursor, "staged_charges", _STAGED, rows)
+            inserted = cursor.execute(_INSERT, (batch.topic, batch.partition)).fetchall()
+            written = settle_outcomes(batch.rows, {charge_id: None for (charge_id,) in inserted})
+            count(cursor, NAME, batch, written)
+            fault_point(f"{NAME}:written")
+        return written
+
+    def health(self) -> Health:
+        """Whether PostgreSQL answers."""
+        return check(self._pool)

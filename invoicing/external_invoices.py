@@ -1,0 +1,78 @@
+"""Invoices that another system made of our charges: taken into our books, so that no charge is invoiced twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from invoicing.draft import Draft, draft_invoices
+from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
+from invoicing.problems import Problem, ProblemFound
+from invoicing.status_events import StoredEvent
+from invoicing.store import open_charges, rests_of, store_foreign
+from rating.model.money import minor_units, nothing, plain
+
+
+def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) -> str:
+    """Take the invoice into our books as issued, by the charges the event lists; gives its document.
+
+    Its amounts are made as for an invoice of our own; what the other system's total differs by, up to a minor unit a
+    charge, is rounding. Raises ProblemFound, and then nothing is taken.
+    """
+    charges = _known(cursor, event.charge_ids)
+    due = open_charges(cursor, [name for name, reason in charges.items() if reason != "NON_BILLABLE"])
+    taken = {charge.charge_id for charge in due}
+    if twice := sorted(name for name, reason in charges.items() if reason != "NON_BILLABLE" and name not in taken):
+        message = f"charge {twice[0]} is on a live invoice already, so {event.system} {event.invoice} bills it twice"
+        raise ProblemFound(Problem("CHARGE_INVOICED_TWICE", f"{message}: void one of the two", None))
+    drafts = draft_invoices(due, rests_of(cursor, (charge.credits for charge in due if charge.credits)))
+    if not drafts:
+        raise ProblemFound(
+            Problem("NOTHING_TO_INVOICE", f"{event.system} {event.invoice} bills no billable charge", None)
+        )
+    document = f"{event.system}:{event.invoice}"
+    drafts = _to_the_total(event, drafts)
+    names = store_foreign(cursor, drafts, event.system, document, issued_at)
+    records = [
+        status_record(
+            name, d.account.engagement_id, "issued", d.charge_ids, d.payable, d.account.currency, issued_at, 1
+        )
+        for name, d in zip(names, drafts, strict=True)
+        if d.kind != "nothing"
+    ]
+    announce(cursor, STATUS_TOPIC, records)
+    return document
+
+
+def _known(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> dict[str, str | None]:
+    """{charge id: its reason} of the charges listed."""
+    found = cursor.execute(
+        "SELECT charge_id, reason FROM hourstream.charges WHERE charge_id = ANY(%s)", (list(charge_ids),)
+    )
+    known = {str(charge_id): reason for charge_id, reason in found.fetchall()}
+    if unknown := sorted(set(charge_ids) - set(known)):
+        message = f"charge {unknown[0]} ({len(unknown)} of {len(charge_ids)}) is not known (yet)"
+        raise ProblemFound(Problem("UNKNOWN_CHARGE", message, ("charge", unknown[0])))
+    return known
+
+
+def _to_the_total(event: StoredEvent, drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts with what the other system rounded otherwise, put on the last one."""
+    currencies = {draft.account.currency for draft in drafts}
+    currency = event.currency or drafts[0].account.currency
+    if currencies != {currency}:
+        charged = ", ".join(sorted(currencies))
+        message = f"{event.system} {event.invoice} is in {currency}, its charges are in {charged}"
+        raise ProblemFound(Problem("OTHER_CURRENCY", message, None))
+    total = sum((draft.payable for draft in drafts), nothing(currency))
+    rest = Decimal(0) if event.amount is None else event.amount - total
+    if abs(rest) > Decimal(len(event.charge_ids)).scaleb(-minor_units(currency)):
+        message = (
+            f"{event.system} {event.invoice} is over {plain(event.amount or total)} {currency}, its charges come to"
+        )
+        raise ProblemFound(Problem("INVOICE_DIFFERS", f"{message} {plain(total)} with tax", None, rest))
+    *most, last = drafts
+    return [*most, replace(last, rounding=last.rounding + rest, payable=last.payable + rest)]

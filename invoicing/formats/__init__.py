@@ -1,0 +1,1 @@
+"""Invoice documents in the formats of EN 16931, and as PDF."""

@@ -1,0 +1,54 @@
+"""From a draft to the document that is issued: its number, dates and names; a pure function (DOMAIN.md §4)."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from invoicing.document import Invoice, InvoiceLine
+from invoicing.draft import Draft, LineDraft
+from invoicing.parties import Names, buyer, line_name, line_note, seller
+
+
+def issue(
+    draft: Draft, invoice_id: str, issue_date: date, names: Names, credits: Sequence[tuple[str, date]] = ()
+) -> Invoice:
+    """The document of a draft; `credits` are the invoices it credits, by number and issue date."""
+    account = draft.account
+    client = names.clients.get(account.client_id)
+    engagement = names.engagements.get(account.engagement_id)
+    override = engagement.tax_override if engagement else None
+    return Invoice(
+        invoice_id=invoice_id,
+        kind=draft.kind,
+        status="consumed" if draft.kind == "nothing" else "issued",
+        engagement_id=account.engagement_id,
+        engagement_name=engagement.name if engagement else None,
+        currency=account.currency,
+        issue_date=issue_date,
+        due_date=issue_date + timedelta(client.payment_terms_days) if client and draft.kind == "invoice" else None,
+        po_number=engagement.po_number if engagement else draft.po_number,
+        seller=seller(account, names),
+        buyer=buyer(account, names),
+        tax_reason=override.reason if override else None,
+        lines=tuple(_line(number, line, account.currency, names) for number, line in enumerate(draft.lines, start=1)),
+        taxes=draft.taxes,
+        net=draft.net,
+        tax=draft.tax,
+        rounding=draft.rounding,
+        payable=draft.payable,
+        credits=tuple(credits),
+    )
+
+
+def _line(number: int, line: LineDraft, currency: str, names: Names) -> InvoiceLine:
+    return InvoiceLine(
+        line=number,
+        period=line.key.period,
+        name=line_name(line.key, names),
+        note=line_note(line, currency),
+        quantity=line.quantity,
+        unit=line.unit,
+        price=line.price,
+        net=line.net,
+        tax_category=line.key.tax_category,
+        tax_rate=line.key.tax_rate,
+    )

@@ -1,0 +1,78 @@
+"""What the invoice process has to say, queued in the transaction that makes it so: statuses and exceptions."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from rating.model.ids import exception_id
+from rating.model.money import plain
+from sinks.staging import as_json
+from storage.postgres import instant_text
+
+STATUS_TOPIC, EXCEPTIONS_TOPIC = "invoice.status", "billing.exceptions"
+SYSTEM = "hourstream"
+
+
+def status_record(
+    invoice_id: str,
+    engagement_id: str,
+    status: str,
+    charge_ids: Sequence[str],
+    amount: Decimal,
+    currency: str,
+    at: datetime,
+    revision: int,
+) -> dict[str, object]:
+    """A record of `invoice.status` in its JSON form; `amount` is the invoice's total with tax."""
+    return {
+        "invoice_id": invoice_id,
+        "engagement_id": engagement_id,
+        "status": status,
+        "charge_ids": list(charge_ids),
+        "amount": plain(amount),
+        "currency": currency,
+        "at": instant_text(at),
+        "source": SYSTEM,
+        "revision": revision,
+        "occurred_at": instant_text(at),
+    }
+
+
+def exception_record(
+    engagement_id: str,
+    subject: str,
+    code: str,
+    message: str,
+    missing: Mapping[str, object] | None,
+    amount: Decimal | None,
+    status: str,
+    first_seen: datetime,
+    attempts: int,
+) -> dict[str, object]:
+    """A record of `billing.exceptions` in its JSON form, of something that holds no minutes."""
+    return {
+        "exception_id": exception_id(engagement_id, subject),
+        "engagement_id": engagement_id,
+        "subject": subject,
+        "revision": 1,
+        "code": code,
+        "message": message,
+        "missing": missing,
+        "amount_at_stake": None if amount is None else plain(amount),
+        "minutes": 0,
+        "status": status,
+        "first_seen": instant_text(first_seen),
+        "attempts": attempts,
+        "owner": "",
+        "region": "",
+    }
+
+
+def announce(cursor: Cursor[TupleRow], topic: str, records: Sequence[Mapping[str, object]]) -> None:
+    """Queue records of a topic keyed by engagement."""
+    with cursor.copy("COPY hourstream.outbox (topic, key, value) FROM STDIN") as copy:
+        for record in records:
+            copy.write_row((topic, record["engagement_id"], as_json(record)))

@@ -1,0 +1,50 @@
+"""The masters that documents name, read from `masters.current`: once for a command, now and then for a worker."""
+
+import threading
+import time
+
+from invoicing.parties import Names
+from rating.model.master_data import Client, Engagement, LegalEntity, Task, master
+from schemas.codec import decode_for
+from streaming.batch import Record
+from streaming.topic_reader import read_all
+
+_FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at most
+
+
+def names(broker: str) -> Names:
+    """Who and what documents name, from `masters.current`."""
+    found: dict[tuple[str, str], Record] = {}
+    for record in read_all(broker, ["masters.current"]):
+        topic, _, id_ = (record.key or b"").decode().partition(":")
+        found[topic, id_] = record
+    clients, entities = dict[str, Client](), dict[str, LegalEntity]()
+    engagements, tasks = dict[str, Engagement](), dict[str, Task]()
+    for (topic, id_), record in found.items():
+        match master(topic, decode_for(topic, record.value or b"")):
+            case Client() as client:
+                clients[id_] = client
+            case LegalEntity() as entity:
+                entities[id_] = entity
+            case Engagement() as engagement:
+                engagements[id_] = engagement
+            case Task() as task:
+                tasks[id_] = task
+            case _:
+                pass
+    return Names(clients, entities, engagements, tasks)
+
+
+class LiveNames:
+    """The names as they were at most a minute ago. May be called from several threads."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker = broker
+        self._lock = threading.Lock()
+        self._found, self._read_at = Names(), float("-inf")
+
+    def __call__(self) -> Names:
+        with self._lock:
+            if time.monotonic() - self._read_at > _FRESH_SECONDS:
+                self._found, self._read_at = names(self._broker), time.monotonic()
+            return self._found

@@ -1,0 +1,64 @@
+"""What is wrong with a billing event, and its exception: told once, told again when it changes, closed when healed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce, exception_record
+from invoicing.status_events import StoredEvent, note_problem
+from sinks.contract import SinkError
+
+_SAID = ("engagement_id", "code", "message", "missing", "amount_at_stake")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an event says nothing yet; `missing` is (kind, id) of what would heal it."""
+
+    code: str
+    message: str
+    missing: tuple[str, str] | None
+    amount: Decimal | None = None
+
+
+class ProblemFound(SinkError):
+    """An event that cannot be used as it is."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: Problem | None, engagement_id: str = "") -> None:
+    """Publish what has changed about an event's exception, and keep it; the engagement is empty where none is known."""
+    before = event.told
+    if problem is None:
+        if before is not None:
+            announce(cursor, EXCEPTIONS_TOPIC, [{**before, "status": "resolved"}])
+            note_problem(cursor, event, None, event.attempts)
+        return
+    now = _record(event, problem, engagement_id)
+    if before is not None and all(before[name] == now[name] for name in _SAID):
+        return
+    if before is not None and before["engagement_id"] != engagement_id:
+        announce(cursor, EXCEPTIONS_TOPIC, [{**before, "status": "resolved"}])
+    announce(cursor, EXCEPTIONS_TOPIC, [now])
+    note_problem(cursor, event, now, event.attempts + 1)
+
+
+def _record(event: StoredEvent, problem: Problem, engagement_id: str) -> Mapping[str, object]:
+    missing = problem.missing
+    return exception_record(
+        engagement_id,
+        f"source:{event.system}:statuses:{event.event_id}",
+        problem.code,
+        problem.message,
+        None if missing is None else {"kind": missing[0], "id": missing[1], "day": None},
+        problem.amount,
+        "open",
+        event.appended_at,
+        event.attempts + 1,
+    )

@@ -1,0 +1,159 @@
+"""The invoice run and the voiding of an invoice: each one locked transaction (DOMAIN.md §4)."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from psycopg.types.json import Jsonb
+
+from invoicing.charge_projection import NAME as PROJECTION
+from invoicing.draft import Draft, Kind, draft_invoices
+from invoicing.outbox_records import STATUS_TOPIC, SYSTEM, announce, status_record
+from invoicing.parties import Names
+from invoicing.store import due_charges, rests_of, store
+from invoicing.void import void
+from sinks.contract import CHARGES_TOPIC, SinkError
+from storage.postgres import Lock, Pool, transaction
+
+__all__ = ["STATUS_TOPIC", "InvoiceRun", "Issued", "NotVoidable", "ProjectionBehind", "run_invoices", "void_invoice"]
+
+_POLL_SECONDS = 0.1
+
+
+class ProjectionBehind(SinkError):
+    """The projection of charges did not reach the noted end offsets in time; nothing was invoiced."""
+
+
+class NotVoidable(SinkError):
+    """There is no such invoice, or it is voided already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A document that a run issued; amounts in minor units of the currency, below zero for a credit note."""
+
+    invoice_id: str
+    kind: Kind
+    client_id: str
+    engagement_id: str
+    currency: str
+    net: Decimal
+    tax: Decimal
+    payable: Decimal
+    charges: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRun:
+    """What a run did: the documents, and the charges consumed because they net to nothing."""
+
+    issued: tuple[Issued, ...]
+    netted_charges: int
+
+
+def run_invoices(
+    pool: Pool,
+    *,
+    cut_off: date,
+    issue_date: date,
+    end_offsets: Mapping[int, int],
+    at: datetime,
+    names: Names | None = None,
+    timeout_seconds: float = 60.0,
+) -> InvoiceRun:
+    """Invoice every account's charges of work up to and including `cut_off`, dated `issue_date`.
+
+    `end_offsets` are the ends of the partitions of `billing.ready` that the caller saw: the run waits until the
+    projection has read that far. `at` is the time noted on `invoice.status`. Runs at the same time follow each other.
+    Raises ProjectionBehind, Unreachable; after either nothing was invoiced.
+    """
+    await_projection(pool, end_offsets, timeout_seconds)
+    with transaction(pool) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
+        charges = due_charges(cursor, cut_off)
+        drafts = draft_invoices(charges, rests_of(cursor, (charge.credits for charge in charges if charge.credits)))
+        if not drafts:
+            return InvoiceRun((), 0)
+        run = cursor.execute(
+            "INSERT INTO hourstream.invoice_runs (cut_off, issue_date, end_offsets, run_at) VALUES (%s, %s, %s, %s)"
+            " RETURNING run",
+            (cut_off, issue_date, Jsonb({str(k): v for k, v in end_offsets.items()}), at),
+        ).fetchone()
+        ids = store(cursor, 0 if run is None else int(run[0]), drafts, issue_date, names or Names())
+        documents = [pair for pair in zip(ids, drafts, strict=True) if pair[1].kind != "nothing"]
+        announce(cursor, STATUS_TOPIC, [_issued_status(invoice_id, draft, at) for invoice_id, draft in documents])
+    return InvoiceRun(
+        issued=tuple(_issued(invoice_id, draft) for invoice_id, draft in documents),
+        netted_charges=sum(len(draft.charge_ids) for draft in drafts if draft.kind == "nothing"),
+    )
+
+
+def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> int:
+    """Void an invoice and free its charges for the next run; gives their number. Its number is not used again.
+
+    One that is paid, if only in part, is not voided but credited; one that another system made is voided there.
+    Raises NotVoidable, Unreachable.
+    """
+    with transaction(pool) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
+        found = cursor.execute(
+            "SELECT system, paid <> 0 OR standing IN ('paid', 'part_paid') FROM hourstream.invoices"
+            " WHERE invoice_id = %s AND status = 'issued'",
+            (invoice_id,),
+        ).fetchone()
+        if found is None:
+            raise NotVoidable(f"{invoice_id} is no issued invoice; see the list of invoices")
+        system, is_paid = found
+        if system != SYSTEM:
+            raise NotVoidable(f"{invoice_id} was made in {system}: void it there, and let {system} say so")
+        if is_paid:
+            raise NotVoidable(
+                f"{invoice_id} has been paid, if only in part: correct its charges, and a run credits them"
+            )
+        return void(cursor, invoice_id, at=at, reason=reason) or 0
+
+
+def await_projection(pool: Pool, end_offsets: Mapping[int, int], timeout_seconds: float) -> None:
+    """Wait until the projection has read each partition of `billing.ready` to its offset. Raises ProjectionBehind."""
+    deadline = time.monotonic() + timeout_seconds
+    while behind := _behind(pool, end_offsets):
+        if time.monotonic() >= deadline:
+            where = ", ".join(f"partition {p} at {read} of {end}" for p, (read, end) in sorted(behind.items()))
+            raise ProjectionBehind(
+                f"the projection of {CHARGES_TOPIC} has not caught up in {timeout_seconds:g} s ({where});"
+                " start the billing worker, or run again when it has caught up"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _behind(pool: Pool, end_offsets: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    with transaction(pool) as cursor:
+        rows = cursor.execute(
+            "SELECT partition, next_offset FROM hourstream.positions WHERE sink = %s AND topic = %s",
+            (PROJECTION, CHARGES_TOPIC),
+        ).fetchall()
+    read = {partition: int(next_offset) for partition, next_offset in rows}
+    return {p: (read.get(p, 0), end) for p, end in end_offsets.items() if read.get(p, 0) < end}
+
+
+def _issued(invoice_id: str, draft: Draft) -> Issued:
+    return Issued(
+        invoice_id=invoice_id,
+        kind=draft.kind,
+        client_id=draft.account.client_id,
+        engagement_id=draft.account.engagement_id,
+        currency=draft.account.currency,
+        net=draft.net,
+        tax=draft.tax,
+        payable=draft.payable,
+        charges=len(draft.charge_ids),
+    )
+
+
+def _issued_status(invoice_id: str, draft: Draft, at: datetime) -> dict[str, object]:
+    account, charges = draft.account, draft.charge_ids
+    return status_record(
+        invoice_id, account.engagement_id, "issued", charges, draft.payable, account.currency, at, revision=1
+    )

@@ -1,0 +1,1 @@
+"""The metric catalogue and the figures of workers and of finance."""

@@ -1,0 +1,78 @@
+"""What our own records are called, for a code of another system to be held against."""
+
+from collections import defaultdict
+from typing import Any
+
+from cli.vault import readable
+from privacy.decrypt import Reading
+from schemas.codec import decode_for
+from sources.similarity import Suggestion, suggestions
+from streaming.topic_reader import read_all
+
+CURRENT = "masters.current"
+_TOPICS = {
+    "client": ("master.clients",),
+    "consultant": ("master.consultants",),
+    "engagement": ("master.engagements", "master.clients"),
+    "task": ("master.tasks", "master.engagements", "master.clients"),
+    "labor_category": ("master.rate-cards", "master.consultants"),
+}
+
+
+class Names:
+    """The names of every master that a code can mean, persons' opened by the vault."""
+
+    def __init__(self, broker: str, look: Reading | None = None) -> None:
+        self._look = look
+        self._masters: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        wanted = {topic for topics in _TOPICS.values() for topic in topics}
+        for record in read_all(broker, [CURRENT]):
+            topic, _, record_id = (record.key or b"").decode().partition(":")
+            if topic in wanted and record.value is not None:
+                self._masters[topic][record_id] = decode_for(topic, record.value)
+
+    def suggestions(self, key: str) -> list[Suggestion]:
+        """What a code (SYSTEM:KIND:CODE) may mean, best first; nothing for a kind that has no names."""
+        _, kind, code = key.split(":", 2)
+        return suggestions(self._readable(code), self._labels(kind))
+
+    def _readable(self, text: str) -> str:
+        return readable(self._look, text)
+
+    def _labels(self, kind: str) -> dict[str, list[str]]:
+        match kind:
+            case "client" | "consultant":
+                (topic,) = _TOPICS[kind]
+                return {
+                    record_id: [record_id, self._readable(record["name"])]
+                    for record_id, record in self._masters[topic].items()
+                }
+            case "engagement":
+                return {
+                    record_id: [record_id, record["name"], f"{self._client_of(record)} / {record['name']}"]
+                    for record_id, record in self._masters["master.engagements"].items()
+                }
+            case "task":
+                return {
+                    record_id: [record_id, record["code"], record["name"], *self._long_names(record)]
+                    for record_id, record in self._masters["master.tasks"].items()
+                }
+            case "labor_category":
+                lines = (line for card in self._masters["master.rate-cards"].values() for line in card["lines"])
+                grades = (
+                    grade for person in self._masters["master.consultants"].values() for grade in person["grades"]
+                )
+                found = {str(each["labor_category"]) for each in (*lines, *grades) if each["labor_category"]}
+                return {category: [category] for category in found}
+        return {}
+
+    def _client_of(self, engagement: dict[str, Any]) -> str:
+        client = self._masters["master.clients"].get(engagement["client_id"])
+        return str(engagement["client_id"] if client is None else client["name"])
+
+    def _long_names(self, task: dict[str, Any]) -> list[str]:
+        engagement = self._masters["master.engagements"].get(task["engagement_id"])
+        if engagement is None:
+            return []
+        name = f"{engagement['name']} / {task['name']}"
+        return [name, f"{self._client_of(engagement)} / {name}"]

@@ -1,0 +1,127 @@
+"""What a person does about an exception: records on the stream, the same from the command line and from the console."""
+
+import threading
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from privacy.encrypt import Sealing
+from schemas.codec import decode_for
+from schemas.errors import InvalidRecord, Undecodable
+from sources.mapping.code_map import CODE_MAP, key_of
+from streaming.publisher import RecordPublisher
+from streaming.topic_reader import read_all
+from topics.catalogue import check
+
+DECISIONS = "exception.decisions"
+Decision = Literal["waive", "retry"]
+_ONE_AT_A_TIME = threading.Lock()  # a code's revisions count up
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is decided on, in the revision that was looked at."""
+
+    engagement_id: str
+    subject: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Who does it, and why; `source` is where it was done."""
+
+    by: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What became of a mapping; `new` is False where the code had that id already."""
+
+    key: str
+    canonical_id: str
+    revision: int
+    new: bool
+
+
+def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why, request: str = "") -> int:
+    """Publish a decision on each subject; gives their number once the broker has them. Raises KafkaException.
+
+    A `request` that is made again gives its decisions the ids they had.
+    """
+    publisher = RecordPublisher(broker)
+    for each in subjects:
+        record = {
+            "decision_id": str(_id_of(request, each)),
+            "engagement_id": each.engagement_id,
+            "subject": each.subject,
+            "subject_revision": each.revision,
+            "decision": decision,
+            "reason": why.reason,
+            "by": why.by,
+            "source": why.source,
+            "revision": 1,
+            "occurred_at": _now(),
+        }
+        publisher.publish(DECISIONS, each.engagement_id, record)
+    publisher.finish()
+    return publisher.published
+
+
+def _id_of(request: str, on: Subject) -> uuid.UUID:
+    named = "\0".join((request, on.engagement_id, on.subject, str(on.revision)))
+    return uuid.uuid5(uuid.NAMESPACE_URL, named) if request else uuid.uuid4()
+
+
+def map_code(
+    broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why, sealing: Sealing | None = None
+) -> Mapped:
+    """Publish the next revision of a code, unless it says nothing new. Raises InvalidRecord, KafkaException.
+
+    With a `sealing`, a person's name is mapped as their token.
+    """
+    if not (system and code and canonical_id):
+        raise InvalidRecord("the system, the code and the id it stands for must not be empty")
+    code = code if sealing is None else sealing.code(system, kind, code)
+    key = key_of(system, kind, code)
+    with _ONE_AT_A_TIME:
+        standing = standing_mapping(broker, key)
+        if standing is not None and standing["canonical_id"] == canonical_id:
+            return Mapped(key, canonical_id, int(str(standing["revision"])), new=False)
+        revision = 1 if standing is None else int(str(standing["revision"])) + 1
+        value = {
+            "system": system,
+            "kind": kind,
+            "code": code,
+            "canonical_id": canonical_id,
+            "source": why.source,
+            "revision": revision,
+            "occurred_at": _now(),
+        }
+        publisher = RecordPublisher(broker, sealing)
+        publisher.publish(CODE_MAP, key, value, {"by": why.by, "reason": why.reason})
+        publisher.finish()
+    return Mapped(key, canonical_id, revision, new=True)
+
+
+def standing_mapping(broker: str, key: str) -> dict[str, object] | None:
+    """The winning revision of a code on the code map."""
+    found = []
+    for record in read_all(broker, [CODE_MAP]):
+        if record.key != key.encode():
+            continue
+        try:
+            value = decode_for(CODE_MAP, record.value or b"")
+            check(CODE_MAP, record.key, value)
+        except (Undecodable, InvalidRecord):
+            continue  # a dead letter of the masters worker, which tells of it
+        found.append(value)
+    return max(found, key=lambda value: int(str(value["revision"])), default=None)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,132 @@
+"""Files onto their source's topics: all of a file or nothing, and each file once.
+
+One transaction holds the records of a file, the dead letters of its bad rows and a line in `files.taken`. A process
+killed anywhere leaves either all of that or none, so whoever comes after it only has to ask whether the file is there.
+"""
+
+import time
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from privacy.encrypt import Sealing
+from privacy.vault import Vault
+from schemas.codec import decode_for, encode
+from schemas.json_codec import from_json
+from sources.files.parse import BadRow, Taken
+from streaming.fault_injection import fault_point
+from streaming.topic_reader import read_all
+from streaming.transactions import producer_config
+from tables.settlement.exception_record import instant
+
+DEAD_LETTERS, TAKEN = "dead.letters", "files.taken"
+_TRANSACTION_MS = 600_000
+_SECONDS = 120
+
+
+class AnotherTakes(RuntimeError):
+    """Another process has begun to take files of the same source."""
+
+
+class FilePublisher:
+    """Publishes files of a source; of those of one `name` (a command, a folder), the last one started goes on alone.
+
+    With a vault, personal data is sealed on the way.
+    """
+
+    def __init__(self, broker: str, system: str, name: str, vault: Vault | None = None) -> None:
+        self.system, self._broker, self._vault = system, broker, vault
+        settings = {"transactional.id": f"hourstream-{name}-{system}", "transaction.timeout.ms": _TRANSACTION_MS}
+        self._producer = Producer({**producer_config(broker), **settings})
+        # Whatever a killed predecessor left open is undone by this, so what is read next is all there is.
+        self._producer.init_transactions(60)
+        self._taken: dict[str, Mapping[str, object]] = {}
+        self._read_taken()
+
+    def _read_taken(self) -> None:
+        for record in read_all(self._broker, [TAKEN]):
+            value = decode_for(TAKEN, record.value or b"")
+            if value["system"] == self.system:
+                self._taken[str(value["sha256"])] = value
+
+    def remembers(self, sha256: str) -> bool:
+        """Whether these contents were taken by this process, or before it was started."""
+        return sha256 in self._taken
+
+    def taken(self, sha256: str) -> Mapping[str, object] | None:
+        """What is noted of a file with these contents, by whomever; None while it was never taken."""
+        if sha256 not in self._taken:
+            self._read_taken()
+        return self._taken.get(sha256)
+
+    def publish(self, taken: Taken, by: str) -> None:
+        """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
+        if self._vault is not None:
+            # Its keys are on the disk before anything is published.
+            taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
+        self._producer.begin_transaction()
+        try:
+            note = self._produce_all(taken, by)
+            if self._producer.flush(_SECONDS):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            fault_point("files:flushed")
+            self._producer.commit_transaction(_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH):
+                raise AnotherTakes(f"another process takes files of {self.system} as this one does") from error
+            self._producer.abort_transaction(_SECONDS)
+            raise
+        except BaseException:
+            self._producer.abort_transaction(_SECONDS)
+            raise
+        self._taken[taken.sha256] = note
+        fault_point("files:committed")
+
+    def _produce_all(self, taken: Taken, by: str) -> dict[str, object]:
+        for row in taken.records:
+            headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
+            self._produce(row.topic, row.id.encode(), encode(row.topic, from_json(row.topic, row.record)), headers)
+        for bad in taken.bad:
+            self._produce(DEAD_LETTERS, f"{taken.name}:0:{bad.line}".encode(), _dead_letter(taken, bad), {})
+        note: dict[str, object] = {
+            "sha256": taken.sha256,
+            "system": taken.system,
+            "name": taken.name,
+            "rows": taken.read,
+            "records": len(taken.records),
+            "joined": taken.joined,
+            "bad": len(taken.bad),
+            "taken_at": instant(int(time.time() * 1000)),
+            "by": by,
+        }
+        self._produce(TAKEN, f"{taken.system}:{taken.sha256}".encode(), encode(TAKEN, note), {})
+        return note
+
+    def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, bytes]) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=dict(headers))
+                break
+            except BufferError:  # librdkafka's queue is full: serve deliveries until there is room
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+
+
+def _of_file(taken: Taken) -> dict[str, bytes]:
+    return {"file.name": taken.name.encode(), "file.sha256": taken.sha256.encode()}
+
+
+def _dead_letter(taken: Taken, bad: BadRow) -> bytes:
+    """A bad row with its own bytes; where it was read is the file and the line."""
+    value = {
+        "topic": taken.name,
+        "partition": 0,
+        "offset": bad.line,
+        "timestamp": instant(0),
+        "key": None,
+        "value": bad.raw,
+        "headers": [{"key": name, "value": content} for name, content in _of_file(taken).items()],
+        "error": f"{taken.name}:{bad.line}: {bad.why}",
+        "stage": "ingest",
+    }
+    return encode(DEAD_LETTERS, value)

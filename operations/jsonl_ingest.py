@@ -1,0 +1,75 @@
+"""Lines of `{"topic", "key", "value"}` onto their topics; what cannot be a record goes to `dead.letters` whole."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from schemas.codec import encode
+from schemas.errors import InvalidRecord, UnknownSchema
+from streaming.publisher import RecordPublisher, Sealing
+from tables.settlement.exception_record import instant
+from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
+
+DEAD_LETTERS = "dead.letters"
+PUBLISHABLE = frozenset({*MASTERS, *TRANSACTIONS, *(name for name in TOPICS if name.startswith("source."))})
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line of a file that could not be published as what it says it is."""
+
+    file: str
+    line: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.why}"
+
+
+class Publisher(RecordPublisher):
+    """Publishes the lines of files too; what is none of a record is `rejected`."""
+
+    def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
+        super().__init__(broker, sealing)
+        self.rejected: list[RejectedLine] = []
+
+    def publish_file(self, path: Path) -> None:
+        """Every line of a file, in order; empty lines are none."""
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.strip():
+                    self._publish_line(path.name, number, raw.rstrip(b"\r\n"))
+
+    def _publish_line(self, name: str, number: int, raw: bytes) -> None:
+        try:
+            line = json.loads(raw)
+            if not isinstance(line, dict) or not {"topic", "key", "value"} <= line.keys():
+                raise InvalidRecord('a line is an object with "topic", "key" and "value"')
+            if not isinstance(line["topic"], str) or not isinstance(line["key"], str):
+                raise InvalidRecord('"topic" and "key" are strings')
+            if line["topic"] not in PUBLISHABLE:
+                raise InvalidRecord(
+                    f"{line['topic']} is no topic of facts or of a source: see `hourstream topics list`"
+                )
+            self.publish(line["topic"], line["key"], line["value"])
+        except (ValueError, RecursionError, UnknownSchema) as error:
+            why = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
+            self._reject(RejectedLine(name, number, why), raw)
+
+    def _reject(self, line: RejectedLine, raw: bytes) -> None:
+        self.rejected.append(line)
+        if self._sealing is not None:
+            raw = self._sealing.line(line.file, raw).encode()
+            line = replace(line, why=self._sealing.line(line.file, line.why.encode()))
+        value = {
+            "topic": line.file,
+            "partition": 0,
+            "offset": line.line,
+            "timestamp": instant(0),
+            "key": None,
+            "value": raw,
+            "headers": [],
+            "error": str(line),
+            "stage": "run",
+        }
+        self._produce(DEAD_LETTERS, f"{line.file}:0:{line.line}".encode(), encode(DEAD_LETTERS, value))

@@ -1,0 +1,36 @@
+"""Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
+
+from common.ciphertext import opened, tokens_in
+from privacy.keys import PersonKey
+from privacy.vault import Entry, Vault
+
+ERASED, UNREADABLE = "(erased)", "(not readable)"
+
+
+class Reading:
+    """One look at the vault, of a command or a page: it asks once for each person, so do not keep it."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._met: dict[str, tuple[Entry, PersonKey | None] | None] = {}
+
+    def shown(self, text: str) -> str:
+        """The text, opened. A token that the vault has never met stays."""
+        unmet = [token for token in tokens_in(text) if token not in self._met]
+        if unmet:
+            self._met |= dict.fromkeys(unmet) | self._vault.opened(unmet)
+        return opened(text, self._value, self._name)
+
+    def _value(self, token: str, content: bytes | None) -> str:
+        met = self._met[token]
+        if met is None:
+            return UNREADABLE
+        key = met[1]
+        if key is None or content is None:
+            return ERASED
+        plain = key.open(content)
+        return UNREADABLE if plain is None else plain.decode(errors="replace")
+
+    def _name(self, token: str) -> str:
+        met = self._met[token]
+        return token if met is None else met[0].name or ERASED

@@ -1,0 +1,110 @@
+"""Sealing what is about to be published: one record, or a file's rows, by the key of the person each is about.
+
+Which fields, and whose they are, the schemas say (`schemas.persons`). What is sealed already stays as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from common.ciphertext import erased_text, is_token, sealed_text, tokens_in
+from privacy.keys import PersonKey
+from privacy.vault import Person, Vault
+from schemas.persons import Persons, persons_of, system_of, systems
+from sources.files.parse import BadRow, SourceRow, Taken
+from sources.mapping.code_map import CODE_MAP, key_of
+from sources.mapping.personal_data import CONSULTANT
+
+T = TypeVar("T")
+
+
+class Sealing:
+    """Seals what one command publishes: the keys it has met are remembered, so use a new one for each."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._keys: dict[Person, tuple[str, PersonKey | None]] = {}
+
+    def record(self, topic: str, key: str, value: object) -> tuple[str, object]:
+        """Key and value (JSON form) of a record as they are to be published. A value that is no record stays."""
+        if not isinstance(value, dict):
+            return key, value
+        if topic == CODE_MAP:
+            return self._mapping(key, value)
+        persons = persons_of(topic)
+        if persons is None or not any(value.get(name) for name in persons.erasable):
+            return key, value
+        person = _person(topic, value) or Person(system_of(topic), "file", topic)
+        return key, self._fields(persons, person, value)
+
+    def code(self, system: str, kind: str, code: str) -> str:
+        """A code as it stands on the code map: a person's as their token."""
+        if kind != CONSULTANT or system not in systems() or is_token(code):
+            return code
+        return self._vault.token(Person(system, "person", code))
+
+    def line(self, file: str, content: bytes) -> str:
+        """What a line of a file says that nobody can tell the person of, sealed by a key of the file."""
+        return self._text(Person("", "file", file), content)
+
+    def file(self, taken: Taken, had_files: bool) -> Taken:
+        """A file with its records, its bad rows and their reasons sealed; as it is where its source knows no persons.
+
+        Ids that were made of a row's values are made anew, for whoever guesses the values could make them as well; not
+        so where the source `had_files` before there was a vault, whose rows may come again.
+        """
+        if taken.system not in systems():
+            return taken
+        of_file = Person(taken.system, "file", taken.sha256)
+        whose = [_person(row.topic, row.record) or of_file for row in taken.records]
+        whose_bad = [_person(row.topic, row.said) or of_file for row in taken.bad]
+        self._meet((*whose, *whose_bad))
+        new_ids = self._vault.makes_ids_of(taken.system, had_files)
+        records = [self._row(row, person, new_ids) for row, person in zip(taken.records, whose, strict=True)]
+        bad = [self._bad(row, person) for row, person in zip(taken.bad, whose_bad, strict=True)]
+        return replace(taken, records=records, bad=bad)
+
+    def _mapping(self, key: str, value: dict[str, object]) -> tuple[str, object]:
+        system, kind, code = (value.get(name) for name in ("system", "kind", "code"))
+        if not (isinstance(system, str) and isinstance(kind, str) and isinstance(code, str)):
+            return key, value
+        sealed = self.code(system, kind, code)
+        return (key, value) if sealed == code else (key_of(system, kind, sealed), {**value, "code": sealed})
+
+    def _row(self, row: SourceRow, person: Person, new_ids: bool) -> SourceRow:
+        persons = persons_of(row.topic)
+        if persons is None:
+            return row
+        record = self._fields(persons, person, row.record)
+        raw = self._text(person, row.raw).encode()
+        if not (row.made_id and new_ids):
+            return replace(row, record=record, raw=raw)
+        own = self._vault.row_id(row.id)
+        return replace(row, id=own, record={**record, "id": own}, raw=raw)
+
+    def _bad(self, row: BadRow, person: Person) -> BadRow:
+        return replace(row, raw=self._text(person, row.raw).encode(), why=self._text(person, row.why.encode()))
+
+    def _fields(self, persons: Persons, person: Person, value: Mapping[str, T]) -> dict[str, T | str]:
+        return {name: self._value(person, said) if name in persons.erasable else said for name, said in value.items()}
+
+    def _value(self, person: Person, said: T) -> T | str:
+        if not isinstance(said, str) or said == "" or tokens_in(said):
+            return said
+        return self._text(person, said.encode())
+
+    def _text(self, person: Person, content: bytes) -> str:
+        if person not in self._keys:
+            self._meet([person])
+        token, key = self._keys[person]
+        return erased_text(token) if key is None else sealed_text(token, key.seal(content))
+
+    def _meet(self, people: Iterable[Person]) -> None:
+        found = self._vault.keys(set(people) - self._keys.keys())
+        self._keys |= {person: (self._vault.token(person), key) for person, key in found.items()}
+
+
+def _person(topic: str, said: Mapping[str, object]) -> Person | None:
+    persons = persons_of(topic)
+    identity = None if persons is None else persons.identity(said)
+    return None if identity is None else Person(system_of(topic), "person", identity)

@@ -1,0 +1,46 @@
+"""The vault as the settings name it: none where HOURSTREAM_PEOPLE_KEY_FILE names no key."""
+
+from pathlib import Path
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from privacy.errors import PeopleError
+from privacy.vault import Vault
+from settings import Settings
+from storage.postgres import Pool, scalar, transaction
+
+ERASED_FILE = "people.erased"
+
+
+def vault_of(settings: Settings, pool: Pool) -> Vault | None:
+    """The vault of a database that is migrated. Raises PeopleError."""
+    if settings.people_key_file is None:
+        return None
+    return Vault.open(pool, settings.people_key_file, erased_file_of(settings, settings.people_key_file))
+
+
+def erased_file_of(settings: Settings, key_file: Path) -> Path:
+    """Where the list of erasures is."""
+    return settings.people_erased_file or key_file.with_name(ERASED_FILE)
+
+
+def publishing_vault(settings: Settings, pool: Pool) -> Vault | None:
+    """The same for whoever publishes. Raises PeopleError also where there is a vault and no key is set.
+
+    What would be published in clear beside what is sealed could not be erased, and rows would get other ids.
+    """
+    vault = vault_of(settings, pool)
+    if vault is None:
+        with transaction(pool) as cursor:
+            if has_vault(cursor):
+                raise PeopleError(
+                    "personal data of this database is sealed: set HOURSTREAM_PEOPLE_KEY_FILE to the file of its key, "
+                    "or it would be published in clear"
+                )
+    return vault
+
+
+def has_vault(cursor: Cursor[TupleRow]) -> bool:
+    """Whether a database that is migrated has a vault."""
+    return scalar(cursor, "SELECT key_id FROM hourstream.people_vault") is not None

@@ -1,0 +1,1 @@
+"""Expenses, milestones, outcomes and fees (DOMAIN section 2)."""

@@ -1,1 +1,0 @@
-"""How Hourstream runs: settings, the embedded stack, the exactly-once batch plane under Faust, and the command line."""

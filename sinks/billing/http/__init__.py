@@ -1,1 +1,0 @@
-"""Any billing application that speaks JSON over HTTP, by a mapping file; see `sinks.billing.http.mapping`."""

@@ -1,0 +1,164 @@
+"""How charges reach a sink: batches of `billing.ready` committed in the sink's own database, its outbox fed to Kafka.
+
+The position lives in the sink's database and moves in the transaction that writes the batch; Kafka holds none. A target
+that is down makes lag: the batch is offered again, with growing pauses, until it is taken.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from schemas.codec import encode
+from schemas.json_codec import from_json
+from settings import Settings
+from sinks import contract
+from sinks.contract import CHARGES_TOPIC, ChargeRecord, ChargeRow, Sink, SinkBatch
+from sinks.live_counts import SinkFigures
+from sinks.outbox import Outbox, OutboxRow
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.batch import Batch, Output
+from streaming.committer import Committer, Fenced
+from streaming.dead_letters import read
+from streaming.fault_injection import fault_point
+from streaming.partitions import crash
+from streaming.process import BatchProcess, Figures
+from streaming.transactions import producer_config
+
+log = logging.getLogger("hourstream.sink")
+LONGEST_PAUSE = 15.0
+Answer = TypeVar("Answer")
+
+
+class Announcer:
+    """Publishes records and returns only when the broker has acknowledged every one of them."""
+
+    def __init__(self, broker: str) -> None:
+        self._producer = Producer(producer_config(broker))
+        self._lock = threading.Lock()
+
+    def publish(self, outputs: Sequence[Output]) -> None:
+        """Raises KafkaException when a record was not acknowledged; it may be published again."""
+        failed: list[KafkaError] = []
+
+        def acknowledged(error: KafkaError | None, message: object) -> None:
+            if error is not None:
+                failed.append(error)
+
+        with self._lock:
+            for output in outputs:
+                self._producer.produce(
+                    output.topic, output.value, output.key, headers=list(output.headers), on_delivery=acknowledged
+                )
+            unsent = self._producer.flush(60)
+        if unsent or failed:
+            raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
+
+
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+    pause = 0.2
+    while True:
+        try:
+            return ask()
+        except contract.Unreachable as error:
+            log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
+            if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
+                raise
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class SinkCommitter(Committer):
+    """One partition of `billing.ready`, committed in the sink's database."""
+
+    follows_markers = True  # an invoice run waits until the position has reached the topic's end
+
+    def __init__(self, agent: str, partition: int, sink: Sink, announcer: Announcer) -> None:
+        self.agent, self.partition, self._sink, self._announcer = agent, partition, sink, announcer
+        self.positions: dict[str, int | None] = {CHARGES_TOPIC: None}
+        self._closing = threading.Event()
+
+    def open(self) -> None:
+        self.positions = {CHARGES_TOPIC: self._until_reachable(self._position) or None}
+
+    def _position(self) -> int:
+        return self._sink.positions(CHARGES_TOPIC, self.partition)
+
+    def process(self, batch: Batch) -> None:
+        dead: list[Output] = []
+        rows = [
+            ChargeRow(record.offset, record.timestamp_ms, cast(ChargeRecord, value))
+            for record, value in read(batch.records, self.agent, dead)
+        ]
+        if dead:
+            self._announcer.publish(dead)
+        good = {row.offset for row in rows}
+        dead_ms = [record.timestamp_ms for record in batch.records if record.offset not in good] if dead else []
+        start, end = self.positions[CHARGES_TOPIC] or 0, batch.ends[CHARGES_TOPIC]
+        fault_point(f"{self.agent}:decided")
+        work = SinkBatch(CHARGES_TOPIC, self.partition, start, end, rows, dead_ms)
+        try:
+            self._until_reachable(lambda: self._sink.write(work))
+        except contract.Fenced as error:
+            raise Fenced(str(error)) from error
+        fault_point(f"{self.agent}:committed")
+        self.positions = {CHARGES_TOPIC: end}
+
+    def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
+        return until_reachable(self._sink.name, ask, self._closing)
+
+    def close(self) -> None:
+        self._closing.set()
+
+
+def sink_process(
+    name: str,
+    settings: Settings,
+    announces: Sequence[str],
+    make: Callable[[Pool], Sink],
+    figures: Callable[[Pool, str], Figures] = SinkFigures,
+) -> BatchProcess:
+    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on some topics."""
+    pool = open_pool(settings.database_url)
+    migrate(pool)
+    announcer, sink = Announcer(settings.bootstrap), make(pool)
+    for topic in announces:
+        OutboxFeeder(name, Outbox(pool, topic), announcer)
+    process = BatchProcess(
+        name, (CHARGES_TOPIC,), lambda partition: SinkCommitter(name, partition, sink, announcer), settings
+    )
+    process.figures = figures(pool, sink.name)
+    return process
+
+
+class OutboxFeeder:
+    """A thread that announces what a sink wrote, soon after it was written."""
+
+    def __init__(self, agent: str, outbox: Outbox, announcer: Announcer, seconds: float = 0.1) -> None:
+        self._agent, self._outbox, self._announcer, self._seconds = agent, outbox, announcer, seconds
+        threading.Thread(target=self._run, name=f"{agent}-outbox", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                fed = self._outbox.feed(self._publish)
+            except contract.Unreachable as error:
+                log.warning("outbox of %s: %s", self._agent, error)
+                fed = 0
+            except Exception as error:
+                crash(error)
+            if not fed:
+                time.sleep(self._seconds)
+
+    def _publish(self, rows: Sequence[OutboxRow]) -> None:
+        self._announcer.publish([_announcement(row.topic, row.key, row.value) for row in rows])
+        fault_point(f"{self._agent}:announced")
+
+
+def _announcement(topic: str, key: str, value: Mapping[str, object]) -> Output:
+    return Output(topic, key.encode(), encode(topic, from_json(topic, value)))

@@ -1,0 +1,104 @@
+"""How far a target has told what became of its invoices: begun, recorded and failed looks, in PostgreSQL.
+
+What a look found, the cursor to go on from and the figures are one transaction. Beginning a look puts the next one off,
+so of any number of processes one asks at a time; and a look is recorded only where none was since it began, so one
+that slept, or was slower than the interval, tells nothing twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from invoicing.status_intake import EVENTS_TOPIC
+from sinks.contract import Fenced
+from sinks.delivery.status_source import Look, Mark, json_of, key_of
+from sinks.staging import as_json
+from storage.postgres import Pool, transaction
+from streaming.fault_injection import fault_point
+
+_LONGEST_SAYING = 1000  # characters
+# A target that deliveries found away, or that asked them for a pause, is not asked either.
+_DUE = """
+SELECT looks, cursor, failures, now(),
+    extract(epoch FROM greatest(s.due_at, t.paused_until, t.breaker_until) - now())::float8
+FROM hourstream.status_looks s LEFT JOIN hourstream.delivery_targets t USING (target)
+WHERE target = %s FOR UPDATE OF s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A look that has begun: from where, and after how many failures in a row."""
+
+    number: int
+    cursor: Mark | None
+    failures: int
+    at: datetime
+
+
+class Looks:
+    """The looks at one target. All may raise Unreachable."""
+
+    def __init__(self, pool: Pool, target: str) -> None:
+        self._pool, self._target = pool, target
+
+    def begin(self, lease: float) -> Begun | float:
+        """A look that may begin now, no other within `lease` seconds; else the seconds until one may."""
+        with transaction(self._pool) as cursor:
+            cursor.execute(
+                "INSERT INTO hourstream.status_looks (target) VALUES (%s) ON CONFLICT DO NOTHING", (self._target,)
+            )
+            looks, mark, failures, now, wait = cursor.execute(_DUE, (self._target,)).fetchall()[0]
+            if wait > 0:
+                return float(wait)
+            self._put_off(cursor, lease)
+        return Begun(int(looks), mark, int(failures), now)
+
+    def _put_off(self, cursor: Cursor[TupleRow], seconds: float) -> None:
+        cursor.execute(
+            "UPDATE hourstream.status_looks SET due_at = now() + make_interval(secs => %s) WHERE target = %s",
+            (seconds, self._target),
+        )
+
+    def record(self, begun: Begun, look: Look, every: float) -> None:
+        """What a look found, to be announced; the next one in `every` seconds, at once where there is more.
+
+        Raises Fenced where another look was recorded since this one began.
+        """
+        with transaction(self._pool) as cursor:
+            moved = cursor.execute(
+                "UPDATE hourstream.status_looks SET cursor = %s, looks = looks + 1, failures = 0, breaker = false,"
+                " reason = NULL, told_until = CASE WHEN %s THEN told_until ELSE %s END,"
+                " due_at = now() + make_interval(secs => %s) WHERE target = %s AND looks = %s",
+                (Jsonb(look.cursor), look.more, begun.at, 0 if look.more else every, self._target, begun.number),
+            )
+            if moved.rowcount != 1:
+                raise Fenced(f"another process has looked at {self._target} since")
+            cursor.executemany(
+                "INSERT INTO hourstream.outbox (topic, key, value) VALUES (%s, %s, %s)",
+                [(EVENTS_TOPIC, key_of(event), as_json(json_of(event))) for event in look.events],
+            )
+            self._count(cursor, {"status_answered": 1, "status_told": len(look.events)})
+            if look.events:
+                fault_point(f"{self._target}:telling")
+
+    def fail(self, begun: Begun, why: str, pause: float, breaker: bool) -> None:
+        """A look without an answer; the next one in `pause` seconds, with the breaker open until then."""
+        with transaction(self._pool) as cursor:
+            cursor.execute(
+                "UPDATE hourstream.status_looks SET failures = failures + 1, breaker = %s, reason = %s,"
+                " due_at = now() + make_interval(secs => %s) WHERE target = %s AND looks = %s",
+                (breaker, why[:_LONGEST_SAYING], pause, self._target, begun.number),
+            )
+            self._count(cursor, {"status_unanswered": 1})
+
+    def _count(self, cursor: Cursor[TupleRow], counts: Mapping[str, int]) -> None:
+        cursor.executemany(
+            "INSERT INTO hourstream.delivery_counts AS c VALUES (%s, %s, %s)"
+            " ON CONFLICT (target, name) DO UPDATE SET total = c.total + excluded.total",
+            [(self._target, name, count) for name, count in counts.items() if count],
+        )

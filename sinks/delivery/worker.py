@@ -1,0 +1,173 @@
+"""What empties a target's queue: calls at the target's pace, each answer recorded, in the order of each engagement.
+
+One thread chooses what is offered next and when; a few others wait for the target. A target that does not answer keeps
+its charges in the queue: nothing is given up, nothing else waits, and no more than a window of the queue is in memory.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sinks.contract import Fenced, Unreachable
+from sinks.delivery.leader_lock import Lead, leading
+from sinks.delivery.prefetch import Window
+from sinks.delivery.rate_limit import Gate, Policy, backoff
+from sinks.delivery.repository import Records
+from sinks.delivery.scheduling import Waiting, choose
+from sinks.delivery.target import GroupRefused, Target, TargetUnavailable
+from storage.postgres import Pool
+from streaming.fault_injection import fault_point
+
+log = logging.getLogger("hourstream.delivery")
+_LOOK = 0.1  # seconds between looks at the queue while no answer calls for one
+_KEEP = 2.0  # seconds between signs of life
+
+
+class Deliverer:
+    """Delivers to one target, as long as `run` runs; as many processes as like may try, one at a time does."""
+
+    def __init__(
+        self,
+        target: Target,
+        pool: Pool,
+        policy: Policy = Policy(),  # noqa: B008 - it is frozen
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._target, self._pool, self._policy = target, pool, policy
+        self._clock, self._chance = clock, chance
+        self._closing = threading.Event()
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """There is something new in the queue."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Have `run` return once the calls on their way are recorded."""
+        self._closing.set()
+        self._woken.set()
+
+    def run(self) -> None:
+        """Deliver until `close`. Raises what an adapter must not raise; a database that is down is waited for."""
+        while not self._closing.is_set():
+            try:
+                with leading(self._pool, self._target.name, self._closing.wait) as lead:
+                    if lead is not None:
+                        self._deliver(lead)
+            except (Unreachable, Fenced) as error:
+                log.warning("%s: delivering again in a second: %s", self._target.name, error)
+                self._closing.wait(1.0)
+
+    def _deliver(self, lead: Lead) -> None:
+        records = Records(self._pool, self._target.name, lead.epoch)
+        gate = Gate(self._policy, self._clock(), lead.paused_for)
+        term = _Term(self._target, records, gate, self._policy.concurrency)
+        due = self._clock()  # when the next sign of life is
+        with ThreadPoolExecutor(self._policy.concurrency, f"deliver-{self._target.name}") as callers:
+            while not self._closing.is_set():
+                self._woken.clear()
+                term.settle()
+                if (now := self._clock()) >= due:
+                    lead.keep()
+                    records.open_exceptions(self._policy.budget)
+                    due = now + _KEEP
+                wait = term.wait(now)
+                if wait == 0.0 and (charges := term.choose(now)):
+                    call = _Call(charges, gate.begin(now))
+                    offer = callers.submit(self._offer, term, call)
+                    term.calls[offer] = call
+                    offer.add_done_callback(lambda _: self._woken.set())
+                else:
+                    self._woken.wait(min(wait or _LOOK, _LOOK))
+        term.settle()
+
+    def _offer(self, term: "_Term", call: "_Call") -> None:
+        """One call of the target, and what became of it."""
+        fault_point(f"{self._target.name}:offering")
+        try:
+            answers = self._target.deliver([row.charge for row in call.charges])
+        except TargetUnavailable as error:
+            self._unanswered(term, call, error)
+            return
+        except GroupRefused as error:
+            log.info("%s: %d charges are offered one by one: %s", self._target.name, len(call.charges), error)
+            term.records.divided(call.ids)
+            term.window.drop(call.engagements)
+        else:
+            fault_point(f"{self._target.name}:answered")
+            if [answer.charge_id for answer in answers] != call.ids:
+                raise RuntimeError(f"{self._target.name} must give one answer for each of {call.ids}, not {answers}")
+            term.records.answered(answers, call.retried)
+            term.window.answered({answer.charge_id: answer.result for answer in answers})
+        if term.gate.succeeded(self._clock()):
+            log.warning("%s answers again", self._target.name)
+            term.records.closed()
+
+    def _unanswered(self, term: "_Term", call: "_Call", error: TargetUnavailable) -> None:
+        failures = 1 + max(row.attempts for row in call.charges)
+        pause = backoff(failures, self._policy.first_pause, self._policy.longest_pause, self._chance())
+        shut = term.gate.failed(self._clock(), call.probe, self._chance(), error.retry_after)
+        if shut.open_for is not None:
+            log.warning("%s does not answer, probing it in %.1f s: %s", self._target.name, shut.open_for, error)
+        term.records.unanswered(call.ids, str(error), pause, shut, call.retried)
+        term.window.drop(call.engagements)
+
+
+class _Call:
+    """Charges on their way."""
+
+    def __init__(self, charges: list[Waiting], probe: bool) -> None:
+        self.charges, self.probe = charges, probe
+
+    @property
+    def ids(self) -> list[str]:
+        return [row.charge["charge_id"] for row in self.charges]
+
+    @property
+    def engagements(self) -> set[str]:
+        return {row.engagement_id for row in self.charges}
+
+    @property
+    def retried(self) -> bool:
+        return any(row.attempts for row in self.charges)
+
+
+class _Term:
+    """What a deliverer knows while it has the lead."""
+
+    def __init__(self, target: Target, records: Records, gate: Gate, concurrency: int) -> None:
+        self.records, self.gate = records, gate
+        self.window = Window(records, target.largest_group)
+        self.calls: dict[Future[None], _Call] = {}
+        self._target, self._concurrency = target, concurrency
+        self._look = float("-inf")  # when the queue may be looked at again
+
+    def settle(self) -> None:
+        """Forget the calls that are done. Raises what one of them raised."""
+        for offer in [offer for offer in self.calls if offer.done()]:
+            del self.calls[offer]
+            self._look = float("-inf")  # its engagements may go on
+            offer.result()
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a call may begin, None where an answer has to come first."""
+        return None if len(self.calls) >= self._concurrency else self.gate.wait(now)
+
+    def choose(self, now: float) -> list[Waiting]:
+        """The charges of the next call, taken out of the window."""
+        busy = set[str]().union(*(call.engagements for call in self.calls.values()))
+        probing = self.gate.probing(now)
+        chosen = self._choose(busy, probing)
+        if not chosen and now >= self._look:
+            self._look = now + _LOOK
+            self.window.fill(busy)
+            chosen = self._choose(busy, probing)
+        self.window.take(chosen)
+        return chosen
+
+    def _choose(self, busy: set[str], probing: bool) -> list[Waiting]:
+        return choose(self.window.rows(), busy, self._target.largest_group, self._target.group_of, probing)

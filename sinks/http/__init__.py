@@ -1,0 +1,1 @@
+"""Any billing application that speaks JSON over HTTP, by a mapping file; see `sinks.http.mapping`."""

@@ -1,0 +1,47 @@
+"""Every path of a mapping file is held to the fields a charge has, so that a misspelt one is found at the start."""
+
+from collections.abc import Iterator
+
+from schemas.schema_types import Many, Maybe, Record, Shape
+from sinks.http.template_ast import Date, Each, Group, Items, Minor, Number, Translate, Value
+from sources.mapping.ast import Constant, Path, Template
+from sources.mapping.yaml_nodes import Node, nearest
+
+
+def check(node: Node, value: Value, scope: Shape) -> None:
+    """Hold every path of a value to the fields of `scope`. Raises MappingError."""
+    match value:
+        case Constant():
+            return
+        case Path():
+            _shape_at(node, scope, value)
+        case Template(parts):
+            for part in parts:
+                if isinstance(part, Path):
+                    _shape_at(node, scope, part)
+        case Translate(of) | Number(of) | Minor(of) | Date(of):
+            check(node, of, scope)
+        case Each(of, fields):
+            inner = _shape_at(node, scope, of)
+            if not isinstance(inner, Many):
+                raise node.wrong(f"{of} is no list")
+            for each in fields.values():
+                check(node, each, inner.items)
+        case Group() | Items():
+            for each in _inside(value):
+                check(node, each, scope)
+
+
+def _inside(value: Group | Items) -> Iterator[Value]:
+    yield from value.fields.values() if isinstance(value, Group) else value.items
+
+
+def _shape_at(node: Node, scope: Shape, path: Path) -> Shape:
+    found = scope
+    for step in path.steps:
+        fields = {field.name: field.shape for field in found.fields} if isinstance(found, Record) else {}
+        if step not in fields:
+            raise node.wrong(f"{path}: a charge has no such field{nearest(step, fields)}; correct the path")
+        here = fields[step]
+        found = here.inner if isinstance(here, Maybe) else here
+    return found

@@ -1,0 +1,195 @@
+"""The PostgreSQL journal, the embedded ERP: one balanced double entry a charge (DOMAIN.md §5).
+
+A charge debits accounts receivable accrued and credits revenue; a negative amount, as a reversal has, swaps the sides.
+Charges of nothing are posted too: their minutes are statistics of the ledger. Each posting is announced on
+`erp.postings` through the outbox. There may be several journals, each a system with a name of its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from rating.model.ids import posting_id
+from sinks.contract import ChargeRecord, ChargeRow, Health, SinkBatch, Written, settle_outcomes
+from sinks.live_counts import count
+from sinks.positions import advance, position
+from sinks.routing_file import outcomes_of, rows_of
+from sinks.routing_policy import Routes
+from sinks.staging import CHARGE_COLUMNS, stage
+from storage.postgres import Pool, check, instant_text, transaction
+from streaming.fault_injection import fault_point
+
+POSTINGS_TOPIC = "erp.postings"
+JOURNAL = "journal"
+RECEIVABLES = "1210"
+REVENUE = "4000"
+
+_FIELDS = (
+    "charge_id",
+    "reverses",
+    "subject",
+    "kind",
+    "engagement_id",
+    "client_id",
+    "legal_entity",
+    "work_date",
+    "period",
+    "worked_minutes",
+    "billable_minutes",
+    "currency",
+    "amount",
+    "tax_category",
+    "tax_rate",
+)
+_STAGED = {
+    **{name: CHARGE_COLUMNS[name] for name in _FIELDS},
+    "posting_id": "text",
+    "record_offset": "bigint",
+    "undone_amount": "numeric",
+    "undone_currency": "text",
+    "repeated": "boolean",
+}
+_ledger_fields = itemgetter(*_FIELDS)
+
+# A ledger refuses what would leave it wrong: a charge of no legal entity, and a reversal that does not undo exactly one
+# posted charge, wholly and for the first time. What was refused may be offered again; what is posted stays as it is.
+# Both joins go by a unique index alone: a filter beside one makes an unanalysed table look empty, the join quadratic.
+_POST = """
+WITH judged AS (
+    SELECT s.*, CASE
+        WHEN s.legal_entity = '' THEN 'NO_LEGAL_ENTITY'
+        WHEN s.reverses IS NULL THEN NULL
+        WHEN s.undone_amount IS NULL
+            AND (original.charge_id IS NULL OR original.status = 'refused' OR original.reverses IS NOT NULL)
+            THEN 'REVERSES_UNKNOWN_CHARGE'
+        WHEN s.repeated OR earlier.charge_id IS NOT NULL THEN 'ALREADY_REVERSED'
+        WHEN coalesce(s.undone_amount, original.amount) <> -s.amount
+            OR coalesce(s.undone_currency, original.currency) <> s.currency THEN 'REVERSAL_DIFFERS'
+    END AS refusal
+    FROM staged_postings s
+    LEFT JOIN hourstream.journal_postings original
+        ON original.system = %(system)s AND original.charge_id = s.reverses
+    LEFT JOIN hourstream.journal_postings earlier
+        ON earlier.system = %(system)s AND earlier.reverses = s.reverses AND earlier.status = 'posted'
+), written AS (
+    INSERT INTO hourstream.journal_postings AS p
+        (system, posting_id, charge_id, reverses, status, reason, subject, kind, engagement_id, client_id,
+         legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
+         topic, partition, record_offset, posted_at)
+    SELECT %(system)s::text, posting_id, charge_id, reverses,
+           CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal, subject, kind, engagement_id, client_id,
+           legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
+           %(topic)s, %(partition)s, record_offset, %(at)s
+    FROM judged ORDER BY record_offset
+    ON CONFLICT (system, charge_id) DO UPDATE
+        SET status = excluded.status, reason = excluded.reason, revision = p.revision + 1,
+            topic = excluded.topic, partition = excluded.partition, record_offset = excluded.record_offset,
+            posted_at = excluded.posted_at
+        WHERE p.status = 'refused'
+    RETURNING p.*
+), lines AS (
+    INSERT INTO hourstream.journal_lines
+    SELECT number, line, account, greatest(side * amount, 0), greatest(-side * amount, 0)
+    FROM written CROSS JOIN (VALUES (1, %(receivables)s, 1), (2, %(revenue)s, -1)) AS entry (line, account, side)
+    WHERE status = 'posted' ORDER BY number, line
+), queued AS (
+    INSERT INTO hourstream.outbox (topic, key, value)
+    SELECT %(announced_on)s, engagement_id, jsonb_build_object(
+        'posting_id', posting_id, 'charge_id', charge_id, 'engagement_id', engagement_id, 'system', %(system)s::text,
+        'status', status, 'reference', 'JRN-' || number, 'reason', reason, 'at', %(at_text)s::text,
+        'source', %(system)s::text, 'revision', revision, 'occurred_at', %(at_text)s::text)
+    FROM written ORDER BY number
+)
+SELECT charge_id, reason FROM written
+"""
+
+
+class Journal:
+    """The journal as a sink; `clock` tells the posting time, `system` names the ledger on `erp.postings`.
+
+    With `routes` it takes what those give to its system, else everything.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        system: str = JOURNAL,
+        routes: Routes | None = None,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._system = system
+        self._routes = routes
+
+    @property
+    def name(self) -> str:
+        """The name of the ledger."""
+        return self._system
+
+    def positions(self, topic: str, partition: int) -> int:
+        """The next offset to read, 0 before the first batch. Raises Unreachable."""
+        with transaction(self._pool) as cursor:
+            return position(cursor, self._system, topic, partition)
+
+    def write(self, batch: SinkBatch) -> Written:
+        """Post the charges that are new, queue their announcements, move the position. Raises Fenced, Unreachable."""
+        at = self._clock()
+        parameters = {
+            "topic": batch.topic,
+            "partition": batch.partition,
+            "at": at,
+            "at_text": instant_text(at),
+            "system": self._system,
+            "announced_on": POSTINGS_TOPIC,
+            "receivables": RECEIVABLES,
+            "revenue": REVENUE,
+        }
+        with transaction(self._pool) as cursor:
+            advance(cursor, self._system, batch)
+            rows = rows_of(self._system, self._routes, batch.rows, lambda names: self._held(cursor, names))
+            stage(cursor, "staged_postings", _STAGED, self._offered(rows))
+            posted = cursor.execute(_POST, parameters).fetchall()
+            written = outcomes_of(batch.rows, rows, settle_outcomes(rows, dict(posted)))
+            count(cursor, self._system, batch, written)
+            fault_point(f"{self._system}:written")
+        return written
+
+    def health(self) -> Health:
+        """Whether PostgreSQL answers."""
+        return check(self._pool)
+
+    def _held(self, cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[str]:
+        """Those of the charges that this ledger was given before, refused ones included."""
+        found = cursor.execute(
+            "SELECT charge_id FROM hourstream.journal_postings WHERE system = %s AND charge_id = ANY(%s)",
+            (self._system, list(charge_ids)),
+        )
+        return [str(charge_id) for (charge_id,) in found.fetchall()]
+
+    def _offered(self, rows: Sequence[ChargeRow]) -> Iterator[tuple[object, ...]]:
+        """Each charge once, with the charge of the same batch that it undoes and whether another undid it before."""
+        undoable: dict[str, ChargeRecord] = {}
+        seen: set[str] = set()
+        undone: set[str | None] = set()
+        for row in rows:
+            charge = row.charge
+            charge_id, reverses = charge["charge_id"], charge["reverses"]
+            if charge_id in seen:
+                continue
+            beside = undoable.get(reverses) if reverses else None
+            yield (
+                *_ledger_fields(charge),
+                posting_id(charge_id, self._system),
+                row.offset,
+                beside["amount"] if beside else None,
+                beside["currency"] if beside else None,
+                reverses is not None and reverses in undone,
+            )
+            seen.add(charge_id)
+            undone.add(reverses)
+            if reverses is None and charge["legal_entity"]:
+                undoable[charge_id] = charge

@@ -1,0 +1,97 @@
+"""What a group of charges becomes on an invoice of Tryton: lines whose quantity times price is their net exactly.
+
+Pure. A line gathers the charges of one period, task, labor category, rate and tax, as on our own invoices; its net is
+the sum of its charges, and every charge is on exactly one line or on none.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from invoicing.draft import LineDraft, LineKey
+from invoicing.parties import Names, line_name, line_note
+from rating.model.money import plain, rounded_money
+from sinks.contract import ChargeRecord
+
+Unit = Literal["hour", "one"]
+_HUNDREDTH, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")  # what Tryton's hour, and its prices, have by default
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """quantity x price = net; quantity has the sign of the net, and `charges` come to it."""
+
+    key: LineKey
+    unit: Unit
+    quantity: Decimal
+    price: Decimal
+    net: Decimal
+    charges: tuple[ChargeRecord, ...]
+
+    def description(self, names: Names, currency: str) -> str:
+        """What was delivered, when, how it was priced, and the hours where the quantity does not say them."""
+        minutes = sum(charge["billable_minutes"] for charge in self.charges)
+        drafted = LineDraft(self.key, self.quantity, self.unit, self.price, self.net)
+        parts = [line_name(self.key, names), self.key.period, line_note(drafted, currency)]
+        if minutes and self.unit == "one":
+            parts.append(
+                f"{minutes // 60}:{minutes % 60:02} h" if minutes > 0 else f"-{-minutes // 60}:{-minutes % 60:02} h"
+            )
+        return ", ".join(part for part in parts if part)
+
+
+def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[Line], list[ChargeRecord]]:
+    """The lines, in order, and the charges that are on none: what is not billable, and what nets to nothing at all."""
+    gathered, unlined = defaultdict[LineKey, list[ChargeRecord]](list), list[ChargeRecord]()
+    for charge in charges:
+        if charge["tax_category"] is None or charge["tax_rate"] is None:
+            unlined.append(charge)
+        else:
+            gathered[_key(charge, charge["tax_category"], charge["tax_rate"])].append(charge)
+    lines = []
+    for key in sorted(gathered, key=LineKey.order):
+        line = _line(key, gathered[key])
+        if line.net or sum(charge["billable_minutes"] for charge in line.charges) != 0:
+            lines.append(line)
+        else:
+            unlined += line.charges
+    return lines, unlined
+
+
+def _key(charge: ChargeRecord, category: str, rate: Decimal) -> LineKey:
+    return LineKey(
+        period=charge["period"],
+        kind=charge["kind"],
+        task_id=charge["task_id"],
+        labor_category=charge["labor_category"],
+        subject=None if charge["kind"] == "time" else charge["subject"],
+        rate=charge["rate"],
+        rate_unit=charge["rate_unit"],
+        multiplier=charge["multiplier"],
+        reason=charge["reason"],
+        tax_category=category,
+        tax_rate=rate,
+    )
+
+
+def _line(key: LineKey, charges: Sequence[ChargeRecord]) -> Line:
+    net = rounded_money(sum((charge["amount"] for charge in charges), Decimal(0)), charges[0]["currency"])
+    minutes = sum(charge["billable_minutes"] for charge in charges)
+    hours = (Decimal(minutes) / 60).quantize(_HUNDREDTH)
+    if hours and hours * 60 == minutes and (not net or (net > 0) == (minutes > 0)):
+        for price in _prices(key, net, hours):
+            if price * hours == net:
+                return Line(key, "hour", hours, price, net, tuple(charges))
+    one = Decimal(-1 if net < 0 else 1)
+    return Line(key, "one", one, abs(net), net, tuple(charges))
+
+
+def _prices(key: LineKey, net: Decimal, hours: Decimal) -> Iterable[Decimal]:
+    """The agreed price of an hour, then the one that the net implies; of no more digits than Tryton takes."""
+    if key.rate is not None and key.rate_unit == "hour":
+        agreed = key.rate * key.multiplier
+        if agreed == agreed.quantize(_TEN_THOUSANDTH):
+            yield Decimal(plain(agreed))
+    yield Decimal(plain((net / hours).quantize(_TEN_THOUSANDTH)))

@@ -1,0 +1,252 @@
+"""Tryton as a target: charges onto the draft invoice of their account, each exactly once.
+
+An account (client, engagement, currency, in scope of tax or not) has at most one draft invoice, and a charge goes onto
+it as part of a line, or beside all invoices where it bills nothing. Tryton's database holds two things unique: a charge
+by its id, and an invoice by its reference, the n-th of its account. So a call is: look the charges up; write those
+that are missing in one transaction; and where that is refused, look again, for another may have been quicker.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from invoicing.draft import Account
+from invoicing.parties import Names
+from rating.model.money import rounded_money
+from sinks.contract import ChargeRecord, Health
+from sinks.delivery.status_source import Look, Mark
+from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.tryton.client import Refused, Tryton
+from sinks.tryton.lines import Line, lines_of
+from sinks.tryton.masters import NotThere, TrytonMasters
+from sinks.tryton.states import Cursor, TrytonStates
+from sinks.tryton.wire import Row
+
+LARGEST_GROUP = 1000
+_CHARGE_FIELDS = ("charge_id", "line.invoice.reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The draft invoice of an account; without an id it has yet to be made."""
+
+    id: int | None
+    reference: str
+
+
+class TrytonTarget:
+    """A database of Tryton with the module `hourstream`, by its REST interface."""
+
+    def __init__(self, name: str, tryton: Tryton, names: Callable[[], Names] = Names) -> None:
+        """`names` gives the masters that new parties are made of; those it lacks are named by their ids."""
+        self._name, self._tryton = name, tryton
+        self._masters = TrytonMasters(tryton, names)
+        self._states = TrytonStates(tryton, name)
+
+    def names_from(self, names: Callable[[], Names]) -> None:
+        """Where the names of new parties and lines come from."""
+        self._masters.names_from(names)
+
+    @property
+    def name(self) -> str:
+        """The name given."""
+        return self._name
+
+    @property
+    def largest_group(self) -> int:
+        """Charges that one call carries: enough that the invoice's own cost is small among them."""
+        return LARGEST_GROUP
+
+    def group_of(self, charge: ChargeRecord) -> str:
+        """The account that the charge is billed to, in its company's books."""
+        return f"{charge['legal_entity']}|{account_text(account_of(charge))}"
+
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        """An answer for each charge, all of one group; see the module. Raises TargetUnavailable."""
+        answers = self._held(charges)
+        missing = {charge["charge_id"]: charge for charge in charges if charge["charge_id"] not in answers}
+        answers |= self._refused(list(missing.values()))
+        left = [charge for charge_id, charge in missing.items() if charge_id not in answers]
+        if left:
+            answers |= self._take(left)
+        return [answers[charge["charge_id"]] for charge in charges]
+
+    def health(self) -> Health:
+        """Whether Tryton answers and knows of charges; never raises."""
+        try:
+            self._tryton.search("hourstream.charge", [], ["id"], 1)
+        except (Refused, TargetUnavailable) as error:
+            return Health(ok=False, detail=str(error))
+        return Health(ok=True, detail="Tryton answers")
+
+    def look(self, cursor: Mark | None) -> Look:
+        """What became of our invoices there since the last look. Raises TargetUnavailable."""
+        try:
+            events, reached, more = self._states.look(Cursor() if cursor is None else Cursor.from_json(cursor))
+        except Refused as error:
+            raise TargetUnavailable(f"{self._name} does not show its invoices: {error}") from error
+        return Look(events, reached.as_json(), more)
+
+    def _held(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+        """The answers of those that Tryton holds already."""
+        ids = [charge["charge_id"] for charge in charges]
+        found = self._tryton.search(
+            "hourstream.charge", [["charge_id", "in", ids], ["released_at", "=", None]], _CHARGE_FIELDS
+        )
+        return {row["charge_id"]: Answer(row["charge_id"], "posted", _reference(row)) for row in found}
+
+    def _refused(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+        """Those whose company, currency or tax Tryton does not have."""
+        refused = dict[str, Answer]()
+        for charge in charges:
+            category, rate = charge["tax_category"], charge["tax_rate"]
+            try:
+                company = self._masters.company(charge["legal_entity"])
+                self._masters.currency(charge["currency"])
+                if category is not None and rate is not None:
+                    self._masters.tax(company, category, rate)
+                elif charge["amount"]:
+                    raise NotThere("An amount without a tax category is on no invoice")
+            except NotThere as error:
+                refused |= _refusal(charge, error)
+        return refused
+
+    def _take(self, charges: list[ChargeRecord]) -> dict[str, Answer]:
+        """Write charges that Tryton does not hold; where it refuses all of them, find out which it means."""
+        try:
+            return self._write(charges)
+        except NotThere as error:  # something that every charge needs
+            return {charge_id: answer for charge in charges for charge_id, answer in _refusal(charge, error).items()}
+        except Refused as error:
+            held = self._held(charges)
+            rest = [charge for charge in charges if charge["charge_id"] not in held]
+            if held:
+                return held | (self._take(rest) if rest else {})
+            if len(charges) > 1:
+                half = len(charges) // 2
+                return self._take(charges[:half]) | self._take(charges[half:])
+            return _refusal(charges[0], error)
+
+    def _write(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+        """All of them or, where it raises Refused, none that has a line."""
+        lines, unlined = lines_of(charges)
+        company = self._masters.company(charges[0]["legal_entity"])
+        currency = self._masters.currency(charges[0]["currency"])
+        references = dict[str, str]()
+        if lines:
+            reference = self._onto_draft(account_of(charges[0]), company, currency.id, lines)
+            references |= {charge["charge_id"]: reference for line in lines for charge in line.charges}
+        if unlined:
+            rows = [_charge(charge, company, currency.id) for charge in unlined]
+            made = self._tryton.create_many("hourstream.charge", rows)
+            references |= {charge["charge_id"]: _beside(id_) for charge, id_ in zip(unlined, made, strict=True)}
+        return {charge_id: Answer(charge_id, "posted", reference) for charge_id, reference in references.items()}
+
+    def _onto_draft(self, account: Account, company: int, currency: int, lines: Sequence[Line]) -> str:
+        """Put lines onto the account's draft invoice; its reference. Raises Refused."""
+        named = self._masters.names()
+        rows = [self._line(line, company, currency, account.currency, named) for line in lines]
+        draft = self._draft(account, company)
+        for _ in range(3):
+            try:
+                return self._put(draft, account, company, currency, rows)
+            except Refused:
+                # Posted meanwhile, or another made it at this moment: then there is another draft to write to.
+                again = self._draft(account, company)
+                if again == draft:
+                    raise
+                draft = again
+        return self._put(draft, account, company, currency, rows)
+
+    def _put(self, draft: Draft, account: Account, company: int, currency: int, rows: Sequence[Row]) -> str:
+        if draft.id is not None:
+            self._tryton.write("account.invoice", draft.id, {"lines": [["create", rows]]})
+            return draft.reference
+        self._tryton.within(company=company).create(
+            "account.invoice",
+            {
+                "type": "out",
+                "company": company,
+                "party": self._masters.party(company, account),
+                "currency": currency,
+                "reference": draft.reference,
+                "description": self._described(account),
+                "hourstream_account": account_text(account),
+                "lines": [["create", rows]],
+            },
+        )
+        return draft.reference
+
+    def _described(self, account: Account) -> str:
+        engagement = self._masters.names().engagements.get(account.engagement_id)
+        return f"{account.engagement_id} {engagement.name}" if engagement else account.engagement_id
+
+    def _draft(self, account: Account, company: int) -> Draft:
+        text = account_text(account)
+        ours = [["company", "=", company], ["hourstream_account", "=", text]]
+        found = self._tryton.search("account.invoice", ours, ["state", "reference"])
+        drafts = [row for row in found if row["state"] == "draft"]
+        if drafts:
+            return Draft(int(drafts[0]["id"]), str(drafts[0]["reference"]))
+        numbers = [int(row["reference"].rpartition("/")[2]) for row in found]
+        return Draft(None, f"{text}/{max(numbers, default=0) + 1}")
+
+    def _line(self, line: Line, company: int, currency: int, code: str, names: Names) -> Row:
+        return {
+            "type": "line",
+            "company": company,
+            "currency": currency,
+            "product": self._masters.product(company, line.key.kind, line.key.labor_category, line.unit),
+            "unit": self._masters.unit(line.unit),
+            "quantity": float(line.quantity),
+            "unit_price": line.price,
+            "taxes": [["add", [self._masters.tax(company, line.key.tax_category, line.key.tax_rate)]]],
+            "description": line.description(names, code),
+            "hourstream_charges": [["create", [_charge(charge, company, currency) for charge in line.charges]]],
+        }
+
+
+def account_of(charge: ChargeRecord) -> Account:
+    """The account a charge is billed to; of one that is not billable the same as if it were taxed."""
+    return Account(
+        legal_entity=charge["legal_entity"],
+        client_id=charge["client_id"],
+        engagement_id=charge["engagement_id"],
+        currency=charge["currency"],
+        outside_scope=charge["tax_category"] == "O",
+    )
+
+
+def account_text(account: Account) -> str:
+    """How an account is written on its invoices."""
+    outside = "/O" if account.outside_scope else ""
+    return f"{account.client_id}/{account.engagement_id}/{account.currency}{outside}"
+
+
+def _refusal(charge: ChargeRecord, error: Refused) -> dict[str, Answer]:
+    return {charge["charge_id"]: Answer(charge["charge_id"], "refused", reason=str(error))}
+
+
+def _charge(charge: ChargeRecord, company: int, currency: int) -> Row:
+    return {
+        "charge_id": charge["charge_id"],
+        "reverses": charge["reverses"],
+        "engagement": charge["engagement_id"],
+        "subject": charge["subject"],
+        "company": company,
+        "work_date": charge["work_date"],
+        "worked_minutes": charge["worked_minutes"],
+        "billable_minutes": charge["billable_minutes"],
+        "currency": currency,
+        "amount": rounded_money(charge["amount"], charge["currency"]),
+    }
+
+
+def _reference(row: Mapping[str, object]) -> str:
+    """Tryton's name for what it made of a charge: its invoice's reference, or the charge's own number."""
+    line = row.get("line.")
+    invoice = line.get("invoice.") if isinstance(line, dict) else None
+    return str(invoice["reference"]) if isinstance(invoice, dict) else _beside(int(str(row["id"])))
+
+
+def _beside(id_: int) -> str:
+    return f"charge {id_}"

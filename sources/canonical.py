@@ -1,0 +1,88 @@
+"""Numbering canonical records: what a source record now makes, against what was last published of it (DOMAIN §1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sources.derive import Derived
+from sources.mapping.contracts import Checked, Contracts, Json
+from sources.mapping.errors import Unmappable
+from sources.state import Published, SourceOrigin
+
+# How a transaction says that it is no more. Masters and periods have no word for it: their last revision stands.
+_GONE: Mapping[str, str] = {
+    "time.entries": "withdrawn",
+    "expenses": "withdrawn",
+    "outcomes": "withdrawn",
+    "adjustments": "withdrawn",
+    "milestones": "reopened",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A record to publish: Python form, with the source record it comes from (`ENTITY:ID`) and that one's revision."""
+
+    topic: str
+    key: str
+    record: dict[str, Any]
+    origin: SourceOrigin
+    source_record: str
+    source_revision: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A canonical record in its new revision; `published` is what to keep of it."""
+
+    identity: str
+    published: Published
+    checked: Checked
+
+
+def changes(
+    system: str, contracts: Contracts, before: Mapping[str, Published], derived: list[Derived]
+) -> tuple[Change, ...]:
+    """New revisions, withdrawals first, so that nothing stands twice in between.
+
+    Equal content (all but occurred_at) is no change. Unmappable when a record does not fit its contract, or when two
+    are the same one.
+    """
+    found: dict[str, Change] = {}
+    for made in derived:
+        change = _numbered(system, contracts, before, made.topic, made.content)
+        if change.identity in found:
+            raise Unmappable(
+                f"two records of {made.topic} with the id {change.checked.identity} are made of one record"
+            )
+        found[change.identity] = change
+    gone = (_withdrawn(system, contracts, before, last) for name, last in before.items() if name not in found)
+    renewed = (change for change in found.values() if _is_news(before.get(change.identity), change.published.content))
+    return (*(change for change in gone if change is not None), *renewed)
+
+
+def _numbered(
+    system: str, contracts: Contracts, before: Mapping[str, Published], topic: str, content: dict[str, Json]
+) -> Change:
+    try:
+        checked = contracts.checked(topic, {**content, "source": system, "revision": 1})
+    except ValueError as unfit:
+        raise Unmappable(str(unfit)) from None
+    identity = f"{topic}\0{checked.key}\0{checked.identity}"
+    last = before.get(identity)
+    revision = 1 if last is None else last.revision + 1
+    checked.record["revision"] = revision
+    return Change(identity, Published(topic, revision, content), checked)
+
+
+def _withdrawn(system: str, contracts: Contracts, before: Mapping[str, Published], last: Published) -> Change | None:
+    status = _GONE.get(last.topic)
+    if status is None or last.content.get("status") == status:
+        return None
+    return _numbered(system, contracts, before, last.topic, {**last.content, "status": status})
+
+
+def _is_news(last: Published | None, content: dict[str, Json]) -> bool:
+    if last is None:
+        return True
+    return {**content, "occurred_at": None} != {**last.content, "occurred_at": None}

@@ -1,0 +1,87 @@
+"""A whole file taken: every row of it is a source record, part of one, or a bad row with its reason."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sources.engine import Canonical
+from sources.files.detect import Recognised, recognise
+from sources.files.dry_run import Trial
+from sources.files.records import Joined, Recorder, SourceRow, Unfit
+from sources.files.tables import BadRow, Row, Table
+from sources.mapping.ast import SourceMapping
+from sources.mapping.contracts import Contracts, DeclaredContracts
+from sources.mapping.errors import NotRecognised
+
+__all__ = ["BadRow", "NotRecognised", "SourceRow", "Taken", "take"]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What is in a file. Of its `read` rows, `good` are records, `joined` belong to one before, the rest are `bad`.
+
+    `made` is what the mapping would make of them with every code standing for itself; `codes` counts the rows that
+    need each code, `unmapped` are the columns nothing reads, `waiting` the records that look up others not in here.
+    """
+
+    name: str
+    sha256: str
+    system: str
+    entities: tuple[str, ...]
+    read: int = 0
+    good: int = 0
+    joined: int = 0
+    records: list[SourceRow] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    made: list[Canonical] = field(default_factory=list)
+    codes: Counter[str] = field(default_factory=Counter)
+    mapped: dict[str, tuple[str, ...]] = field(default_factory=dict)  # header -> ENTITY.FIELD
+    unmapped: tuple[str, ...] = ()
+    waiting: dict[str, int] = field(default_factory=dict)
+
+
+def take(mapping: SourceMapping, name: str, data: bytes, contracts: Contracts | None = None) -> Taken:
+    """Take a file. Raises NotRecognised for one the source does not know; nothing of that is taken."""
+    contracts = contracts or DeclaredContracts()
+    table, recognised = recognise(mapping, contracts, data)
+    entities = tuple(each.entity.name for each in recognised)
+    taken = Taken(name, hashlib.sha256(data).hexdigest(), mapping.system, entities)
+    _note_columns(taken, table, recognised)
+    trial = Trial(mapping, contracts)
+    recorders = [Recorder(each, contracts) for each in recognised]
+    for row in table.rows:
+        taken.read += 1
+        if isinstance(row, BadRow):
+            taken.bad.append(row)
+        elif why := _take_row(taken, trial, recorders, row):
+            taken.bad.append(BadRow(row.line, row.raw, why, recorders[0].of.entity.topic, recorders[0].said(row)))
+    taken.made, taken.codes, taken.waiting = trial.made, trial.codes, trial.waiting()
+    return taken
+
+
+def _take_row(taken: Taken, trial: Trial, recorders: list[Recorder], row: Row) -> str | None:
+    """Take a row whole, or say why not."""
+    try:
+        found = [recorder.made(row) for recorder in recorders]
+    except Unfit as unfit:
+        return str(unfit)
+    records = [each for each in found if not isinstance(each, Joined)]
+    why = trial.judge(records)
+    if why is not None:
+        return why
+    kept_with_another = b"" if records else b"\n" + row.raw
+    for recorder, each in zip(recorders, found, strict=True):
+        recorder.keep(each, kept_with_another)
+    taken.records += records
+    taken.good += bool(records)
+    taken.joined += not records
+    return None
+
+
+def _note_columns(taken: Taken, table: Table, recognised: tuple[Recognised, ...]) -> None:
+    readers: dict[str, list[str]] = {}
+    for each in recognised:
+        for field_name, header in each.headers.items():
+            readers.setdefault(header, []).append(f"{each.entity.name}.{field_name}")
+    taken.mapped = {header: tuple(readers[header]) for header in table.headers if header in readers}
+    taken.unmapped = tuple(header for header in table.headers if header not in readers)

@@ -1,0 +1,1 @@
+"""The mapping language: its syntax, its checks and its evaluation."""

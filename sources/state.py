@@ -1,0 +1,179 @@
+"""What intake keeps, as rows of a partition's state.
+
+    SYSTEM record ENTITY ID            the source record as it stands, its source revision and where it came from
+    SYSTEM outcome ENTITY ID           what was made of it: what is published, what it waits for, or why not
+    SYSTEM index LINK ID               how many records were ever put under this id of a link
+    SYSTEM index LINK ID PAGE          the ids of up to 64 of them: one row each would be most of the state
+    SYSTEM waiting                     how many records wait for each entity
+
+Words are joined by NUL; values are MessagePack, those of index rows plain text. Contents are JSON values, typed `Any`
+because msgspec decodes no recursive type.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from sources.mapping.errors import Unusable
+
+_NUL = "\0"
+_PAGE = 64
+
+
+class RowState(Protocol):
+    """A partition's state: the batch plane's, or a dictionary in tests."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+    def put(self, key: bytes, value: bytes) -> None: ...
+    def delete(self, key: bytes) -> None: ...
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+
+
+class SourceOrigin(msgspec.Struct, frozen=True, array_like=True):
+    """Where a source record stands in Kafka, and when it was appended (ms since the epoch)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A source record as it stands. `conflict`: another content came under the same source revision."""
+
+    record: dict[str, Any]
+    revision: int | str | None
+    origin: SourceOrigin
+    conflict: str | None = None
+
+
+class Published(msgspec.Struct, frozen=True, array_like=True):
+    """A canonical record as last published, without the `source` and `revision` that intake fills."""
+
+    topic: str
+    revision: int
+    content: dict[str, Any]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why nothing can be made of a source record; `first_seen_ms` is the append time of the record that showed it.
+
+    `missing` is (kind, id) of what would heal it.
+    """
+
+    code: str
+    message: str
+    first_seen_ms: int
+    attempts: int
+    missing: tuple[str, str] | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What was made of a source record. `missing` is (entity, id) of the look-up it waits for."""
+
+    published: dict[str, Published] = {}
+    missing: tuple[str, str] | None = None
+    fault: Fault | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_standing = msgspec.msgpack.Decoder(Standing).decode
+_outcome = msgspec.msgpack.Decoder(Outcome).decode
+_counts = msgspec.msgpack.Decoder(dict[str, int]).decode
+_NOTHING = Outcome()
+
+
+def id_text(value: object) -> str | None:
+    """An id as it stands in keys; None for an empty one. Unusable for what can be no id."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int) or _NUL in str(value):
+        raise Unusable(f"{value!r} is no id")
+    return str(value)
+
+
+class Rows:
+    """The rows of one system in a partition's state."""
+
+    def __init__(self, state: RowState, system: str) -> None:
+        self._state = state
+        self._system = system
+
+    def _key(self, *words: str) -> bytes:
+        return _NUL.join((self._system, *words)).encode()
+
+    def standing(self, entity: str, record_id: str) -> Standing | None:
+        row = self._state.get(self._key("record", entity, record_id))
+        return None if row is None else _standing(row)
+
+    def set_standing(self, entity: str, record_id: str, standing: Standing | None) -> None:
+        key = self._key("record", entity, record_id)
+        if standing is None:
+            self._state.delete(key)
+        else:
+            self._state.put(key, _encode(standing))
+
+    def outcome(self, entity: str, record_id: str) -> Outcome:
+        row = self._state.get(self._key("outcome", entity, record_id))
+        return _NOTHING if row is None else _outcome(row)
+
+    def set_outcome(self, entity: str, record_id: str, before: Outcome, after: Outcome) -> None:
+        """Keep an outcome, and the counts of what is waited for with it."""
+        if after == before:
+            return
+        key = self._key("outcome", entity, record_id)
+        if after == _NOTHING:
+            self._state.delete(key)
+        else:
+            self._state.put(key, _encode(after))
+        if before.missing != after.missing:
+            self._count(before.missing, -1)
+            self._count(after.missing, +1)
+
+    def _count(self, missing: tuple[str, str] | None, step: int) -> None:
+        if missing is None:
+            return
+        counts = self.waiting()
+        counts[missing[0]] = counts.get(missing[0], 0) + step
+        self._state.put(self._key("waiting"), _encode({name: count for name, count in counts.items() if count}))
+
+    def waiting(self) -> dict[str, int]:
+        """How many records wait, by the entity they wait for."""
+        row = self._state.get(self._key("waiting"))
+        return {} if row is None else _counts(row)
+
+    def waiting_records(self) -> Iterator[tuple[str, str, tuple[str, str]]]:
+        """(entity, id, (entity, id) missing) of each waiting record: a look through all outcomes, for displays."""
+        for key, row in self._state.scan(self._key("outcome", "")):
+            outcome = _outcome(row)
+            if outcome.missing is not None:
+                _, _, entity, record_id = key.decode().split(_NUL)
+                yield entity, record_id, outcome.missing
+
+    def linked(self, index: str, target_id: str) -> Iterator[str]:
+        """The ids put under `target_id`."""
+        for page in range(-(-self._put_under(index, target_id) // _PAGE)):
+            ids = self._state.get(self._key("index", index, target_id, str(page)))
+            if ids:
+                yield from ids.decode().split(_NUL)
+
+    def link(self, index: str, target_id: str, record_id: str) -> None:
+        """Put an id under another; it must not be there yet."""
+        put = self._put_under(index, target_id)
+        page_key = self._key("index", index, target_id, str(put // _PAGE))
+        page = self._state.get(page_key)
+        self._state.put(page_key, page + b"\0" + record_id.encode() if page else record_id.encode())
+        self._state.put(self._key("index", index, target_id), str(put + 1).encode())
+
+    def unlink(self, index: str, target_id: str, record_id: str) -> None:
+        """Take an id away from under another."""
+        for page in range(-(-self._put_under(index, target_id) // _PAGE)):
+            page_key = self._key("index", index, target_id, str(page))
+            ids = (self._state.get(page_key) or b"").decode().split(_NUL)
+            if record_id in ids:
+                self._state.put(page_key, _NUL.join(kept for kept in ids if kept != record_id).encode())
+                return
+
+    def _put_under(self, index: str, target_id: str) -> int:
+        return int(self._state.get(self._key("index", index, target_id)) or 0)

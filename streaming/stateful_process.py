@@ -1,0 +1,45 @@
+"""A process that decides over its own state: a transactional committer a partition, all of one kind.
+
+    lifecycle = deciding_process("lifecycle", LIFECYCLE_INPUTS, settings, lambda: decide)
+
+What is kept between batches beside the state (`decide` as an object with a memory) is made anew for each partition.
+"""
+
+from collections.abc import Callable, Sequence
+
+from settings import Settings
+from streaming.process import BatchProcess
+from streaming.transactions import Decide, Derived, TransactionalCommitter
+from topics.catalogue import changelog_of
+
+
+def deciding_process(
+    name: str,
+    sources: Sequence[str],
+    settings: Settings,
+    decide: Callable[[], Decide],
+    *,
+    due: Callable[[TransactionalCommitter], bool] = lambda _: False,
+    derived: Derived | None = None,
+    batch_records: int | None = None,
+    batch_seconds: float | None = None,
+) -> BatchProcess:
+    """The process of an agent; `decide` is asked once a partition, `due` whether it has work without records.
+
+    Of `batch_records` and the setting the lesser holds, of `batch_seconds` the longer.
+    """
+
+    def committer(partition: int) -> TransactionalCommitter:
+        return TransactionalCommitter(
+            name,
+            partition,
+            sources,
+            broker=settings.bootstrap,
+            changelog=changelog_of(name, 1).name,
+            state_dir=settings.state_dir(name),
+            decide=decide(),
+            due=due,
+            derived=derived,
+        )
+
+    return BatchProcess(name, sources, committer, settings, batch_records=batch_records, batch_seconds=batch_seconds)

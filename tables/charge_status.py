@@ -1,0 +1,241 @@
+"""The life of each charge as a row of the lifecycle agent's state, and what a batch of news makes of it.
+
+News may come before its charge: the row then waits without one, and nothing is told of it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from rating.charge_status import (
+    Answer,
+    Life,
+    Notice,
+    Progress,
+    answered,
+    answers_in_order,
+    cycle_times,
+    noticed,
+    progress,
+    taken_back,
+)
+from streaming.state_tables import StateRows, Table
+from tables.cycle_times import count_cycle
+from tables.settlement.exception_record import instant
+from tables.windows import Tally
+
+STATES = "charge.states"
+_CHARGE_FIELDS = ("subject", "reverses", "client_id", "legal_entity", "region", "period", "currency", "amount")
+
+
+class Charged(msgspec.Struct, array_like=True, frozen=True):
+    """What a state says of its charge; the names are those of `billing.ready`."""
+
+    subject: str
+    reverses: str | None
+    client_id: str
+    legal_entity: str
+    region: str
+    period: str
+    currency: str
+    amount: Decimal
+    decided_ms: int
+
+
+class LifeRow(msgspec.Struct, array_like=True, frozen=True):
+    """A charge (None until it arrives), its life, how many states were told of it, and the steps already timed."""
+
+    charge: Charged | None = None
+    life: Life = msgspec.field(default_factory=Life)
+    told: int = 0
+    timed: tuple[str, ...] = ()
+
+
+LIVES = Table(b"v", LifeRow)  # (engagement, charge id)
+_NOTHING = LifeRow()
+
+
+@dataclass(slots=True)
+class _Changed:
+    before: LifeRow
+    row: LifeRow
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A record that says something of charges: its topic, what it says, its append time."""
+
+    topic: str
+    value: Mapping[str, Any]
+    timestamp_ms: int
+
+    def charges(self) -> list[str]:
+        """Ids of the charges it speaks of."""
+        if self.topic == "invoice.status":
+            return list(self.value["charge_ids"])
+        reverses = self.value.get("reverses")
+        return [self.value["charge_id"], *([reverses] if reverses else [])]
+
+
+@dataclass(slots=True)
+class Lives:
+    """The lives a batch changes, over the rows of a partition."""
+
+    state: StateRows
+    tally: Tally
+    _changed: dict[tuple[str, str], _Changed] = field(default_factory=dict)
+
+    def hear(self, news: Sequence[News]) -> None:
+        """Merge what a batch says."""
+        self.state.load(LIVES.key(each.value["engagement_id"], name) for each in news for name in each.charges())
+        for each in news:
+            match each.topic:
+                case "billing.ready":
+                    self._charge(each)
+                case "erp.postings":
+                    self._answer(each)
+                case "invoice.status":
+                    self._notice(each)
+
+    def _charge(self, news: News) -> None:
+        value = news.value
+        charge_id, reverses = value["charge_id"], value["reverses"]
+        changed = self._of(news, charge_id)
+        if changed.row.charge is None:
+            told = {name: value[name] for name in _CHARGE_FIELDS}
+            charge = Charged(**told, decided_ms=_ms(value["decided_at"]))
+            changed.row = msgspec.structs.replace(changed.row, charge=charge)
+        if reverses is not None:
+            original = self._of(news, reverses)
+            original.row = _with_life(original.row, taken_back(original.row.life, charge_id))
+
+    def _answer(self, news: News) -> None:
+        value = news.value
+        changed = self._of(news, value["charge_id"])
+        answer = Answer(
+            revision=value["revision"],
+            at_ms=_ms(value["at"]),
+            system=value["system"],
+            status=value["status"],
+            reference=value["reference"],
+            reason=value["reason"] or "",
+        )
+        changed.row = _with_life(changed.row, answered(changed.row.life, value["posting_id"], answer))
+
+    def _notice(self, news: News) -> None:
+        value = news.value
+        notice = Notice(revision=value["revision"], at_ms=_ms(value["at"]), status=value["status"])
+        for charge_id in value["charge_ids"]:
+            changed = self._of(news, charge_id)
+            changed.row = _with_life(changed.row, noticed(changed.row.life, value["invoice_id"], notice))
+
+    def _of(self, news: News, charge_id: str) -> _Changed:
+        key = news.value["engagement_id"], charge_id
+        changed = self._changed.get(key)
+        if changed is None:
+            row = LIVES.get(self.state, *key) or _NOTHING
+            changed = self._changed[key] = _Changed(row, row)
+        changed.now_ms = max(changed.now_ms, news.timestamp_ms)
+        return changed
+
+    def told(self) -> Iterable[tuple[str, dict[str, object]]]:
+        """(engagement, record of `charge.states`) of each charge whose state is another now; all rows are written."""
+        for (engagement_id, charge_id), changed in self._changed.items():
+            if changed.row is changed.before:
+                continue
+            before, after = _view(changed.before), _view(changed.row)
+            row = changed.row
+            if after is not None and after != before:
+                row = msgspec.structs.replace(row, told=row.told + 1, timed=self._count(before, after, changed))
+                yield engagement_id, _record(engagement_id, charge_id, row, after, changed.now_ms)
+            self._count_unknown(changed)
+            LIVES.put(self.state, row, engagement_id, charge_id)
+
+    def _count(self, before: "View | None", after: "View", changed: _Changed) -> tuple[str, ...]:
+        """Keep the live figures; -> the steps timed by now, each of a charge once."""
+        for view, sign in ((before, -1), (after, 1)):
+            if view is not None:
+                self.tally.add(sign, "charges", view.progress.state)
+                amount = int(view.charge.amount.scaleb(6))
+                self.tally.add(sign * amount, "charge_amount", view.progress.state, view.charge.currency)
+        if before is None or before.progress.state != after.progress.state:
+            self.tally.count(after.progress.state, changed.now_ms)
+        timed = changed.row.timed
+        for step, ms in cycle_times(after.charge.decided_ms, after.progress).items():
+            if step not in timed:
+                timed = (*timed, step)
+                count_cycle(self.tally, step, after.charge.region, ms, changed.now_ms)
+        return timed
+
+    def _count_unknown(self, changed: _Changed) -> None:
+        """How many charges were answered or invoiced, but are not known (yet)."""
+        for row, sign in ((changed.before, -1), (changed.row, 1)):
+            if row is not _NOTHING and row.charge is None:
+                self.tally.add(sign, "unknown_charges")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a state says of a charge, but for its number and time."""
+
+    charge: Charged
+    progress: Progress
+    answers: tuple[Answer, ...]
+    reversed_by: str | None
+
+
+def _view(row: LifeRow) -> View | None:
+    if row.charge is None:
+        return None
+    answers = tuple(answers_in_order(row.life.answers.values()))
+    return View(row.charge, progress(row.life), answers, row.life.reversed_by)
+
+
+def _with_life(row: LifeRow, life: Life) -> LifeRow:
+    return row if life is row.life else msgspec.structs.replace(row, life=life)
+
+
+def _record(engagement_id: str, charge_id: str, row: LifeRow, view: View, now_ms: int) -> dict[str, object]:
+    charge, stands = view.charge, view.progress
+    return {
+        "charge_id": charge_id,
+        "engagement_id": engagement_id,
+        **{name: getattr(charge, name) for name in _CHARGE_FIELDS},
+        "reversed_by": view.reversed_by,
+        "state": stands.state,
+        "decided_at": instant(charge.decided_ms),
+        "posted_at": _instant(stands.posted_ms),
+        "invoiced_at": _instant(stands.invoiced_ms),
+        "sent_at": _instant(stands.sent_ms),
+        "part_paid_at": _instant(stands.part_paid_ms),
+        "disputed_at": _instant(stands.disputed_ms),
+        "paid_at": _instant(stands.paid_ms),
+        "voided_at": _instant(stands.voided_ms),
+        "invoice_id": stands.invoice_id,
+        "postings": [_posting(answer) for answer in view.answers],
+        "revision": row.told,
+        "changed_at": instant(now_ms),
+    }
+
+
+def _posting(answer: Answer) -> dict[str, object]:
+    return {
+        "system": answer.system,
+        "status": answer.status,
+        "reference": answer.reference,
+        "reason": answer.reason or None,
+        "at": instant(answer.at_ms),
+    }
+
+
+def _instant(ms: int | None) -> datetime | None:
+    return None if ms is None else instant(ms)
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

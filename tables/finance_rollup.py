@@ -1,0 +1,299 @@
+"""What finance looks at, folded from the topics: a small row an entry, charge, subject and exception, and sums of them.
+
+Every row only ever takes in what it has not heard, so the order of topics changes nothing: a posting may come before
+its charge. What a row gives to the sums is a function of the row alone (`sums_of_...`); a batch moves the difference.
+Amounts are in millionths; minutes are those of DOMAIN.md.
+
+A subject is *touched* when somebody had to act on it or on what it waited for: it was parked, decided on, or its
+minutes were adjusted. Minutes of touched subjects that reach the ERP are manual, all others touchless. Both only grow.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from streaming.state_tables import StateRows, Table
+from tables.cycle_times import count_cycle
+from tables.rollup_sums import Named, Sums
+from tables.windows import Tally
+
+NOT_INVOICED = ("ready", "posted", "refused", "voided")  # states of a charge
+APPROVAL = "submitted_to_approved"  # a step of `hourstream_cycle_seconds`
+
+
+class EntryRow(msgspec.Struct, array_like=True, frozen=True):
+    """The winning revision of a time entry, and when it was first submitted and approved (epoch ms)."""
+
+    revision: int = 0
+    status: str = ""
+    minutes: int = 0
+    since: str = ""  # the day of the status
+    submitted_ms: int | None = None
+    approved_ms: int | None = None
+
+
+class Charged(msgspec.Struct, array_like=True, frozen=True):
+    """What counts of a charge or reversal."""
+
+    subject: str
+    kind: str
+    region: str
+    currency: str
+    amount: int
+    day: str
+    worked: int
+    billable: int
+    reversal: bool
+    consultant: str
+    non_billable: bool
+
+
+class ChargeRow(msgspec.Struct, array_like=True, frozen=True):
+    """A charge (None until it arrives), whether an ERP has it, and how it stands with invoices."""
+
+    charge: Charged | None = None
+    posted: bool = False
+    revision: int = 0
+    state: str = "ready"
+
+
+class SubjectRow(msgspec.Struct, array_like=True, frozen=True):
+    """Whether anybody had to touch a subject, and its billable minutes that reached the ERP, reversals not deducted."""
+
+    touched: bool = False
+    posted: int = 0
+
+
+class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
+    """An exception as last told; `since` is the minute of its first record's append time."""
+
+    open: bool = False
+    code: str = ""
+    region: str = ""
+    minutes: int = 0
+    amount: int | None = None
+    since: int = 0
+
+
+ENTRIES = Table(b"e", EntryRow)  # (engagement, entry)
+CHARGES = Table(b"c", ChargeRow)  # (engagement, charge)
+SUBJECTS = Table(b"u", SubjectRow)  # (engagement, subject)
+EXCEPTIONS = Table(b"x", ExceptionRow)  # (engagement, subject)
+Row = TypeVar("Row")
+
+
+def sums_of_entry(engagement: str, row: EntryRow) -> dict[Named, int]:
+    """Submitted time waits for its approval."""
+    if row.status != "submitted":
+        return {}
+    return {("backlog_entries", engagement, row.since): 1, ("backlog_minutes", engagement, row.since): row.minutes}
+
+
+def sums_of_charge(row: ChargeRow) -> dict[Named, int]:
+    """Amounts ready, not posted and not invoiced; hours of people by week."""
+    charge = row.charge
+    if charge is None:
+        return {}
+    found: dict[Named, int] = {("ready_amount", charge.currency): charge.amount, ("ready_charges",): 1}
+    if not row.posted:
+        found["unposted_amount", charge.currency] = charge.amount
+        found["unposted_charges",] = 1
+    if row.state in NOT_INVOICED:
+        found["unbilled_amount", charge.region, charge.currency, charge.day] = charge.amount
+        found["unbilled_minutes", charge.region, charge.day] = charge.billable
+    if charge.kind == "time" and charge.consultant:
+        day = date.fromisoformat(charge.day)
+        monday = day - timedelta(days=day.weekday())
+        work = "non_billable" if charge.non_billable else "billable"
+        found["worked", monday.isoformat(), charge.consultant, work] = charge.worked
+    return found
+
+
+def sums_of_exception(engagement: str, row: ExceptionRow) -> dict[Named, int]:
+    """What is parked now."""
+    if not row.open:
+        return {}
+    found: dict[Named, int] = {
+        ("exceptions", engagement, row.code, row.region): 1,
+        ("exception_minutes", engagement, row.code, row.region): row.minutes,
+        ("exception_since", row.code, row.region, f"{row.since:010d}"): 1,
+    }
+    if row.amount is not None:
+        found["exception_amount", engagement, row.code, row.region] = row.amount
+    return found
+
+
+@dataclass(slots=True)
+class Overview:
+    """One batch's work on the rows of a partition. `load`, then `take` each record, then `write`."""
+
+    state: StateRows
+    tally: Tally
+    sums: Sums = field(default_factory=Sums)
+
+    def load(self, said: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Fetch the rows of a batch in one go."""
+        self.state.load(key for topic, value in said for key in _keys(topic, value))
+
+    def take(self, topic: str, value: Mapping[str, Any], now_ms: int) -> None:
+        """One record of a topic; `now_ms` is its append time."""
+        match topic:
+            case "time.entries":
+                self._entry(value, now_ms)
+            case "billing.ready":
+                self._charge(value, now_ms)
+            case "erp.postings":
+                self._answer(value, now_ms)
+            case "charge.states":
+                self._stands(value)
+            case "billing.exceptions":
+                self._exception(value, now_ms)
+            case "exception.decisions":
+                self._touch(value["engagement_id"], value["subject"], now_ms)
+            case "adjustments" if value["kind"] == "minutes" and value["subject"]:
+                self._touch(value["engagement_id"], value["subject"], now_ms)
+
+    def write(self) -> None:
+        """Put the sums into the state; the rows are there already."""
+        self.sums.write(self.state)
+
+    def _entry(self, value: Mapping[str, Any], now_ms: int) -> None:
+        key, status = (value["engagement_id"], value["entry_id"]), value["status"]
+        before = ENTRIES.get(self.state, *key) or EntryRow()
+        at = _ms(value["occurred_at"])
+        after = before
+        if status == "submitted":
+            after = msgspec.structs.replace(after, submitted_ms=_least(before.submitted_ms, at))
+        elif status == "approved":
+            after = msgspec.structs.replace(after, approved_ms=_least(before.approved_ms, at))
+        if value["revision"] > before.revision:
+            after = msgspec.structs.replace(
+                after,
+                revision=value["revision"],
+                status=status,
+                minutes=value["minutes"],
+                since=value["occurred_at"].date().isoformat(),
+            )
+        if _took(before) is None and (took := _took(after)) is not None:
+            count_cycle(self.tally, APPROVAL, "", took, now_ms)
+        self.tally.add(1, "entries", value["source"], status)
+        if after != before:
+            ENTRIES.put(self.state, after, *key)
+            self.sums.move(sums_of_entry(key[0], before), sums_of_entry(key[0], after))
+
+    def _charge(self, value: Mapping[str, Any], now_ms: int) -> None:
+        key, charge = (value["engagement_id"], value["charge_id"]), _charged(value)
+        self._change_charge(key, now_ms, charge=charge)
+
+    def _answer(self, value: Mapping[str, Any], now_ms: int) -> None:
+        self.tally.add(1, "answers", value["system"], value["status"])
+        self.tally.count(f"answer {value['status']}", now_ms)
+        if value["status"] == "posted":
+            self._change_charge((value["engagement_id"], value["charge_id"]), now_ms, posted=True)
+
+    def _stands(self, value: Mapping[str, Any]) -> None:
+        key = value["engagement_id"], value["charge_id"]
+        before = CHARGES.get(self.state, *key) or ChargeRow()
+        if value["revision"] > before.revision:
+            self._change_charge(key, 0, revision=value["revision"], state=value["state"])
+
+    def _change_charge(self, key: tuple[str, str], now_ms: int, **changed: object) -> None:
+        before = CHARGES.get(self.state, *key) or ChargeRow()
+        after = msgspec.structs.replace(before, **changed)
+        if after == before:
+            return
+        CHARGES.put(self.state, after, *key)
+        self.sums.move(sums_of_charge(before), sums_of_charge(after))
+        if after.charge is not None and after.posted and not (before.charge is not None and before.posted):
+            self._reached_the_erp(key[0], after.charge, now_ms)
+
+    def _reached_the_erp(self, engagement: str, charge: Charged, now_ms: int) -> None:
+        if charge.reversal or charge.billable <= 0:
+            return
+        row = SUBJECTS.get(self.state, engagement, charge.subject) or SubjectRow()
+        row = msgspec.structs.replace(row, posted=row.posted + charge.billable)
+        SUBJECTS.put(self.state, row, engagement, charge.subject)
+        self._count_minutes("posted_minutes", charge.billable, now_ms)
+        if row.touched:
+            self._count_minutes("manual_minutes", charge.billable, now_ms)
+
+    def _touch(self, engagement: str, subject: str, now_ms: int) -> None:
+        row = SUBJECTS.get(self.state, engagement, subject) or SubjectRow()
+        if not row.touched:
+            SUBJECTS.put(self.state, msgspec.structs.replace(row, touched=True), engagement, subject)
+            self._count_minutes("manual_minutes", row.posted, now_ms)
+
+    def _count_minutes(self, name: str, minutes: int, now_ms: int) -> None:
+        self.tally.add(minutes, name)
+        self.tally.count(name, now_ms, minutes)
+
+    def _exception(self, value: Mapping[str, Any], now_ms: int) -> None:
+        key = value["engagement_id"], value["subject"]
+        before = EXCEPTIONS.get(self.state, *key) or ExceptionRow()
+        after = ExceptionRow(
+            value["status"] == "open",
+            value["code"],
+            value["region"],
+            value["minutes"],
+            None if value["amount_at_stake"] is None else _micros(value["amount_at_stake"]),
+            _ms(value["first_seen"]) // 60_000,
+        )
+        self.tally.add(1, "exception_records", value["code"], value["status"])
+        if after != before:
+            EXCEPTIONS.put(self.state, after, *key)
+            self.sums.move(sums_of_exception(key[0], before), sums_of_exception(key[0], after))
+        self._touch(*key, now_ms)
+
+
+def _keys(topic: str, value: Mapping[str, Any]) -> list[bytes]:
+    engagement = value["engagement_id"]
+    match topic:
+        case "time.entries":
+            return [ENTRIES.key(engagement, value["entry_id"])]
+        case "billing.ready" | "charge.states":
+            return [CHARGES.key(engagement, value["charge_id"]), SUBJECTS.key(engagement, value["subject"])]
+        case "erp.postings":
+            return [CHARGES.key(engagement, value["charge_id"])]
+        case "billing.exceptions":
+            return [EXCEPTIONS.key(engagement, value["subject"]), SUBJECTS.key(engagement, value["subject"])]
+        case _:
+            return [SUBJECTS.key(engagement, value["subject"] or "")]
+
+
+def _charged(value: Mapping[str, Any]) -> Charged:
+    return Charged(
+        subject=value["subject"],
+        kind=value["kind"],
+        region=value["region"],
+        currency=value["currency"],
+        amount=_micros(value["amount"]),
+        day=value["work_date"].isoformat(),
+        worked=value["worked_minutes"],
+        billable=value["billable_minutes"],
+        reversal=value["reverses"] is not None,
+        consultant=value["consultant_id"] or "",
+        non_billable=value["reason"] == "NON_BILLABLE",
+    )
+
+
+def _took(row: EntryRow) -> int | None:
+    """Milliseconds from the first submission to the first approval, where both are known."""
+    if row.submitted_ms is None or row.approved_ms is None:
+        return None
+    return max(row.approved_ms - row.submitted_ms, 0)
+
+
+def _least(before: int | None, at: int) -> int:
+    return at if before is None else min(before, at)
+
+
+def _micros(amount: Decimal) -> int:
+    return int(amount.scaleb(6))
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

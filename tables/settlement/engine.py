@@ -1,0 +1,246 @@
+"""Settle, kept up incrementally: facts in; reversals, charges and exceptions out.
+
+An event settles its coupling scope anew with `rating.settle`, the law itself, and publishes what differs from what
+was published last. Which engagements looked at which master is kept in an index, so that a changed master settles
+those again and no others (tables.settlement.resettle).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeGuard
+
+from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
+from rating.model.facts import Decision, Fact, gathered, identity
+from rating.model.ids import charge_id
+from rating.model.masters import Masters
+from rating.model.revision_order import Verdict, judge
+from rating.scope import couples_time
+from rating.settle import settle
+from schemas.codec import encode
+from streaming.state_tables import StateRows
+from tables.large_bucket import Bucket, LargeBucket
+from tables.outcome_settling import settle_all, settle_some
+from tables.settlement.bucket import Published, Told, approved_minutes, name_of
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets
+from tables.settlement.charge_record import READY, charge_record
+from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.settlement.exception_record import (
+    EXCEPTIONS,
+    OPEN,
+    RESOLVED,
+    StandingException,
+    advance,
+    exception_record,
+    instant,
+)
+from tables.windows import Tally
+
+NOTHING = Published()
+_MOST_KNOWN = 200_000  # look-ups remembered as noted, so that memory has an end
+
+
+class Publication(NamedTuple):
+    """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement.
+
+    `outcome` is the name of its live figure: charged, reversed, or the exception's status; `decided_ms` is the append
+    time of what caused it.
+    """
+
+    topic: str
+    engagement_id: str
+    value: bytes
+    outcome: str
+    decided_ms: int
+
+
+class Settling:
+    """One batch's work on one partition. Call `receive` for each fact, then `settle_touched`, then `write`."""
+
+    def __init__(self, state: StateRows, masters: Masters, tally: Tally, known_lookups: set[tuple[str, str]]) -> None:
+        self._state, self._masters, self._tally = state, masters, tally
+        self._known_lookups = known_lookups  # rows of the index that are certainly there, to spare the look
+        self.buckets = Buckets(state)
+        self._worked_on: dict[tuple[str, str], Bucket] = {}
+        self._retried: set[tuple[str, str]] = set()
+        self.publications: list[Publication] = []
+
+    def receive(self, told: Told) -> Verdict:
+        """Take one revision in. What it may affect is settled by the next `settle_touched`."""
+        fact, now_ms = told.fact, told.record.timestamp_ms
+        name = name_of(fact)
+        _, standing = self.buckets.find(fact.engagement_id, name)
+        verdict = judge(standing, fact)
+        if verdict == "conflict":
+            self._raise_conflict(fact, now_ms)
+        if verdict != "replaced":
+            return verdict
+        self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
+        if standing is not None:
+            self._close_conflict(fact, now_ms)
+        self.buckets.place(told, now_ms)
+        if isinstance(fact, Decision) and fact.decision == "retry":
+            self._retried.add((fact.engagement_id, fact.subject))
+        return verdict
+
+    def settle_touched(self) -> None:
+        """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
+        alone, coupled = list[tuple[Bucket, int]](), dict[str, int]()
+        for key, bucket in self.buckets.dirty.items():
+            touched_ms = self.buckets.touched_ms[key]
+            if self.is_coupled(bucket):
+                coupled[key[0]] = max(touched_ms, coupled.get(key[0], 0))
+            else:
+                alone.append((bucket, touched_ms))
+        for bucket, touched_ms in alone:
+            if _is_in_order(bucket):
+                self._publish_all(bucket, settle_some(self._state, bucket, self._masters), touched_ms)
+            else:
+                self.settle([bucket], touched_ms)
+        for engagement_id, touched_ms in coupled.items():
+            self.settle(self.buckets.all_time(engagement_id), touched_ms)
+        self.buckets.dirty.clear()
+        self.buckets.touched_ms.clear()
+        self._retried.clear()
+
+    def is_coupled(self, bucket: Bucket) -> bool:
+        """Whether the bucket settles together with all time of its engagement (`Buckets.all_time`)."""
+        return bucket.name.startswith(TIME) and couples_time(self._masters.engagements.get(bucket.engagement_id))
+
+    def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
+        """Settle buckets that belong together; returns how many subjects that were."""
+        if _is_in_order(bucket := scope[0]):
+            return self._publish_all(bucket, settle_all(self._state, bucket, self._masters), now_ms)
+        engagement_id = scope[0].engagement_id
+        facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
+        settled = settle(engagement_id, facts, self._masters)
+        self.note_lookups(engagement_id, settled.lookups)
+        for bucket in scope:
+            for subject in bucket.subjects():
+                self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
+            self._worked_on[engagement_id, bucket.name] = bucket
+            bucket.touched.clear()
+        return len(settled.subjects)
+
+    def _publish_all(self, bucket: Bucket, settled: Settled, now_ms: int) -> int:
+        """Publish what changed of some subjects of a bucket; those that are not found in `settled` stay as they are."""
+        self.note_lookups(bucket.engagement_id, settled.lookups)
+        for subject in (*settled.subjects, *(bucket.touched - settled.subjects.keys())):
+            self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
+        self._worked_on[bucket.engagement_id, bucket.name] = bucket
+        bucket.touched.clear()
+        return len(settled.subjects)
+
+    def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
+        """Have the engagement settled again when the answer to one of these look-ups changes."""
+        if len(self._known_lookups) > _MOST_KNOWN:
+            self._known_lookups.clear()
+        for lookup in lookups:
+            if (row := (lookup, engagement_id)) not in self._known_lookups:
+                LOOKED.put(self._state, True, *row)
+                self._known_lookups.add(row)
+
+    def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
+        before = bucket.published(subject) or NOTHING
+        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms)
+        retried = (bucket.engagement_id, subject) in self._retried
+        parked = found.parked if found else None
+        exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
+        if charge is not before.charge or exception is not before.exception:
+            after = Published(n, charge, minutes, exception)
+            bucket.publish(subject, after)
+            self._tally_minutes(before, -1)
+            self._tally_minutes(after, 1)
+
+    def _publish_charge(
+        self, before: Published, subject: str, charge: Charge | None, now_ms: int
+    ) -> tuple[int, bytes | None, int]:
+        """-> how many charges the subject has had, the record of the present one, its minutes."""
+        old = before.read_charge()
+        if old is not None and charge is not None and same_billing(old, charge):
+            return before.n, before.charge, before.minutes
+        if old is not None:
+            reverses = charge_id(old.engagement_id, subject, before.n, "charge")
+            self._ready(negated(old), before.n, now_ms, reverses)
+        if charge is None:
+            return before.n, None, 0
+        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None), charge.worked_minutes
+
+    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> bytes:
+        what = "reversal" if reverses else "charge"
+        record = charge_record(charge) | {
+            "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
+            "reverses": reverses,
+            "decided_at": instant(now_ms),
+        }
+        value = encode(READY, record)
+        outcome = "reversed" if reverses else "charged"
+        self.publications.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
+        return value
+
+    def _publish_exception(
+        self,
+        engagement_id: str,
+        subject: str,
+        before: StandingException | None,
+        found: Parked | None,
+        now_ms: int,
+        retried: bool,
+    ) -> StandingException | None:
+        after = advance(before, found, now_ms, retried)
+        if after is not before:
+            told, status = (after, None) if after is not None else (before, RESOLVED)
+            if told is not None:
+                self._exception(engagement_id, subject, told, status, now_ms)
+        return after
+
+    def _exception(
+        self, engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
+    ) -> None:
+        value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
+        self.publications.append(Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms))
+
+    def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
+        engagement = self._masters.engagements.get(fact.engagement_id)
+        owner = (engagement.owner if engagement else None) or ""
+        told = raise_conflict(self._state, *_conflict_key(fact), fact.revision, owner, now_ms)
+        if told is not None:
+            self._tell_conflict(fact, told, OPEN, now_ms)
+
+    def _close_conflict(self, fact: Fact, now_ms: int) -> None:
+        told = close_conflict(self._state, *_conflict_key(fact))
+        if told is not None:
+            self._tell_conflict(fact, told, RESOLVED, now_ms)
+
+    def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
+        engagement_id, topic, id_ = _conflict_key(fact)
+        self._exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms)
+        self._tally_parked(told, 1 if status == OPEN else -1)
+
+    def _tally_minutes(self, published: Published, sign: int) -> None:
+        if published.charge is not None:
+            self._tally.add(sign * published.minutes, "charged_minutes")
+            self._tally.add(sign, "charges")
+        if published.exception is not None:
+            self._tally_parked(published.exception, sign)
+
+    def _tally_parked(self, standing: StandingException, sign: int) -> None:
+        parked = standing.parked
+        kind = "parked" if standing.status == OPEN else "waived"
+        self._tally.add(sign * parked.minutes, f"{kind}_minutes")
+        self._tally.add(sign, kind, parked.code, parked.region)
+        self._tally.add(sign * parked.minutes, f"{kind}_minutes_by_code", parked.code, parked.region)
+
+    def write(self) -> None:
+        """Put every bucket worked on back into the state."""
+        for bucket in {**self.buckets.grown, **self._worked_on}.values():
+            self.buckets.write(bucket)
+        self.buckets.grown.clear()
+        self._worked_on.clear()
+
+
+def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
+    """Whether it settles by sums of what stands before each of its facts."""
+    return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
+
+
+def _conflict_key(fact: Fact) -> tuple[str, str, str]:
+    return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)

@@ -1,0 +1,69 @@
+"""What is parked: the published state of each exception, and the record of each change (DOMAIN §3).
+
+One record per parked subject and state change goes to `billing.exceptions`; a row remembers what was said last, so a
+repeated finding publishes nothing and a healed one is closed.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from rating.model.charge import Parked
+from rating.model.ids import exception_id
+
+EXCEPTIONS = "billing.exceptions"
+OPEN, WAIVED, RESOLVED = "open", "waived", "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class StandingException:
+    """One exception as last published. `first_seen_ms` is the append time of the record that first caused it."""
+
+    parked: Parked
+    first_seen_ms: int
+    attempts: int
+
+    @property
+    def status(self) -> str:
+        return WAIVED if self.parked.waived else OPEN
+
+
+def instant(ms: int) -> datetime:
+    """Epoch milliseconds as a UTC instant."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def advance(
+    before: StandingException | None, found: Parked | None, now_ms: int, retried: bool = False
+) -> StandingException | None:
+    """What stands after a settling found `found` (None: nothing is wrong any more)."""
+    if found is None:
+        return None
+    if before is None:
+        return StandingException(found, now_ms, 1)
+    if before.parked == found and not retried:
+        return before
+    return replace(before, parked=found, attempts=before.attempts + 1)
+
+
+def exception_record(
+    engagement_id: str, subject: str, standing: StandingException, status: str | None = None
+) -> dict[str, object]:
+    """The `billing.exceptions` record of an exception; `status` is "resolved" when it is closed."""
+    parked = standing.parked
+    missing = parked.missing
+    return {
+        "exception_id": exception_id(engagement_id, subject),
+        "engagement_id": engagement_id,
+        "subject": subject,
+        "revision": parked.revision,
+        "code": parked.code,
+        "message": parked.message,
+        "missing": None if missing is None else {"kind": missing.kind, "id": missing.id, "day": missing.day},
+        "amount_at_stake": parked.amount_at_stake,
+        "minutes": parked.minutes,
+        "status": status or standing.status,
+        "first_seen": instant(standing.first_seen_ms),
+        "attempts": standing.attempts,
+        "owner": parked.owner,
+        "region": parked.region,
+    }

@@ -1,0 +1,217 @@
+"""Plain time settled at the speed of the stream: the same bytes that `Settling` publishes, put together from parts.
+
+Most bytes of a plain entry's charge follow from its terms (rating.time.fast_path). Those are asked of the rules once
+and kept as the bytes that they become; an entry then costs its own ids, its price and a joining of parts.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from rating.checks import MINUTES_OF_A_DAY
+from rating.model.charge import RULES_VERSION
+from rating.model.days import month_of
+from rating.model.facts import Origin, TimeEntry
+from rating.model.ids import charge_id
+from rating.model.masters import Masters
+from rating.time.fast_path import MinuteTerms, Terms, billed_minutes, days_of_change, plain_terms, price
+from rating.time.multipliers import ONCE
+from schemas.binary import long, span
+from schemas.codec import header
+from schemas.partial_encoder import run
+from streaming.batch import Record
+from tables.settlement.charge_record import READY, master_record
+
+_MOST_TERMS, _MOST_MINUTES, _MOST_DAYS = 20_000, 20_000, 10_000
+_MOST_UNITS = 10**18  # of a decimal(18,6)
+
+TermsKey = tuple[str, str, str, str | None]
+"""(engagement, task, consultant, the entry's own labor category)"""
+
+_HEADER = header(READY)
+_WHOSE = run(READY, "kind", "engagement_id", "client_id", "legal_entity", "consultant_id", "task_id", "labor_category")
+_DAY = run(READY, "work_date", "period")
+_RATE = run(READY, "rate", "rate_unit", "multiplier", "currency")
+_TAX = run(READY, "tax_category", "tax_rate")
+_PART = run(READY, "components.rate", "components.multiplier")
+_CONTRACT = run(READY, "po_number", "region")
+_MASTERS = run(READY, "lineage.masters", "lineage.rules_version")
+_ID_LENGTH = long(36)
+_NULL, _PRESENT, _ONE_ITEM, _END = b"\x00", b"\x02", b"\x02", b"\x00"
+
+
+class TimeRow(NamedTuple):
+    """A record of time.entries as its values in schema order (`schemas.codec.row_decoder`)."""
+
+    entry_id: str
+    engagement_id: str
+    task_id: str
+    consultant_id: str
+    work_date: date
+    minutes: int
+    labor_category: str | None
+    billable: bool
+    status: str
+    approved_by: str | None
+    note: str | None
+    source: str
+    revision: int
+    occurred_at: datetime
+
+    def entry(self, origin: Origin | None = None) -> TimeEntry:
+        """The fact."""
+        return TimeEntry(**self._asdict(), origin=origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _TermBytes:
+    """The bytes of the charges under one set of terms that do not depend on day or minutes."""
+
+    whose: bytes
+    rate: bytes
+    tax: bytes
+    part: bytes
+    contract: bytes
+    masters: bytes
+    opening: bytes
+    closing: bytes
+    minutes: MinuteTerms
+    numerator: int
+    denominator: int
+    digits: int
+    lookups: frozenset[str]
+
+
+class _MinuteBytes(NamedTuple):
+    """What follows from the worked minutes and how they are rounded; `words` are the derivation's."""
+
+    billable: int
+    both: bytes
+    component: bytes
+    words: bytes
+
+
+class PlainTime:
+    """What one partition keeps of terms and prices, between batches; all of it can be asked again."""
+
+    def __init__(self) -> None:
+        self.noted: set[tuple[str, frozenset[str]]] = set()  # (engagement, look-ups) that are in the index already
+        self._masters: Masters | None = None
+        self._days: dict[TermsKey, list[date]] = {}
+        self._terms: dict[tuple[TermsKey, int], _TermBytes | None] = {}
+        self._minutes: dict[tuple[MinuteTerms, int], _MinuteBytes] = {}
+        self._dates: dict[date, bytes] = {}
+        self._place, self._place_bytes = ("", -1), b""
+
+    def look_at(self, masters: Masters) -> None:
+        """Settle from now on by these masters; what was learnt of others is forgotten."""
+        if masters is not self._masters:
+            self._masters = masters
+            self._days.clear()
+            self._terms.clear()
+            self.noted.clear()
+
+    def charge(self, subject: str, row: TimeRow, at: Record) -> tuple[bytes, frozenset[str]] | None:
+        """(first charge, look-ups) of a new approved entry; None where its time is not plain."""
+        key = (row.engagement_id, row.task_id, row.consultant_id, row.labor_category)
+        if not (row.task_id and row.consultant_id and row.source and 0 <= row.minutes <= MINUTES_OF_A_DAY):
+            return None
+        terms = self._terms_of(key, row)
+        if terms is None:
+            return None
+        minutes = self._minutes.get((terms.minutes, row.minutes)) or self._learn_minutes(terms.minutes, row.minutes)
+        cents = price(minutes.billable, terms.numerator, terms.denominator)
+        units = cents * 10 ** (6 - terms.digits)
+        if units >= _MOST_UNITS:
+            return None
+        amount = span(units.to_bytes((units.bit_length() + 8) // 8, "big"))
+        own_id = charge_id(row.engagement_id, subject, 1, "charge")
+        approved_by = row.approved_by
+        value = b"".join((
+            _HEADER, _ID_LENGTH, own_id.encode(), _NULL,
+            span(subject.encode()),
+            terms.whose, self._dates.get(row.work_date) or self._learn_date(row.work_date),
+            minutes.both, terms.rate, amount, _NULL, terms.tax,
+            _ONE_ITEM, minutes.component, terms.part, amount, _NULL, _END,
+            terms.contract, _NULL if approved_by is None else _PRESENT + span(approved_by.encode()),
+            self._read_from(at), long(at.offset), span(row.source.encode()), long(row.revision), terms.masters,
+            long(at.timestamp_ms),
+            span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),
+        ))  # fmt: skip
+        return value, terms.lookups
+
+    def _read_from(self, at: Record) -> bytes:
+        """Topic and partition of the lineage: the same for all that one partition reads."""
+        place = at.topic, at.partition
+        if place != self._place:
+            self._place, self._place_bytes = place, span(at.topic.encode()) + long(at.partition)
+        return self._place_bytes
+
+    def _terms_of(self, key: TermsKey, row: TimeRow) -> _TermBytes | None:
+        days = self._days.get(key)
+        if days is None:
+            if len(self._days) >= _MOST_TERMS:
+                self._days.clear()
+                self._terms.clear()
+                self.noted.clear()
+            days = self._days[key] = days_of_change(row.entry(), self._known_masters())
+        at = key, bisect_right(days, row.work_date)
+        if at not in self._terms:
+            terms = plain_terms(row.entry(), self._known_masters())
+            self._terms[at] = None if terms is None else _term_bytes(terms, row, self._known_masters())
+        return self._terms[at]
+
+    def _learn_minutes(self, terms: MinuteTerms, worked: int) -> _MinuteBytes:
+        if len(self._minutes) >= _MOST_MINUTES:
+            self._minutes.clear()
+        billable, words = billed_minutes(worked, terms)
+        learnt = _MinuteBytes(billable, long(worked) + long(billable), long(billable), words.encode())
+        self._minutes[terms, worked] = learnt
+        return learnt
+
+    def _learn_date(self, day: date) -> bytes:
+        if len(self._dates) >= _MOST_DAYS:
+            self._dates.clear()
+        learnt = self._dates[day] = _DAY({"work_date": day, "period": month_of(day)})
+        return learnt
+
+    def _known_masters(self) -> Masters:
+        if self._masters is None:
+            raise RuntimeError("look at masters first")
+        return self._masters
+
+
+def _term_bytes(terms: Terms, row: TimeRow, masters: Masters) -> _TermBytes:
+    engagement = masters.engagements[row.engagement_id]
+    return _TermBytes(
+        whose=_WHOSE({
+            "kind": "time", "engagement_id": row.engagement_id, "client_id": engagement.client_id,
+            "legal_entity": engagement.legal_entity, "consultant_id": row.consultant_id, "task_id": row.task_id,
+            "labor_category": terms.labor_category,
+        }),
+        rate=_RATE({
+            "rate": terms.line.amount, "rate_unit": terms.line.unit, "multiplier": ONCE,
+            "currency": engagement.currency,
+        }),
+        tax=_TAX({"tax_category": terms.tax_category, "tax_rate": terms.tax_rate}),
+        part=_PART({"rate": terms.line.amount, "multiplier": ONCE}),
+        contract=_CONTRACT({
+            "po_number": engagement.po_number, "region": masters.clients[engagement.client_id].region,
+        }),
+        masters=_MASTERS({
+            "masters": [master_record(ref) for ref in terms.masters], "rules_version": RULES_VERSION,
+        }),
+        opening=terms.opening.encode(),
+        closing=terms.closing.encode(),
+        minutes=terms.minutes,
+        numerator=terms.numerator,
+        denominator=terms.denominator,
+        digits=terms.digits,
+        lookups=terms.lookups,
+    )  # fmt: skip
+
+
+def _in_words(cents: int, digits: int) -> bytes:
+    """An amount in minor units as `str` of its Decimal."""
+    return b"%d.%0*d" % (cents // 10**digits, digits, cents % 10**digits) if digits else b"%d" % cents

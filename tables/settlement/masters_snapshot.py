@@ -1,0 +1,81 @@
+"""Master data as every worker sees it: `masters.current` folded into one immutable snapshot after another.
+
+Each record carries, in the header `lookups`, every look-up its identity ever touched (a JSON list), because compaction
+keeps the last record of an identity only, and a tax rule that moved to another jurisdiction must still re-settle those
+who looked in the former one.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from rating.model.masters import Masters, master
+from schemas.codec import decode_for
+from streaming.batch import Record
+from streaming.topic_follower import Follower
+
+TOPIC = "masters.current"
+LOOKUPS_HEADER = "lookups"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Masters at one moment: everything of `masters.current` before the offset `end`."""
+
+    masters: Masters
+    end: int
+    changed: tuple[tuple[int, int, frozenset[str]], ...]  # (offset, append time, look-ups), last change per identity
+
+    def touched_since(self, offset: int) -> frozenset[str]:
+        """Look-ups that a change at or after `offset` may alter."""
+        return frozenset().union(*(lookups for at, _, lookups in self.changed if at >= offset))
+
+    def changed_at_ms(self, offset: int) -> int:
+        """Append time of the latest change at or after `offset`; 0 if there is none."""
+        return max((time for at, time, _ in self.changed if at >= offset), default=0)
+
+
+EMPTY = Snapshot(Masters.empty(), 0, ())
+
+
+class MastersTable:
+    """The worker's copy of `masters.current`, kept current by a thread."""
+
+    def __init__(self, broker: str) -> None:
+        self._lock = threading.Lock()
+        self._changes: dict[bytes, tuple[int, int, frozenset[str]]] = {}
+        self._snapshot = EMPTY
+        self._follower = Follower(broker, TOPIC, self.apply)
+
+    def start(self, seconds: float = 60.0) -> None:
+        """Read to the end that stands now; nothing may be decided before."""
+        self._follower.start()
+        self._follower.wait(seconds)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._follower.stop()
+
+    def snapshot(self) -> Snapshot:
+        """The masters of this moment."""
+        with self._lock:
+            return self._snapshot
+
+    def apply(self, records: Sequence[Record], end: int) -> None:
+        """Take the next records of `masters.current` in."""
+        changes = []
+        for record in records:
+            if record.key is None or record.value is None:
+                continue  # masters are never deleted; a tombstone is not ours
+            topic, _, identity = record.key.decode().partition(":")
+            lookups = dict(record.headers).get(LOOKUPS_HEADER, b"[]")
+            changes.append((topic, identity, master(topic, decode_for(topic, record.value))))
+            touched = frozenset(msgspec.json.decode(lookups, type=list[str]))
+            self._changes[record.key] = (record.offset, record.timestamp_ms, touched)
+        with self._lock:
+            before = self._snapshot
+            masters = before.masters.with_records(changes) if changes else before.masters
+            changed = tuple(self._changes.values()) if changes else before.changed
+            self._snapshot = Snapshot(masters, end, changed)

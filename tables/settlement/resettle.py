@@ -1,0 +1,87 @@
+"""A changed master settles again exactly the engagements that looked there, in chunks that survive a crash.
+
+The cursor row is committed with each chunk: everything of `masters.current` before `applied` is settled everywhere, by
+the rules of version `rules`; a sweep towards `target` has finished every bucket before (`engagement`, `bucket`). A new
+version of the rules settles everything again, once.
+"""
+
+from dataclasses import dataclass
+
+from rating.model.charge import RULES_VERSION
+from streaming.state_tables import StateRows, Table
+from tables.settlement.bucket_store import LOOKED
+from tables.settlement.engine import Settling
+from tables.settlement.masters_snapshot import Snapshot
+
+CHUNK_SUBJECTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a partition has applied `masters.current`, by which rules, and where a sweep under way stands."""
+
+    applied: int = 0
+    target: int | None = None
+    engagement: str = ""
+    bucket: str = ""
+    rules: str = ""
+
+    def is_behind(self, snapshot: Snapshot) -> bool:
+        """Whether anything may have to be settled again."""
+        return self.applied < snapshot.end or self.rules != RULES_VERSION
+
+
+CURSOR = Table(b"~sweep", Cursor)  # () -> the cursor; a live row, so that status pages see it
+
+
+def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int = CHUNK_SUBJECTS) -> bool:
+    """Settle the next chunk of what changed masters touch; True when nothing is left to do.
+
+    With a snapshot ahead of the target the chunk is simply settled with newer masters: settle does not depend on
+    order, and the next sweep finds nothing to change there.
+    """
+    cursor = CURSOR.get(state) or Cursor()
+    if not cursor.is_behind(snapshot):
+        return True
+    target = snapshot.end if cursor.target is None else cursor.target
+    by_these_rules = cursor.rules == RULES_VERSION
+    now_ms = snapshot.changed_at_ms(cursor.applied if by_these_rules else 0)
+    engagements = _engagements(state, snapshot.touched_since(cursor.applied) if by_these_rules else None, cursor)
+    done = 0
+    for engagement_id in engagements:
+        start = cursor.bucket if engagement_id == cursor.engagement else ""
+        stopped_at = _sweep_engagement(settling, engagement_id, start, now_ms, budget - done)
+        done += stopped_at.subjects
+        if stopped_at.bucket is not None:
+            CURSOR.put(state, Cursor(cursor.applied, target, engagement_id, stopped_at.bucket, cursor.rules))
+            return False
+    CURSOR.put(state, Cursor(target, rules=RULES_VERSION))
+    return target >= snapshot.end
+
+
+def _engagements(state: StateRows, lookups: frozenset[str] | None, cursor: Cursor) -> list[str]:
+    """Who looked there (None: anywhere), from where the cursor stands on."""
+    if lookups is None:
+        looked = {engagement for (_, engagement), _ in LOOKED.scan(state)}
+    else:
+        looked = {engagement for lookup in lookups for (_, engagement), _ in LOOKED.scan(state, lookup)}
+    return sorted(engagement for engagement in looked if engagement >= cursor.engagement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    subjects: int
+    bucket: str | None  # the last bucket done, when the budget ended before the engagement did
+
+
+def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms: int, budget: int) -> _Stop:
+    subjects, time_is_done = 0, False
+    for bucket in settling.buckets.from_name(engagement_id, after):
+        coupled = settling.is_coupled(bucket)
+        if bucket.name == after or (coupled and time_is_done):
+            continue
+        time_is_done |= coupled
+        subjects += settling.settle(settling.buckets.all_time(engagement_id) if coupled else [bucket], now_ms)
+        if subjects >= budget and not coupled:  # time that is coupled is never cut in two
+            return _Stop(subjects, bucket.name)
+    return _Stop(subjects, None)

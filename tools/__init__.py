@@ -1,0 +1,1 @@
+"""Generators of documents, run by a person or a test."""

@@ -1,0 +1,76 @@
+"""Work that is not billed yet, by region and age: submitted, parked, or charged and on no invoice."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import LiteralString
+
+from warehouse.queries.sql import Asking, rows
+
+BUCKETS = ("0-30", "31-60", "61-90", "91-180", "over 180")
+STAGES = ("submitted", "parked", "charged")
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """Work of one stage and region in one currency and age bucket; age in days since it was done."""
+
+    stage: str
+    region: str
+    currency: str
+    bucket: int
+    subjects: int
+    minutes: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OfClient:
+    """A client's unbilled work; the oldest day of it."""
+
+    client_id: str
+    client: str | None
+    region: str
+    currency: str
+    subjects: int
+    minutes: int
+    amount: Decimal
+    oldest: date
+
+
+_BUCKET: LiteralString = """
+CASE WHEN %(today)s - work_date <= 30 THEN 0 WHEN %(today)s - work_date <= 60 THEN 1
+     WHEN %(today)s - work_date <= 90 THEN 2 WHEN %(today)s - work_date <= 180 THEN 3 ELSE 4 END
+"""
+_AGED: LiteralString = (
+    "SELECT stage, region, currency, "  # noqa: S608 - of constants only
+    + _BUCKET
+    + " AS bucket, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes, sum(amount) AS amount"
+    " FROM hourstream.unbilled GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+)
+_CLIENTS: LiteralString = """
+SELECT u.client_id, (SELECT m.record ->> 'name' FROM hourstream.masters m
+                     WHERE m.topic = 'master.clients' AND m.identity = u.client_id) AS client,
+       region, currency, subjects, minutes, amount, oldest
+FROM (SELECT client_id, region, currency, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes,
+             sum(amount) AS amount, min(work_date) AS oldest
+      FROM hourstream.unbilled WHERE stage = %(stage)s
+      GROUP BY client_id, region, currency ORDER BY sum(amount) DESC, sum(minutes) DESC, client_id LIMIT %(limit)s) u
+ORDER BY amount DESC, minutes DESC, client_id
+"""
+
+
+def aged(cursor: Asking, today: date) -> list[Aged]:
+    """Everything unbilled by stage, region, currency and age on that day."""
+    return rows(cursor, Aged, _AGED, {"today": today})
+
+
+def by_client(cursor: Asking, stage: str, limit: int = 50) -> list[OfClient]:
+    """The clients with most of a stage."""
+    return rows(cursor, OfClient, _CLIENTS, {"stage": stage, "limit": limit})
+
+
+def summed_at(cursor: Asking) -> datetime | None:
+    """When the sums were worked out last; None while they never were."""
+    found = cursor.execute("SELECT at FROM hourstream.summed").fetchone()
+    return None if found is None else found[0]
