@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from accounting.parity import Entry
-from sinks.contract import SinkError
+from common.errors import SinkError
 from storage.postgres import Pool, scalar, transaction
 
 _ENTRIES = """

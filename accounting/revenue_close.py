@@ -15,11 +15,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from accounting.revenue_recognition import Booked, EntryLine, balances, entry, standing
+from common.errors import SinkError
 from rating.model.days import month_bounds
 from rating.model.ids import charge_id, posting_id
 from rating.model.master_data import Engagement
-from sinks.contract import CHARGES_TOPIC, SinkError
 from storage.postgres import Lock, Pool, transaction
+from topics.catalogue import CHARGES_TOPIC
 
 
 class NoMonth(SinkError):

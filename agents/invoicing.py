@@ -10,6 +10,8 @@ from typing import cast
 from prometheus_client.core import Metric
 
 from assurance.sink_snapshot import residues
+from common import errors
+from common.timestamps import instant
 from invoicing.charge_projection import Projection
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
 from invoicing.status_events import BillingEvent, EventRow
@@ -17,18 +19,16 @@ from invoicing.status_intake import EVENTS_TOPIC, StatusDesk
 from invoicing.status_mapping import DEFAULT, load_words
 from metrics.metric_catalogue import gauge
 from settings import Settings
-from sinks import contract
 from sinks.committer import Announcer, OutboxFeeder, SinkCommitter
-from sinks.contract import CHARGES_TOPIC
-from sinks.live_counts import SinkFigures
 from sinks.outbox import Outbox
+from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming import committer
 from streaming.batch import Batch, Output
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
-from tables.settlement.exception_record import instant
+from topics.catalogue import CHARGES_TOPIC
 
 NAME = "billing"
 _RESIDUES_MS = 30_000
@@ -71,7 +71,7 @@ class BillingCommitter(SinkCommitter):
         start, end = batch.starts[EVENTS_TOPIC], batch.ends[EVENTS_TOPIC]
         try:
             self._until_reachable(lambda: self._desk.write(self.partition, start, end, rows))
-        except contract.Fenced as error:
+        except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
 
 

@@ -8,22 +8,22 @@ import threading
 import time
 from collections.abc import Sequence
 
+from common import errors
+from common.fault_injection import fault_point
+from common.timestamps import instant
 from schemas.codec import decode_for
 from settings import Settings
-from sinks import contract
 from sinks.committer import Announcer, until_reachable
-from sinks.live_counts import SinkFigures
+from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming import committer
 from streaming.batch import Batch, Output, Record
 from streaming.committer import Committer
 from streaming.dead_letters import read
-from streaming.fault_injection import fault_point
 from streaming.partitions import crash
 from streaming.process import Batches, BatchProcess
 from streaming.topic_follower import Follower
-from tables.settlement.exception_record import instant
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from warehouse.aggregates import is_due, sum_up
 from warehouse.events import TOPICS, Arrival
@@ -61,7 +61,7 @@ class WarehouseCommitter(Committer):
         fault_point(f"{NAME}:decided")
         try:
             until_reachable(NAME, lambda: self._warehouse.write(self.partition, ends, arrivals), self._closing)
-        except contract.Fenced as error:
+        except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
         fault_point(f"{NAME}:committed")
         self.positions = {**self.positions, **{topic: end for topic, (_, end) in ends.items()}}
@@ -106,7 +106,7 @@ class Summing:
         while True:
             try:
                 seconds = sum_up(self._pool) if is_due(self._pool) else 0.0
-            except contract.Unreachable as error:
+            except errors.Unreachable as error:
                 log.warning("sums: %s", error)
                 seconds = 0.0
             except Exception as error:

@@ -1,7 +1,7 @@
 """A line of `ledger.jsonl`: what a subject comes to now (DESIGN.md §7), as JSON values in the file's key order."""
 
+from common.decimals import plain
 from rating.model.charge import Settlement
-from rating.model.money import plain
 
 
 def ledger_line(settlement: Settlement) -> dict[str, object]:

@@ -9,14 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from assurance.ledger_line import ledger_line
+from common.decimals import plain
+from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
 from rating.model.master_data import Master, master
 from rating.model.masters import Masters
-from rating.model.money import plain, rounded_money
+from rating.model.money import rounded_money
 from rating.model.revision_order import judge
 from rating.settle import settle
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of

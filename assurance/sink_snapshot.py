@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from assurance.reconciliation import NETTED, VOIDED, Account, Posted
-from sinks.contract import CHARGES_TOPIC
 from sinks.journal import JOURNAL
 from storage.postgres import Pool, transaction
+from topics.catalogue import CHARGES_TOPIC
 
 ON_INVOICE = "on_invoice"
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from assurance.completeness import Arrived, ControlTotal, Part, Waiting
 from assurance.ledger_reader import READY, Books
+from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEntry, identity
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of

@@ -9,12 +9,12 @@ from psycopg.rows import dict_row
 from invoicing.charge_projection import NAME
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
-from sinks.contract import CHARGES_TOPIC
-from sinks.positions import position
-from sinks.staging import CHARGE_COLUMNS, as_json
+from storage.bulk_load import CHARGE_COLUMNS, as_json
+from storage.positions import position
 from storage.postgres import Pool, transaction
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_partitions
+from topics.catalogue import CHARGES_TOPIC
 
 _COLUMNS = (*CHARGE_COLUMNS, "components", "lineage")
 _ROWS = "SELECT * FROM hourstream.charges WHERE topic = %s AND partition = %s ORDER BY record_offset"

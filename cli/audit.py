@@ -12,7 +12,7 @@ from rich.table import Table
 from assurance.ledger_reader import Books, Line, approved_minutes
 from assurance.posted_charges import Holdings, holdings
 from cli.context import attached, console, errors, print_json
-from rating.model.money import plain
+from common.decimals import plain
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool

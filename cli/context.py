@@ -10,10 +10,10 @@ import confluent_kafka
 import psycopg
 from rich.console import Console
 
+from common.errors import SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
 from settings import Settings, SettingsError
-from sinks.contract import SinkError
 from sources.mapping.errors import MappingError, NotRecognised
 from streaming.process import UnequalPartitions
 

@@ -25,7 +25,6 @@ from cli.invoice import Documents, issue, write_documents
 from cli.progress import progress_bars, save_picture
 from cli.run import unsent
 from cli.trace import show_trace
-from cli.vault import reading, sealing
 from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from devstack.stack import Stack
 from devstack.supervisor import Workers
@@ -34,8 +33,11 @@ from invoicing.run import InvoiceRun
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
 from operations.quiescence import wait_until_quiet
+from privacy.decrypt import reading
+from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault, vault_of
 from settings import Settings
+from sinks.journal import JOURNAL
 from sources.tock.counting import LinesCounted, count_lines
 from sources.tock.records import DATA, MASTERS, SECOND_ACT, read, topic_of
 from storage.migrations import migrate
@@ -75,7 +77,7 @@ class Figures:
         parked = {labels[1]: n for labels, n in totals.items() if labels[0] == "parked_minutes_by_code"}
         minutes |= {f"parked {code}": n for code, n in sorted(parked.items()) if n}
         entries = charges + sum(n for labels, n in totals.items() if labels[0] == "parked")
-        balance = sum((row.balance for row in journal_balance(pool)), Decimal(0))
+        balance = sum((row.balance for row in journal_balance(pool, JOURNAL)), Decimal(0))
         approved = totals.get(("approved_minutes",), 0)
         return cls(entries, minutes, amount, balance, approved - sum(minutes.values()))
 

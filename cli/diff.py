@@ -14,7 +14,7 @@ import click
 from rich.table import Table
 
 from cli.context import console, print_json
-from rating.model.money import plain
+from common.decimals import plain
 
 Line = Mapping[str, Any]
 Ledger = Mapping[tuple[str, str], Line]

@@ -12,14 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.context import attached, console, print_json
-from cli.vault import open_to_publish, open_vault, readable, reading, sealing
+from common.errors import InvalidRecord
 from devstack.stack import Stack
 from operations.code_suggestions import Names
 from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code
-from privacy.decrypt import Reading
-from privacy.encrypt import Sealing
+from privacy.decrypt import Reading, readable, reading
+from privacy.encrypt import Sealing, sealing
+from privacy.open_vault import open_to_publish, open_vault
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord
 from schemas.json_codec import to_json
 from settings import Settings
 from sources.mapping.code_map import CODE, CODE_MAP, key_of

@@ -16,10 +16,10 @@ from invoicing.parties import Names
 from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun, run_invoices, void_invoice
 from settings import Settings
-from sinks.contract import CHARGES_TOPIC
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.topic_reader import topic_ends
+from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import invoices
 
 DATE = click.DateTime(["%Y-%m-%d"])

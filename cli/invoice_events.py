@@ -7,15 +7,16 @@ from decimal import Decimal, InvalidOperation
 import click
 
 from cli.context import attached, console
+from common.decimals import plain
+from common.errors import InvalidRecord
+from common.timestamps import instant_text
 from invoicing.outbox_records import SYSTEM
 from invoicing.status_intake import EVENTS_TOPIC, StatusDesk
 from invoicing.status_mapping import DEFAULT, load_words
 from operations.jsonl_ingest import Publisher
-from rating.model.money import plain
-from schemas.errors import InvalidRecord
 from settings import Settings
 from storage.migrations import migrate
-from storage.postgres import Pool, instant_text, open_pool
+from storage.postgres import Pool, open_pool
 from warehouse.reports import InvoiceSummary, invoices
 
 AT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from cli.context import console, print_json
+from devstack.prometheus_targets import targets
 from metrics.metric_catalogue import CATALOGUE, page
-from metrics.prometheus_targets import targets
 from settings import CHECKOUT, Settings
 
 PAGE = CHECKOUT / "docs" / "metrics.md"

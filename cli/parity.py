@@ -11,7 +11,7 @@ from accounting.journal_entries import entries
 from accounting.parity import COMPARED, Parity
 from accounting.parity import parity as compared
 from cli.context import attached, console, print_json
-from rating.model.money import plain
+from common.decimals import plain
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import open_pool

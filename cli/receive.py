@@ -15,13 +15,13 @@ import click
 from confluent_kafka import KafkaException
 
 from cli.context import attached, console
-from cli.vault import open_to_publish
+from common.errors import Unreachable
 from operations.all_topics import every_topic
 from operations.file_ingest import AnotherTakes, FilePublisher
 from operations.webhook_ingest import NotAccepted, Receiver
 from privacy.errors import PeopleError
+from privacy.open_vault import open_to_publish
 from settings import Settings
-from sinks.contract import Unreachable
 from sources.mapping import catalogue
 from streaming.admin import admin_client
 from topics.create import create_topics

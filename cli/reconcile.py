@@ -12,7 +12,7 @@ from assurance.completeness import Completeness
 from assurance.reconcile import Reconciliation, reconciled
 from assurance.reconciliation import Account, Tie
 from cli.context import attached, console, errors, print_json
-from rating.model.money import plain
+from common.decimals import plain
 from settings import Settings
 from sinks.journal import JOURNAL
 from sinks.routing_file import load_routes

@@ -12,12 +12,13 @@ from rich.table import Table
 from accounting.revenue_close import Closed, close
 from accounting.revenue_totals import RevenueTotals, plan, revenue_totals
 from cli.context import attached, console, print_json
+from common.decimals import plain
+from common.errors import InvalidRecord
 from invoicing.party_lookup import names
 from rating.model.facts import BillingPeriod, Fact, fact
-from rating.model.money import plain
 from rating.model.revision_order import judge
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from settings import Settings
 from sinks.journal import JOURNAL
 from storage.migrations import migrate

@@ -6,6 +6,7 @@ from cli.context import console, print_json
 from rating.exception_codes import CODES, REASONS
 from settings import CHECKOUT
 from tools.rules_reference.page import page
+from topics.catalogue import owners_of
 
 PAGE = CHECKOUT / "docs" / "rules.md"
 
@@ -31,7 +32,7 @@ def rules(code: str | None, write: bool, as_json: bool) -> None:
                 {
                     "code": name,
                     "section": each.section,
-                    "owners": each.owners,
+                    "owners": owners_of(each.topics),
                     "topics": each.topics,
                     "heals": each.heals,
                 }
@@ -41,5 +42,7 @@ def rules(code: str | None, write: bool, as_json: bool) -> None:
         return
     for name in wanted:
         each = CODES[name]
-        console.print(f"[bold]{name}[/]  [dim]{each.section}, ask {' or '.join(each.owners)}[/]", soft_wrap=True)
+        console.print(
+            f"[bold]{name}[/]  [dim]{each.section}, ask {' or '.join(owners_of(each.topics))}[/]", soft_wrap=True
+        )
         console.print(f"    {each.heals}", markup=False, soft_wrap=True)

@@ -16,13 +16,13 @@ from assurance.ledger_reader import Books, Line
 from cli import audit
 from cli.context import console, errors
 from cli.progress import progress_bars
-from cli.vault import sealing
 from cli.worker import workers_of, workers_of_a_run
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
 from operations.quiescence import wait_until_quiet
+from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault
 from schemas.json_codec import to_json
 from settings import Settings

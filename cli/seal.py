@@ -17,8 +17,8 @@ from assurance.hash_chain import verify as verdicts
 from assurance.sealed_tables import SEALED_TABLES, rows_from
 from assurance.table_vs_topic import differing
 from cli.context import attached, console, errors, print_json
+from common.errors import Unreachable
 from settings import Settings
-from sinks.contract import Unreachable
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 

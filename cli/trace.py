@@ -14,11 +14,12 @@ import click
 from rich.table import Table
 
 from cli.context import attached, console, print_json
-from cli.vault import readable, reading
-from privacy.decrypt import Reading
+from common.decimals import plain
+from common.timestamps import instant
+from privacy.decrypt import Reading, readable, reading
 from privacy.open_vault import vault_of
 from rating.model.facts import fact, subject_of
-from rating.model.money import plain, rounded_money
+from rating.model.money import rounded_money
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from settings import Settings
@@ -26,7 +27,6 @@ from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_one, read_partitions
-from tables.settlement.exception_record import instant
 from warehouse.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
 
 _TOPIC_OF = {

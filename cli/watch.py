@@ -16,16 +16,16 @@ from pathlib import Path
 import click
 
 from cli.context import attached, console
-from cli.vault import open_to_publish
+from common.fault_injection import fault_point
 from operations.all_topics import every_topic
 from operations.file_ingest import FilePublisher
+from privacy.open_vault import open_to_publish
 from settings import Settings
 from sources.files.parse import take
 from sources.mapping import catalogue
 from sources.mapping.ast import SourceMapping
 from sources.mapping.errors import NotRecognised
 from streaming.admin import admin_client
-from streaming.fault_injection import fault_point
 from topics.create import create_topics
 
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")  # how programs call a file they are still writing

@@ -11,7 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 
-from schemas.schema_types import Json
+from common.json_types import Json
 
 _ONE = r"person:[a-z2-7]{26}"
 _VALUE = re.compile(rf"sealed:({_ONE}):([A-Za-z0-9_-]+)|erased:({_ONE})|({_ONE})")

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from psycopg import DataError
 from starlette.exceptions import HTTPException
 
-from console import api
+from common.errors import Unreachable
 from console.access import login
 from console.access.authentication import Access
 from console.access.csrf import ours
@@ -21,13 +21,13 @@ from console.access.route_guard import check_doors
 from console.access.security_headers import LARGEST_BODY, Shield
 from console.access.settings import AccessSettings
 from console.access.user import User
+from console.api import router as api
 from console.api.problems import problem
 from console.errors import failed
-from console.pages import everything
 from console.pages.rendering import render
+from console.pages.routers import ROUTERS
 from privacy.open_vault import vault_of
 from settings import Settings
-from sinks.contract import Unreachable
 from storage.postgres import Pool
 
 STATIC = Path(__file__).parent / "static"
@@ -61,7 +61,7 @@ def create_app(
     app.state.pool, app.state.broker, app.state.vault = pool, settings.broker, vault_of(settings, pool)
     app.state.access = Access(access, url, everybody, provider)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in (login.router(_leaving), api.router(), *everything()):
+    for router in (login.router(_leaving), api.router(), *ROUTERS):
         app.include_router(router)
     for kind in (HTTPException, RequestValidationError, DataError, Unreachable):
         app.add_exception_handler(kind, _failed)

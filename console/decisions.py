@@ -9,13 +9,13 @@ from confluent_kafka import KafkaException
 from fastapi import HTTPException
 
 from common.ciphertext import is_token
+from common.errors import InvalidRecord
 from console.access.audit import record
 from console.access.user import User
 from operations import decisions
 from privacy.encrypt import Sealing
 from privacy.open_vault import has_vault
 from privacy.vault import Vault
-from schemas.errors import InvalidRecord
 from sources.mapping.personal_data import CONSULTANT
 from warehouse.queries.exceptions import exceptions_of
 from warehouse.queries.sql import Asking

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from console.access.user import User, require
+from console.access.authentication import require
+from console.access.user import User
 from storage.postgres import transaction
 from warehouse.queries.sql import Asking
 

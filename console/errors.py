@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 from psycopg import DataError
 from starlette.exceptions import HTTPException
 
+from common.errors import Unreachable
 from console.access.user import User
 from console.pages.rendering import render
-from sinks.contract import Unreachable
 
 log = logging.getLogger("hourstream.console")
 _NOBODY = User("", frozenset(), sees_rates=False)

@@ -16,9 +16,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from metrics.prometheus_targets import write_targets
+from common.exit_codes import EXIT_FENCED
+from devstack.prometheus_targets import write_targets
 from settings import Settings
-from streaming.partitions import EXIT_FENCED
 
 _RECENT, _TOO_OFTEN = 60.0, 4  # seconds; failures within them
 

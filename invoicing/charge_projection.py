@@ -2,12 +2,13 @@
 
 from operator import itemgetter
 
-from sinks.contract import Health, SinkBatch, Written, settle_outcomes
-from sinks.live_counts import count
-from sinks.positions import advance, position
-from sinks.staging import CHARGE_COLUMNS, as_json, stage
+from common.errors import Health
+from common.fault_injection import fault_point
+from storage.bulk_load import CHARGE_COLUMNS, as_json, stage
+from storage.charge_batch import SinkBatch, Written, settle_outcomes
+from storage.live_counts import count
+from storage.positions import advance, position
 from storage.postgres import Pool, check, transaction
-from streaming.fault_injection import fault_point
 
 NAME = "projection"
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.decimals import plain
 from invoicing.draft import Draft, draft_invoices
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
 from invoicing.problems import Problem, ProblemFound
 from invoicing.status_events import StoredEvent
 from invoicing.store import open_charges, rests_of, store_foreign
-from rating.model.money import minor_units, nothing, plain
+from rating.model.money import minor_units, nothing
 
 
 def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) -> str:

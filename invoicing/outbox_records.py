@@ -7,10 +7,10 @@ from decimal import Decimal
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.decimals import plain
+from common.timestamps import instant_text
 from rating.model.ids import exception_id
-from rating.model.money import plain
-from sinks.staging import as_json
-from storage.postgres import instant_text
+from storage.bulk_load import as_json
 
 STATUS_TOPIC, EXCEPTIONS_TOPIC = "invoice.status", "billing.exceptions"
 SYSTEM = "hourstream"

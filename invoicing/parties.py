@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
+from common.decimals import plain
 from invoicing.draft import Account, LineDraft, LineKey
 from rating.model.master_data import Address, Client, Engagement, LegalEntity, Task
-from rating.model.money import plain
 
 _NAMED_CREDITS = 10  # a line names so many of the subjects it credits; the list by charge is on `invoice.status`
 _WHY_NOTHING = {

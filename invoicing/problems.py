@@ -7,9 +7,9 @@ from decimal import Decimal
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.errors import SinkError
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce, exception_record
 from invoicing.status_events import StoredEvent, note_problem
-from sinks.contract import SinkError
 
 _SAID = ("engagement_id", "code", "message", "missing", "amount_at_stake")
 

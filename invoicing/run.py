@@ -8,14 +8,15 @@ from decimal import Decimal
 
 from psycopg.types.json import Jsonb
 
+from common.errors import SinkError
 from invoicing.charge_projection import NAME as PROJECTION
 from invoicing.draft import Draft, Kind, draft_invoices
 from invoicing.outbox_records import STATUS_TOPIC, SYSTEM, announce, status_record
 from invoicing.parties import Names
 from invoicing.store import due_charges, rests_of, store
 from invoicing.void import void
-from sinks.contract import CHARGES_TOPIC, SinkError
 from storage.postgres import Lock, Pool, transaction
+from topics.catalogue import CHARGES_TOPIC
 
 __all__ = ["STATUS_TOPIC", "InvoiceRun", "Issued", "NotVoidable", "ProjectionBehind", "run_invoices", "void_invoice"]
 

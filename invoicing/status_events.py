@@ -10,7 +10,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
-from sinks.staging import stage
+from storage.bulk_load import stage
 
 Number: TypeAlias = tuple[str, str]
 """A system and the number it gives an invoice."""

@@ -15,6 +15,8 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from common.errors import SinkError
+from common.timestamps import instant_text
 from invoicing.external_invoices import register
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
 from invoicing.payment_status import InvoiceEvent, Standing, Status, history
@@ -31,9 +33,9 @@ from invoicing.status_events import (
 )
 from invoicing.status_mapping import UnknownWord, Words
 from invoicing.void import void
-from sinks.contract import SinkBatch, SinkError
-from sinks.positions import advance, position
-from storage.postgres import Lock, Pool, instant_text, transaction
+from storage.charge_batch import SinkBatch
+from storage.positions import advance, position
+from storage.postgres import Lock, Pool, transaction
 
 NAME = "billing-statuses"
 EVENTS_TOPIC = "source.billing.statuses"

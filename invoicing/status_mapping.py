@@ -7,8 +7,8 @@ from typing import get_args
 
 import yaml
 
+from common.errors import SinkError
 from invoicing.payment_status import Status
-from sinks.contract import SinkError
 
 DEFAULT = Path(__file__).with_name("statuses.yaml")
 IGNORED = "ignored"

@@ -16,7 +16,7 @@ from invoicing.draft import Draft, DueCharge, Rests, TaxKey
 from invoicing.issue import issue
 from invoicing.outbox_records import SYSTEM
 from invoicing.parties import Names
-from sinks.staging import as_json
+from storage.bulk_load import as_json
 
 _OPEN = """
 SELECT c.charge_id, c.reverses, c.legal_entity, c.client_id, c.engagement_id, c.currency, c.subject, c.kind, c.period,

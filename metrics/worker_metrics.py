@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
+from common.errors import Unreachable
 from metrics.delivery_metrics import delivery_metrics
 from metrics.metric_catalogue import gauge
-from sinks.contract import Unreachable
 from streaming.partitions import Partition
 from streaming.process import BatchProcess, Figures
 from streaming.transactions import TransactionalCommitter

@@ -3,8 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from cli.vault import readable
-from privacy.decrypt import Reading
+from privacy.decrypt import Reading, readable
 from schemas.codec import decode_for
 from sources.similarity import Suggestion, suggestions
 from streaming.topic_reader import read_all

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from common.errors import InvalidRecord
 from privacy.encrypt import Sealing
 from schemas.codec import decode_for
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_all

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from common.fault_injection import fault_point
+from common.timestamps import instant
 from privacy.encrypt import Sealing
 from privacy.vault import Vault
 from schemas.codec import decode_for, encode
 from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
-from streaming.fault_injection import fault_point
 from streaming.topic_reader import read_all
 from streaming.transactions import producer_config
-from tables.settlement.exception_record import instant
 
 DEAD_LETTERS, TAKEN = "dead.letters", "files.taken"
 _TRANSACTION_MS = 600_000

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from common.errors import InvalidRecord
+from common.timestamps import instant
 from schemas.codec import encode
-from schemas.errors import InvalidRecord, UnknownSchema
+from schemas.errors import UnknownSchema
 from streaming.publisher import RecordPublisher, Sealing
-from tables.settlement.exception_record import instant
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
 
 DEAD_LETTERS = "dead.letters"

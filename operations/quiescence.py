@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from devstack.supervisor import Workers
 from sources.mapping import catalogue
 from streaming.topic_reader import topic_ends
 from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
@@ -28,6 +27,20 @@ INPUTS |= {
     for source in catalogue.names()
 }
 Ends = dict[tuple[str, int], int]
+
+
+class Workers(Protocol):
+    """The workers of a home, as their supervisor knows them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The workers' names."""
+
+    def check(self) -> None:
+        """Raise where a worker cannot be kept up."""
+
+    def status(self, name: str) -> dict[str, Any] | None:
+        """What a worker says of itself; None where it does not answer."""
 
 
 class NotQuiet(RuntimeError):

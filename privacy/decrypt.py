@@ -1,6 +1,6 @@
 """Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
 
-from common.ciphertext import opened, tokens_in
+from common.ciphertext import opened, tokens_in, unopened
 from privacy.keys import PersonKey
 from privacy.vault import Entry, Vault
 
@@ -34,3 +34,13 @@ class Reading:
     def _name(self, token: str) -> str:
         met = self._met[token]
         return token if met is None else met[0].name or ERASED
+
+
+def reading(vault: Vault | None) -> Reading | None:
+    """What opens texts for whoever has the key."""
+    return None if vault is None else Reading(vault)
+
+
+def readable(look: Reading | None, text: str) -> str:
+    """A text as whoever asks may read it: names where they have the key, tokens where not."""
+    return unopened(text) if look is None else look.shown(text)

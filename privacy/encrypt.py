@@ -108,3 +108,8 @@ def _person(topic: str, said: Mapping[str, object]) -> Person | None:
     persons = persons_of(topic)
     identity = None if persons is None else persons.identity(said)
     return None if identity is None else Person(system_of(topic), "person", identity)
+
+
+def sealing(vault: Vault | None) -> Sealing | None:
+    """What seals a command's records; None where personal data is published in clear."""
+    return None if vault is None else Sealing(vault)

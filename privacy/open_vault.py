@@ -1,5 +1,7 @@
 """The vault as the settings name it: none where HOURSTREAM_PEOPLE_KEY_FILE names no key."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from psycopg import Cursor
@@ -8,7 +10,8 @@ from psycopg.rows import TupleRow
 from privacy.errors import PeopleError
 from privacy.vault import Vault
 from settings import Settings
-from storage.postgres import Pool, scalar, transaction
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool, scalar, transaction
 
 ERASED_FILE = "people.erased"
 
@@ -44,3 +47,22 @@ def publishing_vault(settings: Settings, pool: Pool) -> Vault | None:
 def has_vault(cursor: Cursor[TupleRow]) -> bool:
     """Whether a database that is migrated has a vault."""
     return scalar(cursor, "SELECT key_id FROM hourstream.people_vault") is not None
+
+
+@contextmanager
+def open_vault(settings: Settings, postgres_url: str) -> Iterator[Vault | None]:
+    """The vault for a command that reads, and has no connections of its own; None without its key."""
+    if settings.people_key_file is None:
+        yield None
+        return
+    with open_pool(postgres_url, max_size=2) as pool:
+        migrate(pool)
+        yield vault_of(settings, pool)
+
+
+@contextmanager
+def open_to_publish(settings: Settings, postgres_url: str) -> Iterator[Vault | None]:
+    """The same for a command that publishes: refused where personal data is sealed and the key is not set."""
+    with open_pool(postgres_url, max_size=2) as pool:
+        migrate(pool)
+        yield publishing_vault(settings, pool)

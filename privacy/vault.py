@@ -14,11 +14,12 @@ from typing import Literal, NamedTuple
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.timestamps import instant_text
 from privacy import erasures
 from privacy.erasures import Erasure
 from privacy.errors import PeopleError
 from privacy.keys import MasterKey, PersonKey, new_key, row_id, token_of
-from storage.postgres import Lock, Pool, instant_text, scalar, transaction
+from storage.postgres import Lock, Pool, scalar, transaction
 
 Kind = Literal["person", "file"]
 _NAMING = "naming"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
+from common.decimals import plain
 from rating.model.days import month_bounds
 from rating.model.facts import Adjustment, BillingPeriod, Expense, Fact, Milestone, Outcome, TimeEntry
 from rating.model.master_data import Engagement
-from rating.model.money import plain
 from rating.model.rating_context import Case, Contract, Rejection
 
 MINUTES_OF_A_DAY = 1440

@@ -1,13 +1,14 @@
 """Every code an exception can have, the section it comes from, which records heal it, and how; reasons of charges too.
 
-Whose the records are is in the catalogue of topics: the owner of a topic is who is asked.
+The catalogue of topics names the owner of each topic: that owner answers for the code.
 """
 
 from dataclasses import dataclass
 
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from rating.model.facts import FACT_TYPES
+from rating.model.master_data import MASTER_TYPES
 
-_FACTS = tuple(topic for topic in SETTLE_INPUTS if topic != "exception.decisions")
+_FACTS = tuple(topic for topic in FACT_TYPES if topic != "exception.decisions")
 _STATUSES = ("source.billing.statuses",)
 
 
@@ -18,11 +19,6 @@ class Code:
     section: str
     topics: tuple[str, ...]
     heals: str
-
-    @property
-    def owners(self) -> tuple[str, ...]:
-        """Who is asked, by the topics' owners."""
-        return tuple(sorted({TOPICS[topic].owner for topic in self.topics}))
 
 
 CODES: dict[str, Code] = {
@@ -73,7 +69,7 @@ CODES: dict[str, Code] = {
     "UNKNOWN_METRIC": Code("§2, Outcomes", ("master.engagements",), "the engagement's terms have the metric"),
     "UNKNOWN_SUBJECT": Code("§2, Adjustments", ("time.entries",), "any revision of the entry that is adjusted"),
     "SAME_REVISION_DIFFERENT_CONTENT": Code(
-        "§1", (*MASTERS, *_FACTS), "a higher revision of the record; until then the first seen stands"
+        "§1", (*MASTER_TYPES, *_FACTS), "a higher revision of the record; until then the first seen stands"
     ),
     "UNMAPPED_CODE": Code("§3", ("master.code-map",), "the code is mapped: `hourstream exceptions map`"),
     "UNMAPPABLE": Code(

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from common.decimals import plain
 from rating.model.charge import MasterRef, Missing
 from rating.model.days import is_valid
 from rating.model.lookups import Lookups
 from rating.model.master_data import TaxRule
-from rating.model.money import plain
 from rating.model.rating_context import Contract, Rejection
 
 EU_COUNTRIES = frozenset(

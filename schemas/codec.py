@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from common.errors import InvalidRecord
 from schemas.compiler import Reader, RowReader, Writer, reader, row_reader, writer
 from schemas.converters import Mismatch, converter
-from schemas.errors import InvalidRecord, Undecodable, UnknownSchema
+from schemas.errors import Undecodable, UnknownSchema
 from schemas.registry import FileRegistry, subject_of, topic_of
 from schemas.schema_types import Record, shape_of
 from schemas.validation import check_leaf

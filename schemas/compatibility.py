@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from schemas.schema_types import Json
+from common.json_types import Json
 
 Path = tuple[str, ...]
 Kind = Literal["missing", "renamed", "symbols", "type", "empty", "default", "rule"]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from common.json_types import Json
 from schemas.registry import GivenIds
 from schemas.released import Contract
-from schemas.schema_types import Json
 
 _INCOMPATIBLE, _NOT_FOUND = 409, 404
 _PATIENCE_SECONDS = 30

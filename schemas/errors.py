@@ -1,10 +1,6 @@
 """What goes wrong at a contract: a record that its schema refuses, or bytes that are no record of this project."""
 
 
-class InvalidRecord(ValueError):
-    """A record does not fit its schema or its topic; the message names the topic and the field path."""
-
-
 class Undecodable(ValueError):
     """Bytes are not a record in the Confluent wire format under a known schema; the message says why not."""
 

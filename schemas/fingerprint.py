@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from schemas.schema_types import Json
+from common.json_types import Json
 
 _WORDING = frozenset({"doc", "owner", "data_class", "compatibility", "person", "known_as", "erasable"})
 

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 
 from common.decimals import plain
+from common.errors import InvalidRecord
 from schemas import codec
 from schemas.converters import Converter, Mismatch, converter, named
-from schemas.errors import InvalidRecord
 from schemas.schema_types import Amount, Day, Instant, Leaf, Raw
 from schemas.validation import check_leaf
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import orjson
 
+from common.json_types import Json
 from schemas.registry import working_files
-from schemas.schema_types import Json
 
 UPSTREAM = "source."
 _HOLE = re.compile(r"\$\{([a-z0-9_]+)\}")

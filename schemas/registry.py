@@ -16,9 +16,9 @@ from typing import Self
 import msgspec
 import orjson
 
+from common.json_types import Json
 from schemas.errors import UnknownSchema
 from schemas.fingerprint import fingerprint
-from schemas.schema_types import Json
 
 FOLDER = Path(__file__).parent
 IDS_VARIABLE = "HOURSTREAM_SCHEMA_IDS"

@@ -17,10 +17,11 @@ from typing import Literal, NamedTuple
 import msgspec
 import orjson
 
+from common.json_types import Json
 from schemas.compatibility import Break, lost_defaults, unreadable
 from schemas.fingerprint import fingerprint
 from schemas.registry import FOLDER, Version, released_file, released_ids, topic_of, working_files
-from schemas.schema_types import Json, shape_of
+from schemas.schema_types import shape_of
 
 Promise = Literal["BACKWARD", "FULL"]
 Schema = Mapping[str, Json]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from common.json_types import Json
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -86,7 +88,6 @@ class Record:
 
 Leaf: TypeAlias = Text | Whole | Flag | Raw | Day | Instant | Amount | Choice
 Shape: TypeAlias = Leaf | Maybe | Many | Record
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _PRIMITIVES: dict[str, Leaf] = {"string": Text(), "long": Whole(), "boolean": Flag(), "bytes": Raw()}
 _MOST_SYMBOLS = 64  # the compiled codec writes an enum's index as one byte

@@ -13,22 +13,24 @@ from typing import TypeVar, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from common import errors
+from common.fault_injection import fault_point
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
-from sinks import contract
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, ChargeRow, Sink, SinkBatch
-from sinks.live_counts import SinkFigures
+from sinks.contract import Sink
 from sinks.outbox import Outbox, OutboxRow
+from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
+from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.batch import Batch, Output
 from streaming.committer import Committer, Fenced
 from streaming.dead_letters import read
-from streaming.fault_injection import fault_point
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
 from streaming.transactions import producer_config
+from topics.catalogue import CHARGES_TOPIC
 
 log = logging.getLogger("hourstream.sink")
 LONGEST_PAUSE = 15.0
@@ -66,7 +68,7 @@ def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.E
     while True:
         try:
             return ask()
-        except contract.Unreachable as error:
+        except errors.Unreachable as error:
             log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
             if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
                 raise
@@ -104,7 +106,7 @@ class SinkCommitter(Committer):
         work = SinkBatch(CHARGES_TOPIC, self.partition, start, end, rows, dead_ms)
         try:
             self._until_reachable(lambda: self._sink.write(work))
-        except contract.Fenced as error:
+        except errors.Fenced as error:
             raise Fenced(str(error)) from error
         fault_point(f"{self.agent}:committed")
         self.positions = {CHARGES_TOPIC: end}
@@ -147,7 +149,7 @@ class OutboxFeeder:
         while True:
             try:
                 fed = self._outbox.feed(self._publish)
-            except contract.Unreachable as error:
+            except errors.Unreachable as error:
                 log.warning("outbox of %s: %s", self._agent, error)
                 fed = 0
             except Exception as error:

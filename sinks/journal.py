@@ -12,15 +12,17 @@ from operator import itemgetter
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.errors import Health
+from common.fault_injection import fault_point
+from common.timestamps import instant_text
 from rating.model.ids import posting_id
-from sinks.contract import ChargeRecord, ChargeRow, Health, SinkBatch, Written, settle_outcomes
-from sinks.live_counts import count
-from sinks.positions import advance, position
 from sinks.routing_file import outcomes_of, rows_of
 from sinks.routing_policy import Routes
-from sinks.staging import CHARGE_COLUMNS, stage
-from storage.postgres import Pool, check, instant_text, transaction
-from streaming.fault_injection import fault_point
+from storage.bulk_load import CHARGE_COLUMNS, stage
+from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch, Written, settle_outcomes
+from storage.live_counts import count
+from storage.positions import advance, position
+from storage.postgres import Pool, check, transaction
 
 POSTINGS_TOPIC = "erp.postings"
 JOURNAL = "journal"

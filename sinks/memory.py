@@ -2,7 +2,8 @@
 
 from threading import Lock
 
-from sinks.contract import ChargeRecord, Fenced, Health, SinkBatch, Written, settle_outcomes
+from common.errors import Fenced, Health
+from storage.charge_batch import ChargeRecord, SinkBatch, Written, settle_outcomes
 
 
 class MemorySink:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from sinks.contract import ChargeRow, Outcome, SinkError, Written
+from common.errors import SinkError
 from sinks.routing_policy import Policy, Routes
+from storage.charge_batch import ChargeRow, Outcome, Written
 
 _FIELDS = ("legal_entity", "region", "client", "from", "until", "to")
 

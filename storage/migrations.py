@@ -6,7 +6,7 @@ from pathlib import Path
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.contract import SinkError
+from common.errors import SinkError
 from storage.postgres import Lock, Pool, transaction
 
 SCRIPTS = Path(__file__).parent / "sql"

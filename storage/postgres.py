@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import LiteralString, TypeAlias
 
@@ -11,7 +10,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from sinks.contract import Health, Unreachable
+from common.errors import Health, Unreachable
 
 Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
 
@@ -63,11 +62,6 @@ def scalar(cursor: Cursor[TupleRow], query: LiteralString, parameters: tuple[obj
     """The one value a query yields, None for no row."""
     row = cursor.execute(query, parameters).fetchone()
     return None if row is None else row[0]
-
-
-def instant_text(at: datetime) -> str:
-    """An instant in the JSON form of records: ISO 8601, UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check(pool: Pool) -> Health:

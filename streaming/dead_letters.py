@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from common.errors import InvalidRecord
+from common.timestamps import instant
 from schemas.codec import decode_for, encode
-from schemas.errors import InvalidRecord, Undecodable
+from schemas.errors import Undecodable
 from streaming.batch import Output, Record
-from tables.settlement.exception_record import instant
 from topics.catalogue import check
 
 DEAD_LETTERS = "dead.letters"

@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException
 
+from common.exit_codes import EXIT_CRASHED, EXIT_FENCED
 from streaming.batch import Batch
 from streaming.committer import Committer, Fenced
 from streaming.reader import Buffer, PartitionReader, reader_config
 
 log = logging.getLogger("hourstream.plane")
 
-EXIT_FENCED, EXIT_CRASHED = 71, 70
 _AT_ONCE, _BACKLOG, _BACKLOG_PATIENCE = 5_000, 500, 5  # records of a look, how many tell of a backlog; times longer
 _FENCING = 8  # partitions whose former owners are shut out at a time
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}

@@ -19,11 +19,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from common.fault_injection import fault_point
 from streaming.admin import QUIET
 from streaming.batch import Batch, Output
 from streaming.changelog import ChangelogReplaced, describe_changelog
 from streaming.committer import Committer
-from streaming.fault_injection import fault_point
 from streaming.kafka_security import connection
 from streaming.reader import reader_config
 from streaming.state import State

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from common.timestamps import instant
 from rating.charge_status import (
     Answer,
     Life,
@@ -25,7 +26,6 @@ from rating.charge_status import (
 )
 from streaming.state_tables import StateRows, Table
 from tables.cycle_times import count_cycle
-from tables.settlement.exception_record import instant
 from tables.windows import Tally
 
 STATES = "charge.states"

@@ -5,11 +5,11 @@ would be a loss.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from schemas.errors import InvalidRecord
+from common.errors import InvalidRecord
 from schemas.registry import released_ids, subject_of, topic_of, working_files
 
 DEFAULT_PARTITIONS = 4
@@ -245,3 +245,11 @@ def _shown(key: bytes | None) -> str:
 def _at_least_one(topic: str, path: str, value: object) -> None:
     if not isinstance(value, int | Decimal) or value < 1:
         raise InvalidRecord(f"{topic}: {path} is {value}, below 1")
+
+
+CHARGES_TOPIC = "billing.ready"
+
+
+def owners_of(topics: Iterable[str]) -> tuple[str, ...]:
+    """The owners of some topics, sorted: who answers for an exception that records of these topics heal."""
+    return tuple(sorted({TOPICS[topic].owner for topic in topics}))

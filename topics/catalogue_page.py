@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from common.json_types import Json
 from schemas.compatibility import fields_of, kind_of, of_union
 from schemas.released import Contract
-from schemas.schema_types import Json
 from topics.catalogue import TOPICS, Topic
 from topics.consumers import Process
 from topics.review import readers

@@ -7,9 +7,9 @@ reads, so that a producer cannot drop one that finance needs even where Avro wou
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from common.json_types import Json
 from schemas.compatibility import fields_of, kind_of, of_union
 from schemas.released import Contract, Refusal
-from schemas.schema_types import Json
 from topics.consumers import WHOLE, Process
 
 

@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.errors import SerializationFailure
 from psycopg.rows import TupleRow
 
-from sinks.contract import Unreachable
+from common.errors import Unreachable
 from storage.postgres import Pool, scalar, transaction
 
 _TRIES = 5

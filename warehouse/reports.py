@@ -7,7 +7,6 @@ from typing import LiteralString, TypeVar
 
 from psycopg.rows import class_row
 
-from sinks.journal import JOURNAL
 from storage.postgres import Pool, transaction
 
 _Row = TypeVar("_Row")
@@ -181,7 +180,7 @@ ORDER BY client_id, currency
 """
 
 
-def journal_balance(pool: Pool, system: str = JOURNAL) -> list[JournalBalance]:
+def journal_balance(pool: Pool, system: str) -> list[JournalBalance]:
     """A journal by currency. Raises Unreachable, as all of these."""
     return _read(pool, JournalBalance, _BALANCE, (system,))
 

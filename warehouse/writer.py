@@ -10,11 +10,12 @@ from typing import LiteralString
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.contract import Health, SinkBatch
-from sinks.positions import advance, position
-from sinks.staging import stage
+from common.errors import Health
+from common.fault_injection import fault_point
+from storage.bulk_load import stage
+from storage.charge_batch import SinkBatch
+from storage.positions import advance, position
 from storage.postgres import Pool, check, transaction
-from streaming.fault_injection import fault_point
 from warehouse.events import (
     EXCEPTIONS,
     STATUSES,

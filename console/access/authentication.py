@@ -1,6 +1,7 @@
 """From a request to who sent it: by token, by session, or everybody where nobody needs to log in."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from console.access import sessions, tokens
 from console.access.oidc import Provider
 from console.access.rate_limit import Pace
 from console.access.settings import AccessSettings
-from console.access.user import User
+from console.access.user import ROLES, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,30 @@ def _of_token(request: Request, authorization: str) -> User:
         told = "This token is wrong, over or revoked. `hourstream tokens create` makes one."
         raise HTTPException(401, told, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
     return user
+
+
+NEEDS = "needs_role"
+
+
+def current_user(request: Request) -> User:
+    """Who is asking; 401 for nobody."""
+
+    user = identify(request)
+    if user is None:
+        raise HTTPException(401, "Log in first.", {"WWW-Authenticate": "Bearer"})
+    return user
+
+
+def require(role: str) -> Callable[[Request], User]:
+    """A dependency: the user, who must have `role`; 401 for nobody, 403 for others."""
+    if role not in ROLES:
+        raise ValueError(f"{role} is no role")
+
+    def of_role(request: Request) -> User:
+        user = current_user(request)
+        if role not in user.roles:
+            raise HTTPException(403, f"This needs the role {role}. Ask whoever gives out roles for it.")
+        return user
+
+    setattr(of_role, NEEDS, role)
+    return of_role

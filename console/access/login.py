@@ -14,10 +14,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from console.access import sessions
 from console.access.audit import record
-from console.access.authentication import Access, access_of
+from console.access.authentication import Access, access_of, current_user
 from console.access.oidc import LoginRefused, Provider, ProviderUnreachable, Started
 from console.access.safe_redirect import local
-from console.access.user import User, current_user
+from console.access.user import User
 from storage.postgres import transaction
 
 CALLBACK = "/login/callback"

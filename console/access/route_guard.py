@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
+from console.access.authentication import NEEDS
 from console.access.login import CALLBACK
-from console.access.user import NEEDS
 
 # What nobody needs a role for: to log in and out (who is logged in has one), and the stylesheet and script.
 OPEN = frozenset({"/login", CALLBACK, "/logout", "/static"})

@@ -7,7 +7,8 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 
 from console.access.audit import acts
-from console.access.user import User, require
+from console.access.authentication import require
+from console.access.user import User
 from console.api import models
 from console.api.problems import responses
 from console.dependencies import Read, Viewer

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
 from invoicing.draft import TaxTotal
 from invoicing.formats.en16931 import (
@@ -24,7 +25,6 @@ from invoicing.formats.en16931 import (
     xml_text,
 )
 from invoicing.parties import Party
-from rating.model.money import plain
 
 _UN = "urn:un:unece:uncefact:data:"
 _NAMESPACES = {

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from common.decimals import plain
+from common.errors import SinkError
 from invoicing.document import Invoice
-from rating.model.money import minor_units, plain
-from sinks.contract import SinkError
+from rating.model.money import minor_units
 
 INVOICE_CODE = "380"
 CREDIT_NOTE_CODE = "381"

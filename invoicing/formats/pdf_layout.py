@@ -20,11 +20,12 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
+from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
 from invoicing.draft import HOUR, TaxTotal
 from invoicing.formats.en16931 import exemption, months, outside_scope, payment_terms, xml_text
 from invoicing.parties import Party
-from rating.model.money import minor_units, plain
+from rating.model.money import minor_units
 
 TITLES = {"invoice": "Invoice", "credit_note": "Credit note"}
 _REGULAR, _BOLD = "DejaVuSans", "DejaVuSans-Bold"

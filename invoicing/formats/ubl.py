@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
 from invoicing.draft import TaxTotal
 from invoicing.formats.en16931 import (
@@ -23,7 +24,6 @@ from invoicing.formats.en16931 import (
     xml_text,
 )
 from invoicing.parties import Party
-from rating.model.money import plain
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CBC = f"{_UBL}CommonBasicComponents-2"

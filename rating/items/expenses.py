@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from common.decimals import plain
 from rating.checks import checked, fault_of_expense
 from rating.items.charging import Priced, charged, charged_nothing
 from rating.items.fx import Exchange, exchange
@@ -11,7 +12,7 @@ from rating.model.charge import Missing, Settlement
 from rating.model.facts import Expense, subject_of
 from rating.model.lookups import Lookups
 from rating.model.master_data import ExpensePolicy, ExpenseRule
-from rating.model.money import ONE, exact, plain, rounded
+from rating.model.money import ONE, exact, rounded
 from rating.model.rating_context import Case, Contract, Rejection
 from rating.tax import tax_on
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
+from common.decimals import plain
 from rating.model.lookups import Lookups
 from rating.model.master_data import FxRate
-from rating.model.money import ONE, exact, plain
+from rating.model.money import ONE, exact
 
 MAX_AGE = timedelta(days=31)
 _CROSSINGS = ("EUR", "USD")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from common.decimals import plain
 from rating.checks import checked, fault_of_outcome
 from rating.items.charging import Priced, charged, charged_nothing
 from rating.items.tiers import tier_amounts
@@ -11,7 +12,6 @@ from rating.model.charge import Missing, Settlement
 from rating.model.days import month_of
 from rating.model.facts import Outcome
 from rating.model.master_data import Engagement, OutcomeTerms
-from rating.model.money import plain
 from rating.model.rating_context import Case, Contract, Rejection
 from rating.tax import Tax, tax_on
 

@@ -75,12 +75,3 @@ def shares(total: Decimal, weights: Sequence[Fraction], currency: str) -> list[D
     scale = exact(total) / whole if whole else ZERO
     parts = [rounded(scale * weight, currency) for weight in weights[:-1]]
     return [*parts, total - sum(parts, nothing(currency))]
-
-
-@lru_cache(maxsize=4096)
-def plain(number: Decimal) -> str:
-    """A decimal as plain text without trailing zeros or exponent: `20`, `58.374271`."""
-    text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text

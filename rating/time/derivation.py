@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from common.decimals import plain
 from rating.model.master_data import Engagement, Rounding
-from rating.model.money import plain
 from rating.model.rating_context import NON_BILLABLE
 from rating.time.adjustments import AgreedMinutes
 from rating.time.checked_time import PricedWork, UnpricedWork, Work

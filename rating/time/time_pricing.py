@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from common.decimals import plain
 from rating.model.charge import Charge, Settlement
 from rating.model.lookups import Lookups
 from rating.model.master_data import Cap, Engagement
-from rating.model.money import plain
 from rating.model.rating_context import CAP_EXCEEDED, COVERED_BY_RETAINER, OVER_CAP, Case, Rejection
 from rating.time.adjustments import AgreedMinutes
 from rating.time.amounts import Priceable, amounts

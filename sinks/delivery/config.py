@@ -22,7 +22,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sinks.contract import SinkError
+from common.errors import SinkError
 from sinks.delivery.rate_limit import Policy
 from sinks.delivery.secret_ref import NoSecret
 from sinks.delivery.status_source import StatusSource

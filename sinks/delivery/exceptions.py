@@ -12,9 +12,9 @@ from datetime import datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.timestamps import instant_text
 from rating.model.ids import exception_id
-from sinks.staging import as_json
-from storage.postgres import instant_text
+from storage.bulk_load import as_json
 
 EXCEPTIONS_TOPIC = "billing.exceptions"
 REFUSED, UNREACHABLE = "ERP_REFUSED", "ERP_UNREACHABLE"

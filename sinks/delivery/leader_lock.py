@@ -11,7 +11,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from sinks.contract import Unreachable
+from common.errors import Unreachable
 from storage.postgres import Lock, Pool, transaction
 
 _SILENCE = "60s"  # the server ends a session that says nothing for so long

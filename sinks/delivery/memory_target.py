@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from threading import Lock
 
-from sinks.contract import ChargeRecord, Health
+from common.errors import Health
 from sinks.delivery.target import Answer
+from storage.charge_batch import ChargeRecord
 
 
 class MemoryTarget:

@@ -13,12 +13,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from common.errors import Fenced
+from common.fault_injection import fault_point
 from invoicing.status_intake import EVENTS_TOPIC
-from sinks.contract import Fenced
 from sinks.delivery.status_source import Look, Mark, json_of, key_of
-from sinks.staging import as_json
+from storage.bulk_load import as_json
 from storage.postgres import Pool, transaction
-from streaming.fault_injection import fault_point
 
 _LONGEST_SAYING = 1000  # characters
 # A target that deliveries found away, or that asked them for a pause, is not asked either.

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.errors import Health
+from common.fault_injection import fault_point
 from schemas.json_codec import to_json
-from sinks.contract import CHARGES_TOPIC, ChargeRow, Health, SinkBatch, Written, settle_outcomes
 from sinks.delivery.target import Target
-from sinks.live_counts import count
-from sinks.positions import advance, position
 from sinks.routing_file import outcomes_of, rows_of
 from sinks.routing_policy import Routes
-from sinks.staging import as_json, stage
+from storage.bulk_load import as_json, stage
+from storage.charge_batch import ChargeRow, SinkBatch, Written, settle_outcomes
+from storage.live_counts import count
+from storage.positions import advance, position
 from storage.postgres import Pool, check, transaction
-from streaming.fault_injection import fault_point
+from topics.catalogue import CHARGES_TOPIC
 
 _STAGED = {"charge_id": "text", "reverses": "text", "charge": "jsonb", "record_offset": "bigint"}
 

@@ -12,17 +12,20 @@ from typing import cast
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from common.errors import Fenced
+from common.fault_injection import fault_point
+from common.timestamps import instant_text
 from rating.model.ids import posting_id
 from schemas.json_codec import from_json
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, Fenced
 from sinks.delivery.exceptions import UNREACHABLE, tell
 from sinks.delivery.rate_limit import Shut
 from sinks.delivery.scheduling import Waiting
 from sinks.delivery.target import Answer
 from sinks.journal import POSTINGS_TOPIC
-from sinks.live_counts import add
-from storage.postgres import Pool, instant_text, transaction
-from streaming.fault_injection import fault_point
+from storage.charge_batch import ChargeRecord
+from storage.live_counts import add
+from storage.postgres import Pool, transaction
+from topics.catalogue import CHARGES_TOPIC
 
 CANCELLED = "REVERSES_REFUSED_CHARGE"
 _ALONE_AFTER = 3  # calls without an answer

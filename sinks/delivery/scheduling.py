@@ -8,7 +8,7 @@ without it. So a reversal is offered only once what it undoes is posted, and nev
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sinks.contract import ChargeRecord
+from storage.charge_batch import ChargeRecord
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sinks.delivery.rate_limit import BreakerState
 from sinks.delivery.replay import SELECTED, Selection
-from sinks.live_counts import SinkFigures
+from storage.live_counts import SinkFigures
 from storage.postgres import Pool, transaction
 
 BREAKER_STATES: tuple[BreakerState, ...] = ("closed", "half_open", "open")

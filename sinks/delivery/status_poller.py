@@ -9,13 +9,13 @@ import random
 import threading
 from collections.abc import Callable
 
-from sinks.contract import Fenced, Unreachable
+from common.errors import Fenced, Unreachable
+from common.fault_injection import fault_point
 from sinks.delivery.poll_state import Begun, Looks
 from sinks.delivery.rate_limit import Policy, pause_of_looks
 from sinks.delivery.status_source import StatusSource
 from sinks.delivery.target import TargetUnavailable
 from storage.postgres import Pool
-from streaming.fault_injection import fault_point
 
 log = logging.getLogger("hourstream.statuses")
 _LONGEST_WAIT = 5.0  # seconds until the table is asked again: another process may have looked, or a pause have ended

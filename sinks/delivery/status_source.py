@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, TypeAlias, TypedDict, runtime_checkable
 
-from rating.model.money import plain
-from storage.postgres import instant_text
+from common.decimals import plain
+from common.timestamps import instant_text
 
 Mark: TypeAlias = Mapping[str, object]
 """A cursor in JSON: how far a source has told."""

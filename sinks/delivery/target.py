@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sinks.contract import ChargeRecord, Health, SinkError
+from common.errors import Health, SinkError
+from storage.charge_batch import ChargeRecord
 
 
 @dataclass(frozen=True, slots=True)

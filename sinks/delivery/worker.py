@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sinks.contract import Fenced, Unreachable
+from common.errors import Fenced, Unreachable
+from common.fault_injection import fault_point
 from sinks.delivery.leader_lock import Lead, leading
 from sinks.delivery.prefetch import Window
 from sinks.delivery.rate_limit import Gate, Policy, backoff
@@ -19,7 +20,6 @@ from sinks.delivery.repository import Records
 from sinks.delivery.scheduling import Waiting, choose
 from sinks.delivery.target import GroupRefused, Target, TargetUnavailable
 from storage.postgres import Pool
-from streaming.fault_injection import fault_point
 
 log = logging.getLogger("hourstream.delivery")
 _LOOK = 0.1  # seconds between looks at the queue while no answer calls for one

@@ -45,13 +45,13 @@ from pathlib import Path as File
 
 from schemas.codec import shape
 from schemas.schema_types import Shape
-from sinks.contract import CHARGES_TOPIC
 from sinks.http.checking import check
 from sinks.http.template_ast import Value, path_of, value_of
 from sources.mapping.ast import Constant, Path, Scalar, Template
 from sources.mapping.errors import MappingError
 from sources.mapping.parser import path_or_text
 from sources.mapping.yaml_nodes import Node, parsed
+from topics.catalogue import CHARGES_TOPIC
 
 __all__ = ["Answers", "Batch", "Mapped", "MappingError", "load", "read"]
 

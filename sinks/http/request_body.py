@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 import orjson
 
-from rating.model.money import minor_units, plain
-from sinks.contract import ChargeRecord
+from common.decimals import plain
+from rating.model.money import minor_units
 from sinks.http.template_ast import CURRENCY, Date, Each, Group, Items, Minor, Number, Translate, Value
 from sources.mapping.ast import Constant, Path, Scalar, Template
+from storage.charge_batch import ChargeRecord
 
 Scope: TypeAlias = Mapping[str, object]
 _ABSENT = object()

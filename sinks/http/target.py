@@ -11,8 +11,8 @@ from uuid import uuid5
 
 import orjson
 
+from common.errors import Health
 from rating.model.ids import NAMESPACE
-from sinks.contract import ChargeRecord, Health
 from sinks.delivery.secret_ref import NoSecret, Secret
 from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
 from sinks.http.client import Calls, Reply, shown, unexpected
@@ -20,6 +20,7 @@ from sinks.http.credentials import Credentials, signed
 from sinks.http.mapping import Batch, Mapped
 from sinks.http.request_body import Unwritable, path_text, written
 from sources.mapping.ast import Path
+from storage.charge_batch import ChargeRecord
 
 _LONGEST_REASON = 500  # characters
 

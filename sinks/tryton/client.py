@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
-from sinks.contract import SinkError
+from common.errors import SinkError
 from sinks.delivery.secret_ref import NoSecret, Secret
 from sinks.delivery.target import TargetUnavailable
 from sinks.http.client import Calls, Reply, shown

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from common.decimals import plain
 from invoicing.draft import LineDraft, LineKey
 from invoicing.parties import Names, line_name, line_note
-from rating.model.money import plain, rounded_money
-from sinks.contract import ChargeRecord
+from rating.model.money import rounded_money
+from storage.charge_batch import ChargeRecord
 
 Unit = Literal["hour", "one"]
 _HUNDREDTH, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")  # what Tryton's hour, and its prices, have by default

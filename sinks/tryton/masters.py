@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from common.decimals import plain
 from invoicing.draft import Account
 from invoicing.parties import Names, Party, buyer
 from rating.model.master_data import Client
-from rating.model.money import plain
 from sinks.tryton.client import Refused, Tryton
 from sinks.tryton.lines import Unit
 from sinks.tryton.wire import Row

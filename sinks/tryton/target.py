@@ -9,10 +9,10 @@ that are missing in one transaction; and where that is refused, look again, for 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from common.errors import Health
 from invoicing.draft import Account
 from invoicing.parties import Names
 from rating.model.money import rounded_money
-from sinks.contract import ChargeRecord, Health
 from sinks.delivery.status_source import Look, Mark
 from sinks.delivery.target import Answer, TargetUnavailable
 from sinks.tryton.client import Refused, Tryton
@@ -20,6 +20,7 @@ from sinks.tryton.lines import Line, lines_of
 from sinks.tryton.masters import NotThere, TrytonMasters
 from sinks.tryton.states import Cursor, TrytonStates
 from sinks.tryton.wire import Row
+from storage.charge_batch import ChargeRecord
 
 LARGEST_GROUP = 1000
 _CHARGE_FIELDS = ("charge_id", "line.invoice.reference")

@@ -2,7 +2,7 @@
 
 While it is small it is one row, which keeps both as the records they are on their topics, byte for byte. A bucket that
 only grows by plain time is never taken apart (`append`); otherwise its records are read when they are first asked for.
-One that outgrows a row is many (tables.large_bucket).
+One that outgrows a row is many (tables.settlement.large_bucket).
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class LargeHead(msgspec.Struct, array_like=True, frozen=True):
     """What the row of a large bucket says in place of facts.
 
     How many rows it has, the minutes recorded on its day, how many of its facts speak of others, and whether sums are
-    kept of it (tables.outcome_settling).
+    kept of it (tables.settlement.outcome_settling).
     """
 
     members: int = 0

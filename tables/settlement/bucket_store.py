@@ -13,8 +13,8 @@ import msgspec
 from rating.model.facts import Fact, Outcome, TimeEntry
 from rating.scope import names
 from streaming.state_tables import StateRows, Table
-from tables.large_bucket import MEMBERS, Bucket, LargeBucket
 from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
+from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket
 
 TIME = "day:"  # begins the name of every bucket of time
 OUTCOMES = "outcomes:"  # of every bucket of outcomes

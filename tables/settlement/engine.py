@@ -8,6 +8,7 @@ those again and no others (tables.settlement.resettle).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeGuard
 
+from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
 from rating.model.facts import Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
@@ -17,8 +18,6 @@ from rating.scope import couples_time
 from rating.settle import settle
 from schemas.codec import encode
 from streaming.state_tables import StateRows
-from tables.large_bucket import Bucket, LargeBucket
-from tables.outcome_settling import settle_all, settle_some
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of
 from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets
 from tables.settlement.charge_record import READY, charge_record
@@ -30,8 +29,9 @@ from tables.settlement.exception_record import (
     StandingException,
     advance,
     exception_record,
-    instant,
 )
+from tables.settlement.large_bucket import Bucket, LargeBucket
+from tables.settlement.outcome_settling import settle_all, settle_some
 from tables.windows import Tally
 
 NOTHING = Published()

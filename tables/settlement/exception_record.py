@@ -5,8 +5,8 @@ repeated finding publishes nothing and a healed one is closed.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
+from common.timestamps import instant
 from rating.model.charge import Parked
 from rating.model.ids import exception_id
 
@@ -25,11 +25,6 @@ class StandingException:
     @property
     def status(self) -> str:
         return WAIVED if self.parked.waived else OPEN
-
-
-def instant(ms: int) -> datetime:
-    """Epoch milliseconds as a UTC instant."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def advance(

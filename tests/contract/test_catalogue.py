@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from common.errors import InvalidRecord
 from schemas import codec
-from schemas.errors import InvalidRecord
 from schemas.registry import topic_of
 from topics import catalogue
 from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS, TRANSACTIONS, Topic, check, identity, key_of

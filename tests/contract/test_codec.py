@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from schema_records import records
 
+from common.errors import InvalidRecord
 from schemas import codec
-from schemas.errors import InvalidRecord, Undecodable, UnknownSchema
+from schemas.errors import Undecodable, UnknownSchema
 from schemas.registry import subject_of
 from topics.catalogue import TOPICS
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from schema_records import records
 
 from common.decimals import plain
+from common.errors import InvalidRecord
 from schemas import codec
-from schemas.errors import InvalidRecord, UnknownSchema
+from schemas.errors import UnknownSchema
 from schemas.json_codec import from_json, to_json
 from topics.catalogue import TOPICS, check
 

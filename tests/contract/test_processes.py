@@ -14,11 +14,11 @@ from rating.model.facts import FACT_TYPES
 from rating.model.master_data import MASTER_TYPES
 from schemas import codec
 from schemas.released import read_contracts
-from sinks.contract import ChargeRow
 from sinks.journal import Journal
 from sinks.routing_file import rows_of
 from sinks.routing_policy import Policy, Routes
-from sinks.staging import CHARGE_COLUMNS
+from storage.bulk_load import CHARGE_COLUMNS
+from storage.charge_batch import ChargeRow
 from streaming.state import MemoryRows, State
 from tables.charge_status import Lives, News
 from tables.finance_rollup import Overview

@@ -25,9 +25,9 @@ from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from schemas.codec import decode_for, encode
 from settings import Settings
-from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.delivery.replay import Selection
 from sinks.delivery.stats import Standing, listed, standing
+from storage.charge_batch import ChargeRecord
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.topic_reader import read_all
@@ -36,11 +36,12 @@ from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.faults.flow import PATIENCE, Faults, await_that, workers_at
 from tests.faults.http_proxy import FAULTS, HttpProxy, Weather
+from topics.catalogue import CHARGES_TOPIC
 from topics.create import create_topics
 
 TARGET = "ledgerline"
 WORKER = f"delivery-{TARGET}"
-POINTS = ("written", "offering", "answered", "recording")  # of `streaming.fault_injection`, after the target's name
+POINTS = ("written", "offering", "answered", "recording")  # of `common.fault_injection`, after the target's name
 _ENGAGEMENTS, _A_CYCLE, _A_SECOND = 12, 80, 25  # charges
 
 

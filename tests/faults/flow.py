@@ -66,7 +66,7 @@ def tock(every: int) -> TockData:
 
 
 class Faults:
-    """The points of some processes at which a signal will strike; see `streaming.fault_injection`."""
+    """The points of some processes at which a signal will strike; see `common.fault_injection`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -21,12 +21,12 @@ from operations.jsonl_ingest import Publisher
 from operations.quiescence import wait_until_quiet
 from schemas.codec import decode_for
 from settings import Settings
-from sinks.contract import CHARGES_TOPIC
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.topic_reader import read_all
 from tests.contract.sinks.receiving import SINGLE, receiving
 from tests.unit.tables.contents import MASTERS, Content, consultant, entry, line
+from topics.catalogue import CHARGES_TOPIC
 from topics.create import create_topics
 
 RATE = 5.0  # calls a second

@@ -13,8 +13,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 
 import pytest
 
+from common.exit_codes import EXIT_FENCED
 from devstack.supervisor import Workers
-from streaming.partitions import EXIT_FENCED
 from tests.faults.flow import Outcome, TockData, await_that, flowing, workers_at
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,6 +8,7 @@ from rating.exception_codes import CODES, REASONS
 from tools.rules_reference.code import Code, Rule
 from tools.rules_reference.law import DESIGN, EXAMPLES, Section, cited, sections
 from tools.rules_reference.words import choices
+from topics.catalogue import owners_of
 
 _HEAD = """\
 # Rules reference
@@ -100,7 +101,7 @@ def _codes(written: Code, law: Mapping[str, Section], rules: Sequence[Rule]) -> 
         givers = [_link(rule) for rule in rules if code in rule.words and rule.function]
         if not givers:
             givers = [f"[{file}](../{file})" for file in written.files_with(code)]
-        asked, section = ", ".join(each.owners), _to_section(each.section, law)
+        asked, section = ", ".join(owners_of(each.topics)), _to_section(each.section, law)
         yield f"| `{code}` | {section} | {'<br>'.join(givers)} | {asked} | {_cell(each.heals)} |"
 
 

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from sinks.contract import CHARGES_TOPIC, Sink, Unreachable
+from common.errors import Unreachable
+from sinks.contract import Sink
 from storage.postgres import Pool, open_pool
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.contract.sinks.sink_contract import Ledger, SinkContract
+from topics.catalogue import CHARGES_TOPIC
 
 
 class PostgresContract(SinkContract):

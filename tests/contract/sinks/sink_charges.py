@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import cast
 
 from rating.model.ids import charge_id
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, ChargeRow, SinkBatch
+from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
+from topics.catalogue import CHARGES_TOPIC
 
 
 def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) -> ChargeRecord:

@@ -8,8 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, Fenced, Result, Sink
+from common.errors import Fenced
+from sinks.contract import Sink
+from storage.charge_batch import ChargeRecord, Result
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from topics.catalogue import CHARGES_TOPIC
 
 Ledger = dict[str, tuple[Decimal, int]]
 

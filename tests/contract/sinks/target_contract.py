@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from sinks.contract import ChargeRecord
 from sinks.delivery.target import Answer, Target, TargetUnavailable
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, delivering
 from tests.contract.sinks.postgres_contract import PostgresContract

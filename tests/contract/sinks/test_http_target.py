@@ -5,9 +5,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from sinks.contract import ChargeRecord, Sink
+from sinks.contract import Sink
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.target import Target
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.contract.sinks.sink_charges import charge

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from sinks.contract import ChargeRecord, Health, Sink
+from common.errors import Health
+from sinks.contract import Sink
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.target import Answer, Target, TargetUnavailable
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import Ledger, as_ledger

@@ -3,12 +3,14 @@
 import pytest
 
 from invoicing.charge_projection import Projection
-from sinks.contract import CHARGES_TOPIC, Sink, SinkBatch
+from sinks.contract import Sink
 from sinks.journal import Journal
 from sinks.memory import MemorySink
+from storage.charge_batch import SinkBatch
 from tests.contract.sinks.postgres_contract import PostgresContract
 from tests.contract.sinks.sink_charges import batch, charge
 from tests.contract.sinks.sink_contract import Ledger, SinkContract
+from topics.catalogue import CHARGES_TOPIC
 
 
 class TestMemory(SinkContract):

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from devstack.tryton import Tryton
-from sinks.contract import ChargeRecord
 from sinks.delivery.target import Target
 from sinks.tryton.target import TrytonTarget
+from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge
 from tests.contract.sinks.sink_contract import Ledger
 from tests.contract.sinks.target_contract import TargetContract

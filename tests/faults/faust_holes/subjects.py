@@ -48,7 +48,7 @@ class Subject:
         return other
 
     def strike(self, point: str, signal: Signals = SIGKILL) -> dict[str, str]:
-        """The environment of a plane with one fault at a point of its commit (see `streaming.fault_injection`)."""
+        """The environment of a plane with one fault at a point of its commit (see `common.fault_injection`)."""
         faults = self.home / "faults"
         faults.mkdir()
         (faults / f"{self.name}:{point}").write_text(signal.name)

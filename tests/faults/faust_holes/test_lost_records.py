@@ -13,9 +13,9 @@ from signal import SIGCONT, SIGSTOP
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from common.exit_codes import EXIT_CRASHED
 from devstack.kafka import Kafka
 from devstack.stack import Stack
-from streaming.partitions import EXIT_CRASHED
 from tests.faults.faust_holes.conftest import held_by, scenario
 from tests.faults.faust_holes.subjects import END, Subject, firsts
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from streaming.partitions import EXIT_CRASHED
+from common.exit_codes import EXIT_CRASHED
 from tests.faults.faust_holes.subjects import END, Subject
 
 PARTITIONS = 4

@@ -1,6 +1,6 @@
 """A batch whose decision outlasts the rebalance timeout: its worker is given up and fenced, and nothing is lost."""
 
-from streaming.partitions import EXIT_FENCED
+from common.exit_codes import EXIT_FENCED
 from tests.faults.faust_holes.subjects import END
 from tests.faults.plane_limits.conftest import Make
 

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assurance.ledger_reader import net_charge
+from devstack.prometheus_targets import targets
 from metrics.metric_catalogue import departs_from_catalogue
-from metrics.prometheus_targets import targets
 from ops.grafana.dashboards import DASHBOARDS
 from tests.integration.ops.watching import ALERTMANAGER, PROMETHEUS, Watched, until, watching
 from tests.integration.stream.running import Running, running

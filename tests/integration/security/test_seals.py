@@ -26,14 +26,14 @@ from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
 from sinks.committer import Announcer
-from sinks.contract import CHARGES_TOPIC, ChargeRow, SinkBatch
+from storage.charge_batch import ChargeRow, SinkBatch
 from storage.postgres import Pool, transaction
 from streaming.batch import Output
 from streaming.topic_reader import read_all
 from streaming.transactions import producer_config
 from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge, fresh_pool
-from topics.catalogue import TOPICS, spread_over
+from topics.catalogue import CHARGES_TOPIC, TOPICS, spread_over
 from topics.create import create_topics
 
 KEY = b"kept elsewhere"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from rating.model.ids import exception_id
 from schemas.codec import encode
 from schemas.json_codec import from_json
-from sinks.contract import ChargeRecord
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.stats import Standing, standing
 from sinks.delivery.target import Answer
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_that
 

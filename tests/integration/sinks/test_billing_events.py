@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from common.errors import Fenced
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
 from invoicing.run import NotVoidable, void_invoice
 from invoicing.status_events import BillingEvent, EventRow
@@ -16,7 +17,6 @@ from invoicing.status_intake import EVENTS_TOPIC, NoSuchInvoice, StatusDesk
 from invoicing.status_mapping import WordsWrong, load_words
 from rating.charge_status import Life, Notice, noticed, progress
 from schemas.json_codec import from_json
-from sinks.contract import Fenced
 from sinks.outbox import Outbox, OutboxRow
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge

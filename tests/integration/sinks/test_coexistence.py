@@ -15,12 +15,13 @@ from accounting.journal_entries import UnknownJournal, entries
 from accounting.parity import Difference, parity
 from cli.main import main
 from devstack.stack import Stack
-from sinks.contract import CHARGES_TOPIC, ChargeRecord, Written
 from sinks.journal import POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
 from sinks.routing_policy import Policy, Routes
+from storage.charge_batch import ChargeRecord, Written
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import client_totals, journal_balance
 
 APRIL, MAY, JUNE = date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1)

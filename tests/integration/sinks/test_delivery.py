@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 
 from rating.model.ids import posting_id
-from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.rate_limit import Policy
@@ -16,10 +15,12 @@ from sinks.delivery.stats import listed, replays
 from sinks.delivery.target import Answer, TargetUnavailable
 from sinks.routing_policy import Policy as RoutingPolicy
 from sinks.routing_policy import Routes
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.scripted import Failing, Scripted, announced, id_of, only, told
+from topics.catalogue import CHARGES_TOPIC
 
 
 def test_an_answer_is_recorded_announced_and_counted(pool: Pool) -> None:

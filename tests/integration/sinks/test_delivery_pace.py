@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from sinks.contract import ChargeRecord, Fenced
+from common.errors import Fenced
 from sinks.delivery.leader_lock import leading
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
@@ -18,6 +18,7 @@ from sinks.delivery.stats import standing
 from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
 from sinks.delivery.worker import Deliverer
 from sinks.journal import Journal
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool, open_pool
 from tests.contract.sinks.delivering import QUICK, await_delivered, await_that, delivering, states
 from tests.contract.sinks.sink_charges import batch, charge

@@ -9,10 +9,11 @@ from invoicing.formats.cii import render_cii
 from invoicing.formats.schematron import validate
 from invoicing.formats.ubl import render
 from invoicing.run import InvoiceRun, run_invoices, void_invoice
-from sinks.contract import CHARGES_TOPIC, ChargeRecord
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.unit.sinks.documents import NAMES
+from topics.catalogue import CHARGES_TOPIC
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
 

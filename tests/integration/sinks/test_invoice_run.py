@@ -19,11 +19,12 @@ from invoicing.run import (
     void_invoice,
 )
 from schemas.json_codec import from_json
-from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.journal import Journal
 from sinks.outbox import Outbox, OutboxRow
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import client_totals, invoices, step_of_charge, steps_of_subject
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 
 from rating.model.ids import posting_id
 from schemas.json_codec import from_json
-from sinks.contract import ChargeRecord, Outcome
-from sinks.journal import POSTINGS_TOPIC, Journal
+from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
+from storage.charge_batch import ChargeRecord, Outcome
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from warehouse.reports import journal_balance
@@ -55,7 +55,10 @@ def test_the_balance_is_kept_by_currency_with_the_minutes(pool: Pool) -> None:
     dollars = charge("a", "10.00", currency="USD", billable_minutes=30)
     euros = [charge("b", "20.00"), charge("c", "5.00", n=1), reversal(charge("c", "5.00"))]
     Journal(pool).write(batch(0, [dollars, *euros]))
-    found = [(b.currency, b.postings, b.debit, b.balance, b.revenue, b.worked_minutes) for b in journal_balance(pool)]
+    found = [
+        (b.currency, b.postings, b.debit, b.balance, b.revenue, b.worked_minutes)
+        for b in journal_balance(pool, JOURNAL)
+    ]
     assert found == [("EUR", 3, 30, 0, 20, 60), ("USD", 1, 10, 0, 10, 30)]
 
 
@@ -95,7 +98,7 @@ def test_it_refuses_what_would_leave_the_ledger_wrong_and_posts_the_rest(pool: P
         Outcome(partial["charge_id"], "refused", "REVERSAL_DIFFERS"),
         Outcome(of_homeless["charge_id"], "refused", "REVERSES_UNKNOWN_CHARGE"),
     )
-    assert [balance.balance for balance in journal_balance(pool)] == [0]
+    assert [balance.balance for balance in journal_balance(pool, JOURNAL)] == [0]
 
 
 def test_it_refuses_across_batches_as_within_one(pool: Pool) -> None:
@@ -117,7 +120,7 @@ def test_a_refused_charge_offered_again_in_order_is_posted_and_announced_anew(po
     assert journal.write(batch(3, [charge("a")], end=4)).outcomes[0].result == "duplicate"
     told = [(row.value["status"], row.value["revision"]) for row in announced(pool)]
     assert told == [("refused", 1), ("refused", 2), ("posted", 3)]
-    assert [(b.postings, b.debit) for b in journal_balance(pool)] == [(1, 100)]
+    assert [(b.postings, b.debit) for b in journal_balance(pool, JOURNAL)] == [(1, 100)]
 
 
 def test_announcements_are_records_of_their_topic_in_the_order_of_the_charges(pool: Pool) -> None:

@@ -12,11 +12,11 @@ from psycopg import sql
 
 from invoicing.charge_projection import Projection
 from invoicing.run import STATUS_TOPIC, run_invoices
-from sinks.contract import CHARGES_TOPIC
-from sinks.journal import POSTINGS_TOPIC, Journal
+from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
+from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import invoices, journal_balance
 
 _POST = """
@@ -60,7 +60,7 @@ def test_a_journal_killed_inside_its_transaction_has_posted_nothing(pool: Pool) 
     # The server may still hold the dead writer's locks for a moment; a write waits for them.
     assert journal.write(batch(0, [charge(str(n)) for n in range(30)])).count("posted") == 30
     assert journal.positions(CHARGES_TOPIC, 0) == 31
-    assert [(b.postings, b.debit) for b in journal_balance(pool)] == [(30, 3000)]
+    assert [(b.postings, b.debit) for b in journal_balance(pool, JOURNAL)] == [(30, 3000)]
     assert Outbox(pool, POSTINGS_TOPIC).unsent() == 30
 
 

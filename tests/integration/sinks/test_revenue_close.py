@@ -15,12 +15,13 @@ from accounting.revenue_totals import plan, revenue_totals
 from assurance.posted_charges import holdings
 from assurance.sink_snapshot import residues
 from rating.model.master_data import Engagement
-from sinks.contract import CHARGES_TOPIC, ChargeRecord
 from sinks.journal import JOURNAL, Journal
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.test_invoice_run import publish
 from tests.unit.rating.test_revenue import contract
+from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import client_totals, journal_balance
 
 AT = datetime(2024, 7, 1, tzinfo=UTC)
@@ -84,7 +85,7 @@ def test_each_close_posts_what_the_month_has_earned_and_a_second_one_nothing(poo
     closes(pool, "2024-04")
     (total,) = revenue_totals(pool, JOURNAL, "2024-04")
     assert (total.charged, total.revenue, total.deferred, total.unbilled) == (2070, 2070, 0, 0)
-    assert [balance.balance for balance in journal_balance(pool)] == [0]
+    assert [balance.balance for balance in journal_balance(pool, JOURNAL)] == [0]
 
 
 def test_what_came_late_is_the_difference_of_the_next_close_and_of_those_after_it(pool: Pool) -> None:
@@ -173,7 +174,7 @@ def test_after_random_histories_and_closes_the_balances_tie(pool: Pool, seed: in
         closes(pool, month)
         assert told(closes(pool, month)) == []
         assert all(total.ties for each in MONTHS for total in revenue_totals(pool, JOURNAL, each))
-    assert {balance.balance for balance in journal_balance(pool)} <= {0}
+    assert {balance.balance for balance in journal_balance(pool, JOURNAL)} <= {0}
 
 
 def test_closes_at_the_same_time_post_once(pool: Pool) -> None:

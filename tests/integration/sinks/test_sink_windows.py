@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from invoicing.charge_projection import NAME, Projection
-from sinks.live_counts import KEPT_MINUTES, SinkFigures
+from storage.live_counts import KEPT_MINUTES, SinkFigures
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from common.errors import Fenced
 from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import encode
 from schemas.json_codec import from_json
-from sinks.contract import ChargeRecord, Fenced
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.poll_state import Begun, Looks
 from sinks.delivery.rate_limit import Policy
@@ -20,6 +20,7 @@ from sinks.delivery.stats import DeliveryFigures, Telling
 from sinks.delivery.status_poller import StatusWatch
 from sinks.delivery.status_source import Look, Mark, PaymentRecord, StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
+from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import PATIENCE, QUICK, await_delivered, await_that, delivering
 from tests.contract.sinks.sink_charges import batch, charge

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from devstack.tryton import Tryton
-from sinks.contract import ChargeRecord
 from sinks.delivery.status_source import StatusRecord
 from sinks.delivery.target import Answer, TargetUnavailable
 from sinks.tryton import states
@@ -19,6 +18,7 @@ from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
 from sinks.tryton.states import Cursor, TrytonStates
 from sinks.tryton.target import TrytonTarget
+from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge, reversal
 from tests.contract.sinks.target_contract import deliver
 from tests.integration.sinks.cutter import Cutter

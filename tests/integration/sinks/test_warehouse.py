@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from common.errors import Fenced
 from rating.model.ids import exception_id
-from sinks.contract import Fenced
 from storage.postgres import Pool
 from warehouse.aggregates import is_due, sum_up
 from warehouse.events import EXCEPTIONS, TIME, TOPICS, Arrival

@@ -13,7 +13,6 @@ from devstack.tryton import Tryton
 from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import decode_for, encode
 from sinks.committer import Announcer
-from sinks.contract import CHARGES_TOPIC
 from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
 from streaming.batch import Output
@@ -22,6 +21,7 @@ from tests.contract.sinks.delivering import await_that
 from tests.contract.sinks.sink_charges import charge
 from tests.integration.stream.running import Running, running
 from tests.tryton_server import client, payer
+from topics.catalogue import CHARGES_TOPIC
 
 ON = date(2025, 4, 1)
 WORKER = "delivery-tryton"

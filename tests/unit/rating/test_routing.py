@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.contract import ChargeRecord, ChargeRow
 from sinks.routing_file import RoutesWrong, load_routes, rows_of
 from sinks.routing_policy import Policy, Routes
+from storage.charge_batch import ChargeRecord, ChargeRow
 from tests.contract.sinks.sink_charges import charge, reversal
 
 START = date(2025, 4, 1)

@@ -10,9 +10,10 @@ from billing_contracts import CLIENT, entry, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.decimals import plain
 from rating.model.facts import Fact, Origin, fact, identity, subject_of
 from rating.model.master_data import Master, OutcomeTerms, Tier, master
-from rating.model.money import minor_units, plain, rounded, shares
+from rating.model.money import minor_units, rounded, shares
 from rating.model.revision_order import judge
 
 LATER = datetime(2025, 1, 1, tzinfo=UTC)

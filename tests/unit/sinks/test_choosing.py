@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.contract import ChargeRecord
 from sinks.delivery.scheduling import Waiting, choose
+from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge, reversal
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from invoicing.parties import Names
-from sinks.contract import ChargeRecord
 from sinks.tryton.lines import lines_of
+from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge, reversal
 
 _minutes = st.integers(1, 1440)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tables import sum_tree
-from tables.large_bucket import MEMBERS
-from tables.sum_tree import NODES
+from tables.settlement import sum_tree
+from tables.settlement.large_bucket import MEMBERS
+from tables.settlement.sum_tree import NODES
 from tests.unit.tables.contents import MASTERS, Content, decision, engagement, line, numbered, outcome
 from tests.unit.tables.stream import Line, Stream
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streaming.batch import Output
-from tables.large_bucket import MEMBERS
 from tables.settlement.bucket_store import BUCKETS, MOST_BYTES, PLACES
+from tables.settlement.large_bucket import MEMBERS
 from tests.unit.tables.contents import decision, engagement, entry, line, outcome
 from tests.unit.tables.stream import Stream, wire
 

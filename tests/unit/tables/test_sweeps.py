@@ -11,10 +11,10 @@ from rating.model.facts import Facts
 from rating.model.masters import Masters
 from rating.settle import settle
 from streaming.state import State
-from tables.large_bucket import Bucket
 from tables.settlement import engine, resettle
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
+from tables.settlement.large_bucket import Bucket
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
 from tests.unit.tables.stream import Line, Stream
 

@@ -1,7 +1,7 @@
 """A bucket that outgrew one row: a row a fact, read and written one by one.
 
 Beside them stand, as rows too, who speaks of whom (`ATTACHED`), so that a decision is found without reading all facts,
-and sums of what settles in order (tables.sum_tree).
+and sums of what settles in order (tables.settlement.sum_tree).
 """
 
 from collections.abc import Iterable, Iterator

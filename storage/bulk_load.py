@@ -8,7 +8,7 @@ import orjson
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from rating.model.money import plain
+from common.decimals import plain
 
 # The fields of a charge that are plain columns (DOMAIN.md §3), with their types as in hourstream.charges.
 CHARGE_COLUMNS: Mapping[str, LiteralString] = {

@@ -3,7 +3,8 @@
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.contract import Fenced, SinkBatch
+from common.errors import Fenced
+from storage.charge_batch import SinkBatch
 
 
 def position(cursor: Cursor[TupleRow], sink: str, topic: str, partition: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from sinks.contract import SinkBatch, Written
+from storage.charge_batch import SinkBatch, Written
 from storage.postgres import Pool, transaction
 
 KEPT_MINUTES = 120

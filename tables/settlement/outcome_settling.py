@@ -24,8 +24,8 @@ from rating.model.masters import Masters
 from rating.model.money import in_minor_units, minor_money
 from rating.model.rating_context import Case, Contract, case_of
 from streaming.state_tables import StateRows
-from tables.large_bucket import LargeBucket
-from tables.sum_tree import Item, SumTree
+from tables.settlement.large_bucket import LargeBucket
+from tables.settlement.sum_tree import Item, SumTree
 
 _DAY = 10  # characters of a key before the id
 
