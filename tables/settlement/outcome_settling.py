@@ -69,7 +69,7 @@ class _Month:
         """Take in what was touched, then charge what that changes."""
         if self._anew:
             self._tree.clear()
-        total, first = self._tree.all().total, self._first()
+        total, first = self._tree.all().total, self._tree.first()
         moved = _Moved()
         for name in self._touched():
             self._take(name, moved)
@@ -127,9 +127,6 @@ class _Month:
         self._decisions += speakers
         return replace(self._case, waivers=waivers(speakers)) if speakers else self._case
 
-    def _first(self) -> str | None:
-        return next((item.key for item, _ in self._tree.items()), None)
-
     def _charge(self, prices: "_Prices", moved: _Moved, first: str | None, total_before: int) -> None:
         """Charge the touched outcomes, and the others whose amount is another one now."""
         whole = Decimal(self._tree.all().total).scaleb(-6)
@@ -140,7 +137,7 @@ class _Month:
             # An outcome that fails its checks by masters of this moment is settled again by the sweep under way.
             one = one or self._check(f"outcome:{item.key[_DAY:]}")
             if minor != item.kept:
-                self._tree.put(Item(item.key, item.amount, minor))
+                self._tree.keep(item.key, minor)
             if one is not None:
                 amount = minor_money(minor, prices.currency)
                 self._settled[f"outcome:{one.outcome.outcome_id}"] = charge_outcome(one, amount, whole)
@@ -162,7 +159,7 @@ class _Prices:
             return self._shares(touched, moved, total_before)
         keys = set(touched)
         if self.terms.model == "graduated":
-            now_first = next((item.key for item, _ in self.tree.items()), None)
+            now_first = self.tree.first()
             keys |= {key for key in (first, now_first) if key is not None}
             keys |= self._at_ends_of_tiers(moved)
             first = now_first

@@ -4,7 +4,9 @@ It is a B+ tree. A node is one row of at most `MOST` items, so no row grows with
 row a level. Keys compare by code point. `amount` is what a position is asked by; `kept` is the caller's own.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +15,7 @@ from streaming.state_tables import StateRows, Table
 
 MOST = 32  # items of a node; a node that has more is cut in two
 _ROOT = "0"
+_KEY = attrgetter("key")
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True):
@@ -50,15 +53,6 @@ class Sums(NamedTuple):
     peak: int = 0
     dip: int = 0
 
-    def then(self, number: int, total: int, peak: int, dip: int) -> "Sums":
-        """The sums of this run and one after it."""
-        return Sums(
-            self.number + number,
-            self.total + total,
-            max(self.peak, self.total + peak),
-            min(dip, self.dip + total),
-        )
-
 
 NODES = Table(b"n", bytes)  # (engagement, bucket, node) -> the node as JSON, whose integers have no largest one
 _encode = msgspec.json.Encoder().encode
@@ -94,6 +88,16 @@ class SumTree:
                 self._changed.add(name)
                 root.children.append(_child(name, half))
 
+    def keep(self, key: str, kept: int) -> None:
+        """Change what is kept beside a key's number; the key is there."""
+        name, node = _ROOT, self._node(_ROOT)
+        while node.children:
+            name = node.children[_child_of(node, key)].name
+            node = self._node(name)
+        at = _place(node, key)
+        node.items[at] = Item(key, node.items[at].amount, kept)
+        self._changed.add(name)
+
     def remove(self, key: str) -> None:
         """Take a key out, if it is there."""
         if self.get(key) is not None:
@@ -103,17 +107,21 @@ class SumTree:
         """Sums of the whole tree."""
         return _sums(self._node(_ROOT))
 
+    def first(self) -> str | None:
+        """The first key."""
+        root = self._node(_ROOT)
+        if root.children:
+            return root.children[0].key
+        return root.items[0].key if root.items else None
+
     def before(self, key: str) -> Sums:
         """Sums of all keys before `key`."""
-        found, node = Sums(), self._node(_ROOT)
+        runs, node = list[Sums](), self._node(_ROOT)
         while node.children:
             at = _child_of(node, key)
-            for child in node.children[:at]:
-                found = found.then(child.number, child.total, child.peak, child.dip)
+            runs.append(_sums_of(node.children[:at]))
             node = self._node(node.children[at].name)
-        for item in node.items[: _place(node, key)]:
-            found = found.then(1, item.amount, max(item.amount, 0), min(item.amount, 0))
-        return found
+        return _sums_of([*runs, _sums_of_items(node.items[: _place(node, key)])])
 
     def reaching(self, bound: int) -> str | None:
         """The first key up to and with which the sum is `bound` or more."""
@@ -227,33 +235,40 @@ def _child(name: str, node: Node) -> Child:
 
 
 def _sums(node: Node) -> Sums:
-    found = Sums()
-    for child in node.children:
-        found = found.then(child.number, child.total, child.peak, child.dip)
-    for item in node.items:
-        found = found.then(1, item.amount, max(item.amount, 0), min(item.amount, 0))
-    return found
+    return _sums_of(node.children) if node.children else _sums_of_items(node.items)
+
+
+def _sums_of(runs: Iterable[Child | Sums]) -> Sums:
+    """The sums of runs that follow each other. Plain steps: this is most of what a change costs."""
+    number = total = peak = dip = 0
+    for run in runs:
+        number += run.number
+        if total + run.peak > peak:
+            peak = total + run.peak
+        dip += run.total
+        if run.dip < dip:
+            dip = run.dip
+        total += run.total
+    return Sums(number, total, peak, dip)
+
+
+def _sums_of_items(items: Sequence[Item]) -> Sums:
+    total = peak = dip = 0
+    for item in items:
+        total += item.amount
+        if total > peak:
+            peak = total
+        dip += item.amount
+        if dip > 0:
+            dip = 0
+    return Sums(len(items), total, peak, dip)
 
 
 def _place(node: Node, key: str) -> int:
     """Where in a leaf a key is, or would be."""
-    low, high = 0, len(node.items)
-    while low < high:
-        middle = (low + high) // 2
-        if node.items[middle].key < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return bisect_left(node.items, key, key=_KEY)
 
 
 def _child_of(node: Node, key: str) -> int:
     """The child that has a key, or would have it."""
-    low, high = 0, len(node.children)
-    while low < high:
-        middle = (low + high) // 2
-        if node.children[middle].key <= key:
-            low = middle + 1
-        else:
-            high = middle
-    return max(low - 1, 0)
+    return max(bisect_right(node.children, key, key=_KEY) - 1, 0)
