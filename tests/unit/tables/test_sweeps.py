@@ -11,11 +11,11 @@ from rating.model.facts import Facts
 from rating.model.masters import Masters
 from rating.settle import settle
 from streaming.state import State
-from tables.settlement import engine, resettle
+from tables.settlement import engine, masters_snapshot, resettle
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
 from tables.settlement.large_bucket import Bucket
-from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
+from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card, tax_rule
 from tests.unit.tables.stream import Line, Stream
 
 
@@ -115,6 +115,18 @@ def test_a_corrected_charge_is_reversed_once_and_nets_to_the_new_one() -> None:
     assert [r["amount"] for r in (first, undone, second)] == [first["amount"], -first["amount"], second["amount"]]
     assert (undone["worked_minutes"], second["worked_minutes"], third["worked_minutes"]) == (-60, 90, 0)
     assert undone_again["amount"] == -second["amount"]
+
+
+def test_a_master_that_touched_too_many_look_ups_settles_everybody_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masters_snapshot, "MOST_LOOKUPS", 3)
+    stream = standing()
+    for revision, jurisdiction in enumerate(("FR", "US", "GB", "DE"), 2):
+        stream.deliver([line(tax_rule("25", jurisdiction=jurisdiction), revision)])
+        stream.rest()
+        assert stream.books.ledger() == list(stream.books.expected())
+    touched = [lookups for _, _, lookups in stream.masters.snapshot().changed]
+    assert {"*"} in touched
+    assert max(map(len, touched)) <= 3
 
 
 def test_looks_are_kept_where_nothing_was_found_too() -> None:
