@@ -15,9 +15,9 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from rating.items.fees import monthly_fee
-from rating.model.days import month_bounds, month_number
-from rating.model.master_data import Engagement
+from rating.items.fees import fee_terms, prorated_fee
+from rating.model.days import month_bounds, month_number, month_of
+from rating.model.master_data import Engagement, Retainer, Subscription
 from rating.model.money import ONE, exact, nothing, rounded, rounded_money
 
 REVENUE, DEFERRED, UNBILLED = "4000", "2400", "1220"
@@ -82,14 +82,25 @@ def _rules(
     engagement: Engagement, planned_minutes: int | None, past: Sequence[Booked], period: str
 ) -> Iterable[tuple[str, Fraction]]:
     """(kind of charge, what is earned of it so far), of the kinds that are not earned as they are charged."""
-    fee, share = monthly_fee(engagement), _share_of_days(engagement, period)
-    if fee is not None and share is not None:
-        months = month_number(engagement.ends_on or date.max) - month_number(engagement.starts_on) + 1
-        yield "fee", exact(rounded_money(fee, engagement.currency)) * months * share
+    terms, share = fee_terms(engagement), _share_of_days(engagement, period)
+    if terms is not None and share is not None:
+        yield "fee", _fees_of_the_contract(terms, engagement) * share
     if engagement.billing_method == "fixed_fee" and planned_minutes and engagement.milestones:
         total = sum((exact(rounded_money(m.amount, engagement.currency)) for m in engagement.milestones), Fraction(0))
         worked = Fraction(sum(booked.minutes for booked in past), planned_minutes)
         yield "milestone", total * (ONE if _all_completed(engagement, past) else min(max(worked, Fraction(0)), ONE))
+
+
+def _fees_of_the_contract(terms: Retainer | Subscription, engagement: Engagement) -> Fraction:
+    """The rounded fees of all months of a contract that has a last day: whole ones between its first and last month."""
+    ends_on = engagement.ends_on or date.max
+    months = month_number(ends_on) - month_number(engagement.starts_on) + 1
+    edges = {month_of(engagement.starts_on), month_of(ends_on)}
+    total = exact(rounded_money(terms.monthly_fee, engagement.currency)) * (months - len(edges))
+    for month in edges:
+        bounds = month_bounds(month) or (engagement.starts_on, ends_on)
+        total += exact(rounded(prorated_fee(terms, engagement, *bounds), engagement.currency))
+    return total
 
 
 def _share_of_days(engagement: Engagement, period: str) -> Fraction | None:

@@ -12,10 +12,11 @@ from assurance.ledger_line import ledger_line
 from common.decimals import plain
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
-from rating.model.master_data import Master, master
+from rating.model.master_data import Master
+from rating.model.master_records import master
 from rating.model.masters import Masters
 from rating.model.money import rounded_money
-from rating.model.revision_order import judge
+from rating.model.revision_order import judge, winner
 from rating.settle import settle
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
@@ -80,8 +81,7 @@ class Books:
 
     def _take_fact(self, arrived: Fact) -> None:
         where = (arrived.engagement_id, name_of(arrived))
-        if judge(self.facts.get(where), arrived) == "replaced":
-            self.facts[where] = arrived
+        self.facts[where] = winner(self.facts.get(where), arrived)
 
     def _take_master(self, topic: str, master_id: str, arrived: Master) -> None:
         if judge(self.masters.get((topic, master_id)), arrived) == "replaced":
@@ -152,7 +152,7 @@ class Books:
         return line
 
 
-NOT_IN_LEDGER = ("conflict:", "source:", "posting:")
+NOT_IN_LEDGER = ("conflict:", "source:", "posting:", "invoice:", "overlap:", "person-day:")
 
 
 def _has_own_line(fact: Fact) -> bool:

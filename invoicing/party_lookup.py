@@ -4,7 +4,8 @@ import threading
 import time
 
 from invoicing.parties import Names
-from rating.model.master_data import Client, Engagement, LegalEntity, Task, master
+from rating.model.master_data import Client, Engagement, LegalEntity, Task
+from rating.model.master_records import master
 from schemas.codec import decode_for
 from streaming.batch import Record
 from streaming.topic_reader import read_all

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agents.intake import NAME, name_of
-from sources.mapping import catalogue
+from sources.mapping import catalogue as known
 from topics.catalogue import Topic, changelog_of, spread_over
 
 ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecycle", "metrics")
@@ -12,6 +12,6 @@ ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecyc
 def every_topic(partitions: int) -> Sequence[Topic]:
     """In the order of the catalogue, changelogs last."""
     changelogs = [changelog_of(agent, 1) for agent in ONE_PARTITION_AGENTS]
-    changelogs += [changelog_of(name_of(source), 1) for source in catalogue.names() if name_of(source) != NAME]
+    changelogs += [changelog_of(name_of(source), 1) for source in known.names() if name_of(source) != NAME]
     changelogs += [changelog_of(agent, partitions) for agent in SPREAD_AGENTS]
     return [*spread_over(partitions).values(), *changelogs]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from common.decimals import plain
-from rating.model.days import month_bounds
+from rating.model.charge import Missing
+from rating.model.days import month_bounds, month_of
 from rating.model.facts import Adjustment, BillingPeriod, Expense, Fact, Milestone, Outcome, TimeEntry
 from rating.model.master_data import Engagement
 from rating.model.rating_context import Case, Contract, Rejection
@@ -48,6 +49,16 @@ def _hold(engagement: Engagement, day: date) -> str | None:
     return None
 
 
+def closed_before(case: Case, fact: Fact, day: date) -> Rejection | None:
+    """PERIOD_CLOSED for work that came after its month was closed, where such work is parked (DOMAIN.md §2 rule 14)."""
+    month = month_of(day)
+    closed_at = case.closed_at.get(month)
+    if closed_at is None or fact.occurred_at <= closed_at:
+        return None
+    message = f"{month} was closed at {closed_at.isoformat()}, this is of {fact.occurred_at.isoformat()}."
+    return Rejection("PERIOD_CLOSED", message, Missing("period", month, None))
+
+
 def _within(engagement: Engagement, first: date, last: date) -> bool:
     return engagement.starts_on <= last and (engagement.ends_on is None or first <= engagement.ends_on)
 
@@ -69,6 +80,8 @@ def fault_of_time(entry: TimeEntry) -> str | None:
 
 def fault_of_expense(expense: Expense) -> str | None:
     """What is INVALID in an expense."""
+    if expense.quantity is not None and expense.quantity < 0:
+        return f"quantity {plain(expense.quantity)} is negative."
     return _empty(
         consultant_id=expense.consultant_id,
         category=expense.category,
@@ -94,13 +107,21 @@ def fault_of_adjustment(adjustment: Adjustment) -> str | None:
     empty = _empty(reason=adjustment.reason, source=adjustment.source)
     if empty:
         return empty
-    if adjustment.kind == "amount" and adjustment.amount is None:
-        return "An adjustment of kind amount needs an amount."
-    if adjustment.kind == "minutes" and adjustment.minutes is None:
+    match adjustment.kind:
+        case "amount":
+            return "An adjustment of kind amount needs an amount." if adjustment.amount is None else None
+        case "minutes":
+            return _fault_of_agreed_minutes(adjustment)
+        case _:
+            assert_never(adjustment.kind)
+
+
+def _fault_of_agreed_minutes(adjustment: Adjustment) -> str | None:
+    if adjustment.minutes is None:
         return "An adjustment of kind minutes needs minutes."
-    if adjustment.kind == "minutes" and not (adjustment.subject or "").startswith(TIME_PREFIX):
+    if not (adjustment.subject or "").startswith(TIME_PREFIX):
         return "An adjustment of kind minutes needs a time subject."
-    return None if adjustment.minutes is None else _minutes(adjustment.minutes)
+    return _minutes(adjustment.minutes)
 
 
 def fault_of_period(period: BillingPeriod) -> str | None:

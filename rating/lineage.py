@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from rating.model.charge import RULES_VERSION, Lineage, MasterRef
 from rating.model.facts import FACT_TYPES, Fact
-from rating.model.master_data import Calendar, Consultant, ExpensePolicy, FxRate, Task
+from rating.model.master_data import Calendar, Consultant, ExpensePolicy, FxRate, PerDiem, Task
 from rating.model.rating_context import Contract
-from rating.time.rates import Rate
+from rating.time.rates import CardRate
 
 _TOPICS = {shape: topic for topic, shape in FACT_TYPES.items()}
 _NOWHERE = -1
@@ -41,7 +41,7 @@ def consultant_ref(consultant: Consultant) -> MasterRef:
     return MasterRef("consultant", consultant.consultant_id, consultant.revision)
 
 
-def rate_ref(rate: Rate) -> MasterRef:
+def rate_ref(rate: CardRate) -> MasterRef:
     """The rate card of a time entry, with the line that decided."""
     return MasterRef("rate_card", rate.card.rate_card_id, rate.card.revision, rate.line.line_id)
 
@@ -54,6 +54,11 @@ def calendar_ref(calendar: Calendar) -> MasterRef:
 def policy_ref(policy: ExpensePolicy) -> MasterRef:
     """The expense policy of an engagement."""
     return MasterRef("expense_policy", policy.expense_policy_id, policy.revision)
+
+
+def per_diem_ref(rate: PerDiem) -> MasterRef:
+    """The per diem that priced an expense."""
+    return MasterRef("per_diem", rate.per_diem_id, rate.revision)
 
 
 def fx_ref(rate: FxRate) -> MasterRef:

@@ -3,10 +3,13 @@
 It depends on nothing but its arguments, and not on the order of the facts in them.
 """
 
+from collections.abc import Iterable
+
 from rating.amount_limits import hold_unbearable
 from rating.items.expenses import settle_expenses
 from rating.items.fees import settle_fees
 from rating.items.milestones import settle_milestones
+from rating.items.minimums import settle_minimums
 from rating.items.outcomes import settle_outcomes
 from rating.model.charge import (
     Charge,
@@ -20,11 +23,12 @@ from rating.model.charge import (
     negated,
     same_billing,
 )
-from rating.model.facts import Facts
+from rating.model.facts import BillingPeriod, Facts
 from rating.model.ids import charge_id, exception_id, posting_id
 from rating.model.masters import Masters
-from rating.model.rating_context import case_of
+from rating.model.rating_context import Case, case_of
 from rating.time.adjustments import settle_adjustments
+from rating.time.caps import settle_claims
 from rating.time.time_entries import settle_time
 
 __all__ = [
@@ -45,19 +49,16 @@ __all__ = [
 ]
 
 
-def settle(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
+def settle(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod] = ()) -> Settled:
     """The settlement of every subject of an engagement, or of the coupling scope whose facts are given.
 
-    `facts` are winning revisions of that engagement. Total: whatever is wrong with a fact parks its subject.
+    `facts` are winning revisions of that engagement; `periods` are those of other scopes, by which the facts may be
+    late. Total: whatever is wrong with a fact parks its subject.
     """
-    case = case_of(engagement_id, masters, facts.decisions)
-    subjects: dict[str, Settlement] = {}
-    if facts.time:
-        subjects |= settle_time(case, facts)
+    case = case_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
+    subjects = _settle_capped(case, facts)
     if facts.adjustments:
         subjects |= settle_adjustments(case, facts.adjustments, facts.time)
-    if facts.expenses:
-        subjects |= settle_expenses(case, facts.expenses)
     if facts.milestones:
         subjects |= settle_milestones(case, facts.milestones)
     if facts.outcomes:
@@ -65,4 +66,26 @@ def settle(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
     if facts.periods:
         subjects |= settle_fees(case, facts.periods)
     hold_unbearable(case, facts, subjects)
+    if facts.periods:  # a minimum looks at what the time of its month is charged in the end
+        minimums = settle_minimums(case, facts.periods, subjects.values())
+        hold_unbearable(case, facts, minimums)
+        subjects |= minimums
     return Settled(subjects, frozenset(case.lookups.names))
+
+
+def _settle_capped(case: Case, facts: Facts) -> dict[str, Settlement]:
+    """Time and expenses, of which a cap may limit both (DOMAIN.md §2 rule 11)."""
+    if not facts.time and not facts.expenses:
+        return {}
+    settled, time = settle_time(case, facts) if facts.time else ([], [])
+    passed, expenses = settle_expenses(case, facts.expenses) if facts.expenses else ([], [])
+    settled += passed
+    engagement = case.engagement
+    if engagement is not None and (time or expenses):
+        cap, currency = engagement.cap, engagement.currency
+        if cap is not None and cap.limits_expenses:
+            settled += settle_claims(case, [*time, *expenses], cap, currency)
+        else:
+            settled += settle_claims(case, time, cap, currency)
+            settled += settle_claims(case, expenses, None, currency)
+    return {settlement.subject: settlement for settlement in settled}

@@ -8,15 +8,10 @@ from common.decimals import plain
 from rating.model.charge import MasterRef, Missing
 from rating.model.days import is_valid
 from rating.model.lookups import Lookups
-from rating.model.master_data import TaxRule
+from rating.model.master_data import Client, TaxRule
 from rating.model.rating_context import Contract, Rejection
+from rating.vat_ids import EU_COUNTRIES, is_vat_id
 
-EU_COUNTRIES = frozenset(
-    {
-        *("AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE"),
-        *("IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE"),
-    }
-)
 _NO_PERCENT = Decimal(0)
 
 
@@ -35,7 +30,7 @@ _OUT_OF_SCOPE = Tax("O", _NO_PERCENT, None, "tax O 0 %: client and seller are no
 
 
 def tax_on(contract: Contract, lookups: Lookups, day: date) -> Tax | Rejection:
-    """The tax treatment of a day, or NO_TAX_RULE."""
+    """The tax treatment of a day, or INVALID_VAT_ID or NO_TAX_RULE."""
     engagement, client = contract.engagement, contract.client
     override = engagement.tax_override
     if override is not None:
@@ -44,8 +39,15 @@ def tax_on(contract: Contract, lookups: Lookups, day: date) -> Tax | Rejection:
     if engagement.seller_country == client.country:
         return _rule_of(client.tax_jurisdiction, lookups, day)
     if engagement.seller_country in EU_COUNTRIES and client.country in EU_COUNTRIES:
-        return _REVERSE_CHARGE if client.vat_id else _rule_of(engagement.seller_tax_jurisdiction, lookups, day)
+        if not client.vat_id:
+            return _rule_of(engagement.seller_tax_jurisdiction, lookups, day)
+        return _REVERSE_CHARGE if is_vat_id(client.vat_id, client.country) else _invalid_vat_id(client)
     return _OUT_OF_SCOPE
+
+
+def _invalid_vat_id(client: Client) -> Rejection:
+    message = f"VAT id {client.vat_id} of client {client.client_id} has not the form of {client.country}."
+    return Rejection("INVALID_VAT_ID", message, Missing("vat_id", client.client_id, None))
 
 
 def _rule_of(jurisdiction: str, lookups: Lookups, day: date) -> Tax | Rejection:

@@ -56,6 +56,7 @@ _MASTERS = (
     _single("master.tasks", "task_id", "delivery", "internal", "Tasks of engagements."),
     _single("master.rate-cards", "rate_card_id", "finance", "confidential", "Prices of work over time."),
     _single("master.expense-policies", "expense_policy_id", "finance", "internal", "What expenses are passed on."),
+    _single("master.per-diems", "per_diem_id", "finance", "public", "Daily rates of places for lodging and meals."),
     _single("master.tax-rules", "tax_rule_id", "finance", "public", "Tax rates of jurisdictions over time."),
     _single("master.fx-rates", "base:quote:date", "finance", "public", "Exchange rates by day."),
     _single("master.calendars", "calendar_id", "people", "public", "Public holidays."),
@@ -69,6 +70,7 @@ _TRANSACTIONS = (
     _spread("adjustments", "adjustment_id", "finance", "confidential", "Amounts added, minutes replaced."),
     _spread("billing.periods", "period", "finance", "internal", "Months opened and closed for billing."),
     _spread("exception.decisions", "decision_id", "finance", "internal", "What people decided on parked subjects."),
+    _spread("billing.holds", "hold_id", "finance", "confidential", "Charges kept out of invoices for a while."),
     _spread("invoice.status", "invoice_id", "finance", "confidential", "What became of invoices."),
     _spread("erp.postings", "posting_id", "finance", "internal", "Answers of ERPs to charges."),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from common.decimals import plain
-from rating.checks import checked, fault_of_outcome
+from rating.checks import checked, closed_before, fault_of_outcome
 from rating.items.charging import Priced, charged, charged_nothing
 from rating.items.tiers import tier_amounts
 from rating.model.charge import Missing, Settlement
@@ -54,6 +54,9 @@ def check_outcome(case: Case, outcome: Outcome) -> Billable | Settlement:
     contract = checked(case, outcome, fault_of_outcome, outcome.achieved_on, outcome.achieved_on)
     if isinstance(contract, Rejection):
         return case.parked(outcome, contract)
+    late = closed_before(case, outcome, outcome.achieved_on)
+    if late is not None:
+        return case.parked(outcome, late)
     terms = terms_of(contract.engagement, outcome.metric)
     if terms is None:
         message = f"Engagement {case.engagement_id} has no price for {outcome.metric}."

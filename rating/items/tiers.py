@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from typing import assert_never
 
 from rating.model.master_data import OutcomeTerms, Tier
 from rating.model.money import ZERO, exact, half_up, in_minor_units, minor_money, rounded
@@ -25,11 +26,17 @@ def tier_amounts(quantities: Sequence[Decimal], terms: OutcomeTerms, currency: s
 
 def amount_at(quantity: Fraction, reached: Fraction, is_first: bool, terms: OutcomeTerms, currency: str) -> Decimal:
     """The amount of one outcome, per unit or graduated, given the month's quantity before it."""
-    if terms.model == "graduated":
-        # The fee of a tier falls on the outcome that enters it, the first tier's on the first.
-        first_fee = exact(terms.tiers[0].flat_fee) if is_first else ZERO
-        return rounded(first_fee + _stretch(reached, reached + quantity, terms.tiers), currency)
-    return rounded(quantity * exact(terms.tiers[0].unit_price), currency)
+    match terms.model:
+        case "per_unit":
+            return rounded(quantity * exact(terms.tiers[0].unit_price), currency)
+        case "graduated":
+            # The fee of a tier falls on the outcome that enters it, the first tier's on the first.
+            first_fee = exact(terms.tiers[0].flat_fee) if is_first else ZERO
+            return rounded(first_fee + _stretch(reached, reached + quantity, terms.tiers), currency)
+        case "volume":
+            raise ValueError("by volume an amount is a share of the month's")
+        case _:
+            assert_never(terms.model)
 
 
 def volume_due(total: Fraction, tiers: Sequence[Tier], currency: str) -> Decimal:

@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from rating.model.enumerations import ChargeKind, RateUnit, Reason, Severity
+
 RULES_VERSION = "2"
 
 State = Literal["charged", "parked", "pending", "void", "waived"]
@@ -41,7 +43,7 @@ class Component:
     rate: Decimal
     multiplier: Decimal
     amount: Decimal
-    reason: str | None
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Charge:
     """Every field of DOMAIN.md §3 that follows from the facts; amount in minor units of currency, tax_rate percent."""
 
     subject: str
-    kind: str
+    kind: ChargeKind
     engagement_id: str
     client_id: str
     legal_entity: str
@@ -61,11 +63,11 @@ class Charge:
     worked_minutes: int
     billable_minutes: int
     rate: Decimal | None
-    rate_unit: str | None
+    rate_unit: RateUnit | None
     multiplier: Decimal
     currency: str
     amount: Decimal
-    reason: str | None
+    reason: Reason | None
     tax_category: str | None
     tax_rate: Decimal | None
     components: tuple[Component, ...]
@@ -101,6 +103,7 @@ class Parked:
     owner: str
     region: str
     revision: int
+    severity: Severity = "blocking"
 
 
 @dataclass(frozen=True, slots=True)

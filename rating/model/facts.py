@@ -11,6 +11,14 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from common.erased import alike_but_erased
+from rating.model.absent import optional_texts
+from rating.model.enumerations import (
+    AdjustmentKind,
+    ApprovalStatus,
+    DecisionKind,
+    MilestoneStatus,
+    PeriodStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeEntry:
-    """`time.entries`: minutes a consultant recorded on a task; status submitted/approved/rejected/withdrawn."""
+    """`time.entries`: minutes a consultant recorded on a task."""
 
     entry_id: str
     engagement_id: str
@@ -35,9 +43,11 @@ class TimeEntry:
     minutes: int
     labor_category: str | None = None
     billable: bool
-    status: str
+    status: ApprovalStatus
     approved_by: str | None = None
     note: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
     source: str
     revision: int
     occurred_at: datetime = field(compare=False)
@@ -46,7 +56,7 @@ class TimeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expense:
-    """`expenses`: an amount in its own currency; status as a time entry's."""
+    """`expenses`: an amount in its own currency; `quantity` are the days of a per diem, null is 1."""
 
     expense_id: str
     engagement_id: str
@@ -56,8 +66,10 @@ class Expense:
     amount: Decimal
     currency: str
     receipt: str | None = None
-    status: str
+    status: ApprovalStatus
     approved_by: str | None = None
+    place: str | None = None
+    quantity: Decimal | None = None
     source: str
     revision: int
     occurred_at: datetime = field(compare=False)
@@ -66,11 +78,11 @@ class Expense:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestone:
-    """`milestones`: a stage of the engagement; status completed/reopened."""
+    """`milestones`: a stage of the engagement."""
 
     milestone_id: str
     engagement_id: str
-    status: str
+    status: MilestoneStatus
     completed_on: date
     source: str
     revision: int
@@ -80,14 +92,14 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`outcomes`: a measured quantity of one metric; status as a time entry's."""
+    """`outcomes`: a measured quantity of one metric."""
 
     outcome_id: str
     engagement_id: str
     metric: str
     quantity: Decimal
     achieved_on: date
-    status: str
+    status: ApprovalStatus
     source: str
     revision: int
     occurred_at: datetime = field(compare=False)
@@ -96,17 +108,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """`adjustments`: a signed amount to charge, or the minutes that replace a time entry's (kind amount/minutes)."""
+    """`adjustments`: a signed amount to charge, or the minutes that replace a time entry's."""
 
     adjustment_id: str
     engagement_id: str
     subject: str | None = None
-    kind: str
+    kind: AdjustmentKind
     amount: Decimal | None = None
     minutes: int | None = None
     reason: str
     effective_on: date
-    status: str
+    status: ApprovalStatus
     approved_by: str | None = None
     source: str
     revision: int
@@ -120,7 +132,7 @@ class BillingPeriod:
 
     engagement_id: str
     period: str
-    status: str
+    status: PeriodStatus
     source: str
     revision: int
     occurred_at: datetime = field(compare=False)
@@ -129,13 +141,13 @@ class BillingPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """`exception.decisions`: what a person decided about a parked subject (waive/retry)."""
+    """`exception.decisions`: what a person decided about a parked subject."""
 
     decision_id: str
     engagement_id: str
     subject: str
     subject_revision: int
-    decision: str
+    decision: DecisionKind
     reason: str
     by: str
     source: str
@@ -160,6 +172,7 @@ class Facts:
     decisions: tuple[Decision, ...] = ()
 
 
+MINIMUM_PREFIX = "minimum:"
 FACT_TYPES: dict[str, type[Fact]] = {
     "time.entries": TimeEntry,
     "expenses": Expense,
@@ -178,6 +191,7 @@ _ID_FIELDS: dict[type[Fact], str] = {
     BillingPeriod: "period",
     Decision: "decision_id",
 }
+_OPTIONAL_TEXTS = {topic: optional_texts(shape) for topic, shape in FACT_TYPES.items()}
 _SUBJECT_PREFIXES: dict[type[Fact], str] = {
     TimeEntry: "time:",
     Expense: "expense:",
@@ -189,10 +203,14 @@ _SUBJECT_PREFIXES: dict[type[Fact], str] = {
 
 
 def fact(topic: str, record: Mapping[str, object], origin: Origin | None = None) -> Fact:
-    """The fact of a decoded record of one of the settle topics; absent optional fields are None.
+    """The fact of a decoded record of one of the settle topics; absent optional fields and empty optional texts are
+    None.
 
     Raises KeyError for a topic that carries no facts, TypeError for a record that lacks a required field.
     """
+    if "" in record.values():
+        texts = _OPTIONAL_TEXTS[topic]
+        record = {name: None if value == "" and name in texts else value for name, value in record.items()}
     return FACT_TYPES[topic](**record, origin=origin)  # type: ignore[arg-type]
 
 
@@ -232,6 +250,18 @@ def subject_of(a_fact: Fact) -> str:
     if isinstance(a_fact, Decision):
         return a_fact.subject
     return _SUBJECT_PREFIXES[type(a_fact)] + identity(a_fact)
+
+
+def subjects_of(a_fact: Fact) -> tuple[str, ...]:
+    """Every subject that a fact makes: a billing period has a fee and a minimum (DOMAIN.md §2 rule 15)."""
+    if isinstance(a_fact, BillingPeriod):
+        return subject_of(a_fact), minimum_of(a_fact)
+    return (subject_of(a_fact),)
+
+
+def minimum_of(period: BillingPeriod) -> str:
+    """The subject of a month's minimum."""
+    return f"{MINIMUM_PREFIX}{period.period}"
 
 
 def same_content(a: object, b: object) -> bool:

@@ -12,6 +12,7 @@ from rating.model.master_data import (
     Engagement,
     ExpensePolicy,
     FxRate,
+    PerDiem,
     RateCard,
     RateLine,
     Task,
@@ -88,3 +89,8 @@ class Lookups:
         rates = self._masters.fx_rates.get((base, quote), ())
         known = bisect_right(rates, day, key=lambda rate: rate.date)
         return rates[known - 1] if known else None
+
+    def per_diems(self, place: str) -> tuple[PerDiem, ...]:
+        """The rates of a place of all days, in the order in which they win."""
+        self.names.add(f"per-diem:{place}")
+        return self._masters.per_diems.get(place, ())

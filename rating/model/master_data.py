@@ -3,11 +3,31 @@
 Lists become tuples and nested records dataclasses; `?` fields default to None. Equality leaves out `occurred_at`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from rating.model.enumerations import (
+    AmountRounding,
+    BillingMethod,
+    CapPolicy,
+    CapScope,
+    CodeKind,
+    DayRule,
+    EngagementStatus,
+    InvoicePer,
+    LatePolicy,
+    PerDiemComponent,
+    PerDiemRule,
+    PricingModel,
+    Proration,
+    RateUnit,
+    Region,
+    RoundingMode,
+    RoundingScope,
+    TaxRuleCategory,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +56,14 @@ class Client(Record):
     client_id: str
     name: str
     country: str
-    region: str
+    region: Region
     tax_jurisdiction: str
     vat_id: str | None = None
     currency: str
     payment_terms_days: int
     default_rate_card_id: str | None = None
     address: Address | None = None
+    invoice_per: InvoicePer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +95,47 @@ class Consultant(Record):
 
     consultant_id: str
     name: str
-    region: str
+    region: Region
     weekly_capacity_minutes: int | None = None
     grades: tuple[Grade, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """The most that the time of an engagement may be charged over its life; policy park/absorb."""
+    """The most that an engagement may be charged over its life, for time or also for expenses; null scope is time."""
 
     amount: Decimal
-    policy: str
+    policy: CapPolicy
+    scope: CapScope | None = None
+
+    @property
+    def limits_expenses(self) -> bool:
+        """Whether expenses use it too."""
+        return self.scope == "time_and_expenses"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimum:
+    """The least that the time of a closed month is charged."""
+
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlendedTerms:
+    """One rate for all time, in place of the rate cards."""
+
+    amount: Decimal
+    unit: RateUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounding:
-    """How worked minutes become billable ones; mode up/nearest/down, scope entry/person_day."""
+    """How worked minutes become billable ones."""
 
     increment_minutes: int
-    mode: str
-    scope: str
+    mode: RoundingMode
+    scope: RoundingScope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +155,7 @@ class Retainer:
     included_minutes: int
     monthly_fee: Decimal
     rollover_months: int
+    proration: Proration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +163,7 @@ class Subscription:
     """The fee of a month."""
 
     monthly_fee: Decimal
+    proration: Proration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +186,10 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeTerms:
-    """How a metric is priced; model per_unit/graduated/volume."""
+    """How a metric is priced."""
 
     metric: str
-    model: str
+    model: PricingModel
     tiers: tuple[Tier, ...]
 
 
@@ -155,17 +199,20 @@ class TaxOverride:
 
     category: str
     rate: Decimal
-    reason: str | None = None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engagement(Record):
-    """`master.engagements`: the contract; status draft/active/closed, money in `currency`."""
+    """`master.engagements`: the contract, with money in `currency`.
+
+    A null choice is the default of DOMAIN.md §1: amounts rounded entry by entry, late work on the next invoice.
+    """
 
     engagement_id: str
     client_id: str
     name: str
-    status: str
+    status: EngagementStatus
     on_hold_from: date | None = None
     starts_on: date
     ends_on: date | None = None
@@ -173,13 +220,16 @@ class Engagement(Record):
     legal_entity: str
     seller_country: str
     seller_tax_jurisdiction: str
-    billing_method: str
+    billing_method: BillingMethod
     rate_card_id: str | None = None
+    blended_rate: BlendedTerms | None = None
     discount_percent: Decimal
     cap: Cap | None = None
+    minimum: Minimum | None = None
     rounding: Rounding
+    amount_rounding: AmountRounding | None = None
     hours_per_day: Decimal
-    day_rule: str
+    day_rule: DayRule
     multipliers: Multipliers
     holiday_calendar: str | None = None
     retainer: Retainer | None = None
@@ -190,6 +240,8 @@ class Engagement(Record):
     tax_override: TaxOverride | None = None
     po_number: str | None = None
     approval_group: str | None = None
+    late_policy: LatePolicy | None = None
+    invoice_per: InvoicePer | None = None
     owner: str
 
 
@@ -208,13 +260,13 @@ class Task(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLine:
-    """A rate from valid_from until before valid_to, for what its selectors name; unit hour/day."""
+    """A rate from valid_from until before valid_to, for what its selectors name."""
 
     line_id: str
     consultant_id: str | None = None
     task_id: str | None = None
     labor_category: str | None = None
-    unit: str
+    unit: RateUnit
     amount: Decimal
     valid_from: date
     valid_to: date | None = None
@@ -233,7 +285,10 @@ class RateCard(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpenseRule:
-    """What a policy says of a category; limit in limit_currency, or in the expense's own where that is null."""
+    """What a policy says of a category; limit in limit_currency, or in the expense's own where that is null.
+
+    With `per_diem` it is priced by the rates of its component.
+    """
 
     category: str
     allowed: bool
@@ -241,6 +296,8 @@ class ExpenseRule:
     limit_currency: str | None = None
     receipt_above: Decimal | None = None
     markup_percent: Decimal
+    per_diem: PerDiemRule | None = None
+    component: PerDiemComponent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,12 +309,27 @@ class ExpensePolicy(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerDiem(Record):
+    """`master.per-diems`: an amount a day at a place; the season is MM-DD..MM-DD inclusive, null is all year."""
+
+    per_diem_id: str
+    place: str
+    component: PerDiemComponent
+    currency: str
+    amount: Decimal
+    season_from: str | None = None
+    season_to: str | None = None
+    valid_from: date
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaxRule(Record):
     """`master.tax-rules`: the category (S, Z, E, O) and rate in percent of a jurisdiction for some days."""
 
     tax_rule_id: str
     jurisdiction: str
-    category: str
+    category: TaxRuleCategory
     rate: Decimal
     reason: str | None = None
     valid_from: date
@@ -287,7 +359,7 @@ class CodeMapping(Record):
     """`master.code-map`: what another system's code is called here; used by intake only."""
 
     system: str
-    kind: str
+    kind: CodeKind
     code: str
     canonical_id: str
 
@@ -300,64 +372,9 @@ Master: TypeAlias = (
     | Task
     | RateCard
     | ExpensePolicy
+    | PerDiem
     | TaxRule
     | FxRate
     | Calendar
     | CodeMapping
 )
-
-MASTER_TYPES: dict[str, type[Master]] = {
-    "master.clients": Client,
-    "master.legal-entities": LegalEntity,
-    "master.consultants": Consultant,
-    "master.engagements": Engagement,
-    "master.tasks": Task,
-    "master.rate-cards": RateCard,
-    "master.expense-policies": ExpensePolicy,
-    "master.tax-rules": TaxRule,
-    "master.fx-rates": FxRate,
-    "master.calendars": Calendar,
-    "master.code-map": CodeMapping,
-}
-
-# The fields that hold a record, or a list of records, and the shape of that record.
-_NESTED: dict[type[object], dict[str, type[Any]]] = {
-    Client: {"address": Address},
-    LegalEntity: {"address": Address},
-    Consultant: {"grades": Grade},
-    Engagement: {
-        "cap": Cap,
-        "rounding": Rounding,
-        "multipliers": Multipliers,
-        "retainer": Retainer,
-        "subscription": Subscription,
-        "milestones": MilestoneTerms,
-        "outcomes": OutcomeTerms,
-        "tax_override": TaxOverride,
-    },
-    OutcomeTerms: {"tiers": Tier},
-    RateCard: {"lines": RateLine},
-    ExpensePolicy: {"rules": ExpenseRule},
-}
-
-
-def master(topic: str, record: Mapping[str, object]) -> Master:
-    """The master of a decoded record of a `master.*` topic; absent optional fields are None.
-
-    Raises KeyError for a topic that carries no masters, TypeError for a record that lacks a required field.
-    """
-    built: Master = _build(MASTER_TYPES[topic], record)
-    return built
-
-
-def _build(shape: type[Any], record: Mapping[str, object]) -> Any:  # noqa: ANN401 - an instance of the given shape
-    nested = _NESTED.get(shape, {})
-    return shape(**{name: _value(nested.get(name), value) for name, value in record.items()})
-
-
-def _value(shape: type[Any] | None, value: object) -> object:
-    if isinstance(value, list | tuple):
-        return tuple(_value(shape, item) for item in value)
-    if shape is not None and isinstance(value, Mapping):
-        return _build(shape, value)
-    return value

@@ -6,7 +6,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from rating.model.master_data import (
     Calendar,
@@ -18,12 +18,13 @@ from rating.model.master_data import (
     FxRate,
     LegalEntity,
     Master,
+    PerDiem,
     RateCard,
     RateLine,
     Task,
     TaxRule,
-    master,
 )
+from rating.model.master_records import master
 
 __all__ = [
     "Calendar",
@@ -56,7 +57,8 @@ class Masters:
     """The masters by id, and beside them what the rules search: card lines, firm cards, tax rules, exchange rates.
 
     `firm_cards` are in order of rate_card_id, `tax_rules` of a jurisdiction in the order in which they win (later
-    valid_from, then lower tax_rule_id), `fx_rates` of a (base, quote) pair by date.
+    valid_from, then lower tax_rule_id), `fx_rates` of a (base, quote) pair by date, `per_diems` of a place in the order
+    in which they win (DOMAIN.md §2, E4).
     """
 
     clients: dict[str, Client] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Masters:
     tax_rules_by_id: dict[str, TaxRule] = field(default_factory=dict)
     tax_rules: dict[str, tuple[TaxRule, ...]] = field(default_factory=dict)
     fx_rates: dict[tuple[str, str], tuple[FxRate, ...]] = field(default_factory=dict)
+    per_diems_by_id: dict[str, PerDiem] = field(default_factory=dict)
+    per_diems: dict[str, tuple[PerDiem, ...]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> "Masters":
@@ -87,7 +91,9 @@ class Masters:
         calendars = _changed(records, Calendar)
         holidays = {key: frozenset(found.holidays) for key, found in calendars.items()}
         return replace(
-            self._with_cards(_changed(records, RateCard))._with_tax_rules(_changed(records, TaxRule)),
+            self._with_cards(_changed(records, RateCard))
+            ._with_tax_rules(_changed(records, TaxRule))
+            ._with_per_diems(_changed(records, PerDiem)),
             clients=_overlaid(self.clients, _changed(records, Client)),
             consultants=_overlaid(self.consultants, _changed(records, Consultant)),
             engagements=_overlaid(self.engagements, _changed(records, Engagement)),
@@ -116,6 +122,25 @@ class Masters:
         rules = {**self.tax_rules_by_id, **changed}
         return replace(self, tax_rules_by_id=rules, tax_rules=_by_jurisdiction(rules.values()))
 
+    def _with_per_diems(self, changed: dict[str, PerDiem]) -> "Masters":
+        if not changed:
+            return self
+        known = {**self.per_diems_by_id, **changed}
+        before = (self.per_diems_by_id.get(key) for key in changed)
+        places = {rate.place for rate in (*changed.values(), *before) if rate is not None}
+        found: dict[str, list[PerDiem]] = {place: [] for place in places}
+        for rate in known.values():
+            if rate.place in found:
+                found[rate.place].append(rate)
+        return replace(
+            self,
+            per_diems_by_id=known,
+            per_diems={
+                **self.per_diems,
+                **{place: tuple(sorted(rates, key=_order_of_per_diems)) for place, rates in found.items()},
+            },
+        )
+
 
 def lookups_touched(topic: str, old: Master | None, new: Master | None) -> frozenset[str]:
     """The names of the look-ups whose answer a change of one master may alter (DOMAIN.md §3).
@@ -141,6 +166,8 @@ def _lookups(record: Master) -> tuple[str, ...]:
             return (f"card:{record.rate_card_id}", *firm)
         case ExpensePolicy():
             return (f"policy:{record.expense_policy_id}",)
+        case PerDiem():
+            return (f"per-diem:{record.place}",)
         case TaxRule():
             return (f"tax:{record.jurisdiction}",)
         case FxRate():
@@ -149,6 +176,8 @@ def _lookups(record: Master) -> tuple[str, ...]:
             return (f"calendar:{record.calendar_id}",)
         case LegalEntity() | CodeMapping():
             return ()
+        case _:
+            assert_never(record)
 
 
 def _overlaid(known: dict[str, _Kept], changed: dict[str, _Kept]) -> dict[str, _Kept]:
@@ -172,6 +201,10 @@ def _by_jurisdiction(rules: Iterable[TaxRule]) -> dict[str, tuple[TaxRule, ...]]
     for rule in sorted(rules, key=lambda rule: (-rule.valid_from.toordinal(), rule.tax_rule_id)):
         found.setdefault(rule.jurisdiction, []).append(rule)
     return {jurisdiction: tuple(rules_of_it) for jurisdiction, rules_of_it in found.items()}
+
+
+def _order_of_per_diems(rate: PerDiem) -> tuple[int, bool, str]:
+    return -rate.valid_from.toordinal(), rate.season_from is None, rate.per_diem_id
 
 
 def _with_rates(

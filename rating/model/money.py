@@ -11,6 +11,7 @@ _MINOR_UNITS = {
     **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
+    "BYR": 0,  # withdrawn (DOMAIN.md, appendix B)
 }
 # Wide enough for any product of decimal(18,6) fields; the default context's 28 digits are not.
 _WIDE = Context(prec=80)
@@ -64,14 +65,25 @@ def nothing(currency: str) -> Decimal:
     return rounded(ZERO, currency)
 
 
-def shares(total: Decimal, weights: Sequence[Fraction], currency: str) -> list[Decimal]:
-    """`total` divided by weight, each share rounded and the last one the remainder, so that the sum is `total`.
+def shares(total: Decimal, parts: Sequence[Fraction], currency: str) -> list[Decimal]:
+    """A rounded total divided by parts, so that the shares sum to it (DOMAIN.md §2 rule 8a).
 
-    Weights that sum to zero leave it all to the last one.
+    Share i is round(total x P_i / W) - round(total x P_(i-1) / W), with P_i the parts up to i and W all of them. Where
+    W is 0 every share is 0.
     """
-    if len(weights) == 1:
-        return [total]
-    whole = sum(weights, ZERO)
-    scale = exact(total) / whole if whole else ZERO
-    parts = [rounded(scale * weight, currency) for weight in weights[:-1]]
-    return [*parts, total - sum(parts, nothing(currency))]
+    whole = sum(parts, ZERO)
+    if not whole:
+        return [nothing(currency)] * len(parts)
+    scale = exact(total) / whole
+    return differences([scale * part for part in parts], currency)
+
+
+def differences(amounts: Sequence[Fraction], currency: str) -> list[Decimal]:
+    """Exact amounts rounded so that every leading sum is the rounded exact one (DOMAIN.md §2 rules 8a and 8b)."""
+    exact_sum, before, found = ZERO, nothing(currency), list[Decimal]()
+    for amount in amounts:
+        exact_sum += amount
+        after = rounded(exact_sum, currency)
+        found.append(after - before)
+        before = after
+    return found

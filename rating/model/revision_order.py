@@ -20,3 +20,17 @@ def judge(current: Fact | Master | None, incoming: Fact | Master) -> Verdict:
     if incoming.revision < current.revision:
         return "kept"
     return "duplicate" if same_content(current, incoming) else "conflict"
+
+
+def is_earlier_repeat(current: Fact | None, incoming: Fact) -> bool:
+    """Whether a record repeats the winner with an earlier `occurred_at`, which then counts (DOMAIN.md §1.4)."""
+    return (
+        current is not None and incoming.occurred_at < current.occurred_at and judge(current, incoming) == "duplicate"
+    )
+
+
+def winner(current: Fact | None, incoming: Fact) -> Fact:
+    """The fact that counts after an incoming record of its identity (DOMAIN.md §1.3 to 1.5)."""
+    if current is None or judge(current, incoming) == "replaced" or is_earlier_repeat(current, incoming):
+        return incoming
+    return current

@@ -1,26 +1,31 @@
 """What time costs: rate x multiplier x minutes, by the hour or by the day (DOMAIN.md §2 rule 8)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
+from typing import assert_never
 
+from rating.model.days import month_number
+from rating.model.enumerations import DayRule, RateUnit
 from rating.model.facts import TimeEntry
-from rating.model.master_data import Engagement, RateLine
-from rating.model.money import ONE, ZERO, exact, nothing, rounded, shares
+from rating.model.master_data import Engagement
+from rating.model.money import ONE, ZERO, differences, exact, nothing, rounded, shares
 from rating.time.multipliers import Segment
+from rating.time.rates import Rate
 
 _HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Priceable:
-    """An entry that needs a price: its rate line and its billable minutes in parts."""
+    """An entry that needs a price: its rate, its labor category and its billable minutes in parts."""
 
     entry: TimeEntry
-    line: RateLine
+    rate: Rate
+    labor_category: str | None
     segments: Sequence[Segment]
 
     @property
@@ -31,19 +36,49 @@ class Priceable:
 
 def amounts(priceable: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:
     """The rounded amount of each entry, in canonical order, after discount and before any cap."""
-    by_steps = engagement.day_rule == "half_day_steps"
-    found = [
-        nothing(engagement.currency)
-        if by_steps and item.line.unit == "day"
-        else rounded(_prorated(item, engagement), engagement.currency)
-        for item in priceable
-    ]
-    if by_steps:
-        for group in _half_day_groups(priceable):
-            parts = _half_day_amounts([priceable[index] for index in group], engagement)
-            for index, amount in zip(group, parts, strict=True):
-                found[index] = amount
+    currency = engagement.currency
+    by_steps, by_lines = _divides_days_in_steps(engagement.day_rule), rounds_lines(engagement)
+    found = [nothing(currency)] * len(priceable)
+    half_days: dict[Hashable, list[int]] = {}
+    lines: dict[Hashable, list[int]] = {}
+    for index, item in enumerate(priceable):
+        if by_steps and item.rate.unit == "day":
+            half_days.setdefault(_half_day_group(item), []).append(index)
+        elif by_lines and item.rate.unit == "hour":
+            lines.setdefault(_line(item), []).append(index)
+        else:
+            found[index] = rounded(_prorated(item, engagement), currency)
+    for group in half_days.values():
+        _put(found, group, _half_day_amounts([priceable[index] for index in group], engagement))
+    for line in lines.values():
+        _put(found, line, differences([_prorated(priceable[index], engagement) for index in line], currency))
     return found
+
+
+def rounds_lines(engagement: Engagement) -> bool:
+    """Whether hourly time is rounded by the running sum of its line (DOMAIN.md §2 rule 8b)."""
+    match engagement.amount_rounding:
+        case None | "entry":
+            return False
+        case "cumulative":
+            return True
+        case _:
+            assert_never(engagement.amount_rounding)
+
+
+def _divides_days_in_steps(day_rule: DayRule) -> bool:
+    match day_rule:
+        case "prorata":
+            return False
+        case "half_day_steps" | "half_day_capped":
+            return True
+        case _:
+            assert_never(day_rule)
+
+
+def _put(found: list[Decimal], places: Sequence[int], amounts_there: Sequence[Decimal]) -> None:
+    for index, amount in zip(places, amounts_there, strict=True):
+        found[index] = amount
 
 
 def weight(part: Segment) -> Fraction:
@@ -51,17 +86,19 @@ def weight(part: Segment) -> Fraction:
     return ZERO if part.covered else _multiplied(part.minutes, part.multiplier.factor)
 
 
-def half_days(minutes: int, hours_per_day: Decimal) -> Fraction:
-    """Days charged for a group's minutes: none, 0.5 up to half a day, else one per started day."""
+def half_days(minutes: int, hours_per_day: Decimal, capped: bool = False) -> Fraction:
+    """Days charged for a group's minutes: none, 0.5 up to half a day, else one per started day, or one if capped."""
     days = Fraction(minutes) / (60 * exact(hours_per_day))
     if not minutes:
         return ZERO
-    return _HALF if days <= _HALF else Fraction(ceil(days))
+    if days <= _HALF:
+        return _HALF
+    return ONE if capped else Fraction(ceil(days))
 
 
 def _prorated(item: Priceable, engagement: Engagement) -> Fraction:
-    line = item.line
-    a_minute = rate_per_minute(line.amount, line.unit, engagement.hours_per_day, engagement.discount_percent)
+    rate = item.rate
+    a_minute = rate_per_minute(rate.amount, rate.unit, engagement.hours_per_day, engagement.discount_percent)
     return a_minute * _weight(item)
 
 
@@ -70,7 +107,7 @@ def _weight(item: Priceable) -> Fraction:
 
 
 @lru_cache(maxsize=4096)
-def rate_per_minute(rate: Decimal, unit: str, hours_per_day: Decimal, discount_percent: Decimal) -> Fraction:
+def rate_per_minute(rate: Decimal, unit: RateUnit, hours_per_day: Decimal, discount_percent: Decimal) -> Fraction:
     """A rate an hour or day as an exact price of a minute, after discount."""
     minutes = 60 * exact(hours_per_day) if unit == "day" else Fraction(60)
     return exact(rate) / minutes * _undiscounted(discount_percent)
@@ -86,20 +123,20 @@ def _undiscounted(discount_percent: Decimal) -> Fraction:
     return ONE - exact(discount_percent) / 100
 
 
-def _half_day_groups(priceable: Sequence[Priceable]) -> list[list[int]]:
-    """The day-rated entries with minutes beyond the retainer, by consultant, task and day."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for index, item in enumerate(priceable):
-        if item.line.unit == "day" and item.beyond_retainer:
-            key = (item.entry.consultant_id, item.entry.task_id, item.entry.work_date)
-            groups.setdefault(key, []).append(index)
-    return list(groups.values())
+def _half_day_group(item: Priceable) -> Hashable:
+    return item.entry.consultant_id, item.entry.task_id, item.entry.work_date
+
+
+def _line(item: Priceable) -> Hashable:
+    return item.entry.task_id, item.labor_category, item.rate.amount, month_number(item.entry.work_date)
 
 
 def _half_day_amounts(group: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:
-    """The days of a group divided by minutes; each entry has its share of the rounded sum, the last the remainder."""
+    """The days of a group divided by minutes beyond the retainer; each entry has its share of the rounded sum."""
     minutes = sum(item.beyond_retainer for item in group)
-    days_per_minute = half_days(minutes, engagement.hours_per_day) / minutes
-    factor = days_per_minute * _undiscounted(engagement.discount_percent)
-    parts = [exact(item.line.amount) * _weight(item) * factor for item in group]
+    if not minutes:
+        return [nothing(engagement.currency)] * len(group)
+    days = half_days(minutes, engagement.hours_per_day, engagement.day_rule == "half_day_capped")
+    factor = days / minutes * _undiscounted(engagement.discount_percent)
+    parts = [exact(item.rate.amount) * _weight(item) * factor for item in group]
     return shares(rounded(sum(parts, ZERO), engagement.currency), parts, engagement.currency)

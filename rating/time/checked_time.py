@@ -1,6 +1,7 @@
 """Time entries that passed every check, with the masters they were checked against."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rating.model.facts import TimeEntry
 from rating.model.master_data import Calendar, Consultant, Task
@@ -24,7 +25,7 @@ class Work:
 class UnpricedWork(Work):
     """Time that costs nothing: NON_BILLABLE, which needs no tax rule, or COVERED_BY_FEE, which has a tax."""
 
-    reason: str
+    reason: Literal["NON_BILLABLE", "COVERED_BY_FEE"]
     tax: Tax | None
 
 

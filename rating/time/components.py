@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rating.model.charge import Component
+from rating.model.enumerations import Reason
 from rating.model.money import nothing, shares
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.amounts import weight
@@ -11,7 +12,7 @@ from rating.time.multipliers import Segment
 
 
 def components(
-    segments: Sequence[Segment], rate: Decimal, full: Decimal, amount: Decimal, currency: str, over_cap: str | None
+    segments: Sequence[Segment], rate: Decimal, full: Decimal, amount: Decimal, currency: str, over_cap: Reason | None
 ) -> tuple[Component, ...]:
     """The components of a charge of `amount` out of `full`; they sum to `amount`.
 
@@ -31,6 +32,6 @@ def components(
     return tuple(found)
 
 
-def _component(part: Segment, rate: Decimal, amount: Decimal, over_cap: str | None) -> Component:
-    reason = COVERED_BY_RETAINER if part.covered else over_cap
+def _component(part: Segment, rate: Decimal, amount: Decimal, over_cap: Reason | None) -> Component:
+    reason: Reason | None = COVERED_BY_RETAINER if part.covered else over_cap
     return Component(part.minutes, rate, part.multiplier.factor, amount, reason)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import assert_never
 
 from common.decimals import plain
+from rating.model.enumerations import RoundingMode
 from rating.model.master_data import Engagement, Rounding
 from rating.model.rating_context import NON_BILLABLE
 from rating.time.adjustments import AgreedMinutes
+from rating.time.amounts import rounds_lines
 from rating.time.checked_time import PricedWork, UnpricedWork, Work
 from rating.time.multipliers import Segment
-from rating.time.rates import Rate, specificity
-
-_DIRECTIONS = {"up": "up to", "down": "down to", "nearest": "to the nearest,"}
+from rating.time.rates import BlendedRate, CardRate, Rate, specificity
 
 
 def explain_unpriced(work: UnpricedWork, billable: int, agreed: AgreedMinutes | None) -> str:
@@ -43,7 +44,7 @@ def explain_priced(
 
 def around_minutes(work: PricedWork) -> tuple[str, str]:
     """How the derivation of priced work begins (the rate) and ends (the tax), whatever its minutes are."""
-    return f"{_rate(work.rate)}; ", f"; {work.tax.why}."
+    return f"{_rate(work.rate, work.contract.engagement.currency)}; ", f"; {work.tax.why}."
 
 
 def _not_billable(work: Work) -> str:
@@ -54,7 +55,17 @@ def _not_billable(work: Work) -> str:
     return "the entry is marked not billable"
 
 
-def _rate(rate: Rate) -> str:
+def _rate(rate: Rate, currency: str) -> str:
+    match rate:
+        case BlendedRate(terms):
+            return f"blended rate of the engagement: {plain(terms.amount)} {currency} per {terms.unit}"
+        case CardRate():
+            return _card_rate(rate)
+        case _:
+            assert_never(rate)
+
+
+def _card_rate(rate: CardRate) -> str:
     line = rate.line
     decided = f"card {rate.card.rate_card_id} line {line.line_id} ({specificity(line)})"
     price = f"{plain(line.amount)} {rate.card.currency} per {line.unit}"
@@ -76,8 +87,20 @@ def rounding_in_words(worked: int, billable: int, rounding: Rounding) -> str:
     """How minutes to bill became billable ones, said behind them; nothing where they are the same."""
     if billable == worked:
         return ""
-    words = f" {_DIRECTIONS[rounding.mode]} {billable} by {rounding.increment_minutes}"
+    words = f" {_direction(rounding.mode)} {billable} by {rounding.increment_minutes}"
     return words if rounding.scope == "entry" else f"{words} (its part of the day's rounding)"
+
+
+def _direction(mode: RoundingMode) -> str:
+    match mode:
+        case "up":
+            return "up to"
+        case "down":
+            return "down to"
+        case "nearest":
+            return "to the nearest,"
+        case _:
+            assert_never(mode)
 
 
 def _price(rate: Rate, parts: Sequence[Segment], engagement: Engagement, full: Decimal) -> str:
@@ -85,7 +108,7 @@ def _price(rate: Rate, parts: Sequence[Segment], engagement: Engagement, full: D
     covered = sum(part.minutes for part in parts if part.covered)
     words = [f"{covered} min covered by the retainer"] if covered else []
     discount = discount_in_words(engagement.discount_percent)
-    by = _day_rule(engagement) if rate.line.unit == "day" else ""
+    by = _day_rule(engagement) if rate.unit == "day" else _running(engagement)
     return ", ".join([*words, f"{' + '.join(priced) or '0 min'}{by}{discount} = {full} {engagement.currency}"])
 
 
@@ -101,6 +124,16 @@ def _part(part: Segment) -> str:
 
 
 def _day_rule(engagement: Engagement) -> str:
-    if engagement.day_rule == "half_day_steps":
-        return " in half-day steps with the same task and day,"
-    return f" of days of {plain(engagement.hours_per_day)} h"
+    match engagement.day_rule:
+        case "prorata":
+            return f" of days of {plain(engagement.hours_per_day)} h"
+        case "half_day_steps":
+            return " in half-day steps with the same task and day,"
+        case "half_day_capped":
+            return " in half-day steps with the same task and day, a day at most,"
+        case _:
+            assert_never(engagement.day_rule)
+
+
+def _running(engagement: Engagement) -> str:
+    return " (rounded with the line so far)" if rounds_lines(engagement) else ""

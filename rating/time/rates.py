@@ -3,23 +3,56 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import TypeAlias
 
 from rating.model.charge import Missing
 from rating.model.days import is_valid
+from rating.model.enumerations import RateUnit
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
-from rating.model.master_data import Client, Consultant, Engagement, RateCard, RateLine, Task
+from rating.model.master_data import BlendedTerms, Client, Consultant, Engagement, RateCard, RateLine, Task
 from rating.model.masters import LineSelector
 from rating.model.rating_context import Contract, Rejection
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class CardRate:
     """The line that decides, the card it is in, and the next best line of that card, if it has one."""
 
     card: RateCard
     line: RateLine
     beaten: RateLine | None
+
+    @property
+    def amount(self) -> Decimal:
+        """What a unit costs."""
+        return self.line.amount
+
+    @property
+    def unit(self) -> RateUnit:
+        """What the amount is for."""
+        return self.line.unit
+
+
+@dataclass(frozen=True, slots=True)
+class BlendedRate:
+    """The rate of the engagement itself, which needs no card (DOMAIN.md §2 rule 5)."""
+
+    terms: BlendedTerms
+
+    @property
+    def amount(self) -> Decimal:
+        """What a unit costs."""
+        return self.terms.amount
+
+    @property
+    def unit(self) -> RateUnit:
+        """What the amount is for."""
+        return self.terms.unit
+
+
+Rate: TypeAlias = CardRate | BlendedRate
 
 
 def labor_category(entry: TimeEntry, task: Task, consultant: Consultant) -> str | None:
@@ -34,6 +67,8 @@ def _grade_on(consultant: Consultant, day: date) -> str | None:
 
 def find_rate(contract: Contract, lookups: Lookups, entry: TimeEntry, category: str | None) -> Rate | Rejection:
     """The rate of an entry, or UNKNOWN_RATE_CARD, AMBIGUOUS_RATE, NO_LABOR_CATEGORY or NO_RATE (DOMAIN §2 rule 5)."""
+    if contract.engagement.blended_rate is not None:
+        return BlendedRate(contract.engagement.blended_rate)
     wanted = selectors(entry.consultant_id, entry.task_id, category)
     for card in _cards(contract.engagement, contract.client, lookups):
         if isinstance(card, Rejection):
@@ -93,12 +128,12 @@ def _decide(
         if not valid:
             continue
         if best is not None:
-            return Rate(card, best, valid[0])
+            return CardRate(card, best, valid[0])
         if len(valid) > 1:
             same_day = valid[0].valid_from == valid[1].valid_from
-            return _ambiguous(card, valid[0], valid[1]) if same_day else Rate(card, valid[0], valid[1])
+            return _ambiguous(card, valid[0], valid[1]) if same_day else CardRate(card, valid[0], valid[1])
         best = valid[0]
-    return None if best is None else Rate(card, best, None)
+    return None if best is None else CardRate(card, best, None)
 
 
 def _ambiguous(card: RateCard, a: RateLine, b: RateLine) -> Rejection:

@@ -1,24 +1,38 @@
 """Billable minutes: worked minutes rounded to the increment (DOMAIN.md §2 rule 6)."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
+from rating.model.enumerations import RoundingMode
 from rating.model.facts import TimeEntry
 from rating.model.master_data import Rounding
 
 
-def rounded_minutes(minutes: int, increment: int, mode: str) -> int:
+def rounded_minutes(minutes: int, increment: int, mode: RoundingMode) -> int:
     """Minutes to a multiple of the increment: up, down, or nearest with half going up."""
-    if mode == "up":
-        return -(-minutes // increment) * increment
-    if mode == "down":
-        return minutes // increment * increment
-    return (2 * minutes + increment) // (2 * increment) * increment
+    match mode:
+        case "up":
+            return -(-minutes // increment) * increment
+        case "down":
+            return minutes // increment * increment
+        case "nearest":
+            return (2 * minutes + increment) // (2 * increment) * increment
+        case _:
+            assert_never(mode)
 
 
 def billable_minutes(entries: Sequence[TimeEntry], worked: Sequence[int], terms: Rounding) -> list[int]:
     """The billable minutes of entries in canonical order, whose worked minutes are given beside them."""
-    if terms.scope == "entry":
-        return [rounded_minutes(minutes, terms.increment_minutes, terms.mode) for minutes in worked]
+    match terms.scope:
+        case "entry":
+            return [rounded_minutes(minutes, terms.increment_minutes, terms.mode) for minutes in worked]
+        case "person_day":
+            return _rounded_by_person_day(entries, worked, terms)
+        case _:
+            assert_never(terms.scope)
+
+
+def _rounded_by_person_day(entries: Sequence[TimeEntry], worked: Sequence[int], terms: Rounding) -> list[int]:
     billable = list(worked)
     for group in _person_days(entries):
         total = sum(worked[index] for index in group)

@@ -6,12 +6,14 @@ from decimal import Decimal
 from rating.lineage import calendar_ref, consultant_ref, lineage_of, rate_ref, task_ref
 from rating.model.charge import Charge, Component, MasterRef
 from rating.model.days import month_of
+from rating.model.enumerations import Reason
 from rating.model.money import nothing
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.adjustments import AgreedMinutes
 from rating.time.checked_time import PricedWork, UnpricedWork
 from rating.time.derivation import explain_unpriced
 from rating.time.multipliers import ONCE
+from rating.time.rates import CardRate
 
 
 def unpriced_charge(work: UnpricedWork, billable: int, agreed: AgreedMinutes | None) -> Charge:
@@ -24,7 +26,7 @@ def priced_charge(
     work: PricedWork,
     billable: int,
     amount: Decimal,
-    reason: str | None,
+    reason: Reason | None,
     components: Sequence[Component],
     derivation: str,
 ) -> Charge:
@@ -37,13 +39,13 @@ def _charge(
     work: UnpricedWork | PricedWork,
     billable: int,
     amount: Decimal,
-    reason: str | None,
+    reason: Reason | None,
     components: tuple[Component, ...],
     multiplier: Decimal,
     derivation: str,
 ) -> Charge:
     entry, engagement, tax = work.entry, work.contract.engagement, work.tax
-    line = work.rate.line if isinstance(work, PricedWork) else None
+    rate = work.rate if isinstance(work, PricedWork) else None
     return Charge(
         subject=f"time:{entry.entry_id}",
         kind="time",
@@ -57,8 +59,8 @@ def _charge(
         period=month_of(entry.work_date),
         worked_minutes=entry.minutes,
         billable_minutes=billable,
-        rate=line.amount if line else None,
-        rate_unit=line.unit if line else None,
+        rate=rate.amount if rate else None,
+        rate_unit=rate.unit if rate else None,
         multiplier=multiplier,
         currency=engagement.currency,
         amount=amount,
@@ -78,7 +80,8 @@ def masters_used(work: UnpricedWork | PricedWork) -> list[MasterRef]:
     """The masters that checked time was charged by, beside its engagement and client."""
     used = [task_ref(work.task), consultant_ref(work.consultant)]
     if isinstance(work, PricedWork):
-        used.append(rate_ref(work.rate))
+        if isinstance(work.rate, CardRate):  # a blended rate is the engagement's, which is in every lineage
+            used.append(rate_ref(work.rate))
         if work.calendar is not None:
             used.append(calendar_ref(work.calendar))
     if work.tax is not None and work.tax.rule is not None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import assert_never
 
-from rating.checks import MINUTES_OF_A_DAY, checked, fault_of_time
+from rating.checks import MINUTES_OF_A_DAY, checked, closed_before, fault_of_time
 from rating.model.charge import Missing
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
@@ -16,12 +17,16 @@ from rating.time.rates import find_rate, labor_category
 PersonDay = tuple[str, date]
 """(consultant_id, work_date)"""
 
-_PRICED_METHODS = frozenset(("time_and_materials", "retainer"))
-
 
 def needs_rates(engagement: Engagement) -> bool:
     """Whether billable time of the engagement is priced by the hour or day (DOMAIN.md §2 rules 2 and 9)."""
-    return engagement.billing_method in _PRICED_METHODS
+    match engagement.billing_method:
+        case "time_and_materials" | "retainer":
+            return True
+        case "fixed_fee" | "subscription" | "outcome" | "non_billable":
+            return False
+        case _:
+            assert_never(engagement.billing_method)
 
 
 def minutes_of_the_day(entry: TimeEntry) -> int:
@@ -43,6 +48,9 @@ def check_time(case: Case, entry: TimeEntry, overfull: frozenset[PersonDay]) -> 
     contract = checked(case, entry, fault_of_time, entry.work_date, entry.work_date)
     if isinstance(contract, Rejection):
         return contract
+    late = closed_before(case, entry, entry.work_date)
+    if late is not None:
+        return late
     task = _open_task(case.lookups, entry)
     if isinstance(task, Rejection):
         return task

@@ -1,4 +1,4 @@
-"""Time entries: checked one by one, then billed together in canonical order (DOMAIN.md §2 rules 2 to 11)."""
+"""Time entries: checked one by one, then billed together in canonical order (DOMAIN.md §2 rules 2 to 10)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,15 +6,16 @@ from rating.model.charge import Charge, Settlement
 from rating.model.facts import Facts
 from rating.model.rating_context import NON_BILLABLE, Case, Rejection
 from rating.time.adjustments import AgreedMinutes, agreed_minutes
+from rating.time.caps import Claim
 from rating.time.checked_time import PricedWork, UnpricedWork
 from rating.time.rounding import billable_minutes
 from rating.time.time_charges import unpriced_charge
 from rating.time.time_checks import check_time, overfull_days
-from rating.time.time_pricing import settle_priced
+from rating.time.time_pricing import price_time
 
 
-def settle_time(case: Case, facts: Facts) -> dict[str, Settlement]:
-    """The settlement of each time entry by subject."""
+def settle_time(case: Case, facts: Facts) -> tuple[list[Settlement], list[Claim]]:
+    """The time entries that are settled, and the priced ones as claims, which a cap may limit."""
     settled: list[Settlement] = []
     covered: list[UnpricedWork] = []
     priced: list[PricedWork] = []
@@ -31,12 +32,13 @@ def settle_time(case: Case, facts: Facts) -> dict[str, Settlement]:
             settled.append(_charged(unpriced_charge(found, 0, None)))
         else:
             covered.append(found)
+    claims: list[Claim] = []
     # The engagement's method makes all billable time either priced or covered by a fee.
     if priced or covered:
         agreed = agreed_minutes(facts.adjustments, facts.time) if facts.adjustments else {}
-        settled += settle_priced(case, priced, _billable(priced, agreed), agreed) if priced else []
+        claims = price_time(case, priced, _billable(priced, agreed), agreed) if priced else []
         settled += _covered_by_fee(covered, agreed)
-    return {settlement.subject: settlement for settlement in settled}
+    return settled, claims
 
 
 def _covered_by_fee(works: Sequence[UnpricedWork], agreed: Mapping[str, AgreedMinutes]) -> Iterable[Settlement]:

@@ -5,13 +5,13 @@ only grows by plain time is never taken apart (`append`); otherwise its records 
 One that outgrows a row is many (tables.settlement.large_bucket).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from rating.model.charge import Charge
-from rating.model.facts import Adjustment, Decision, Fact, Origin, TimeEntry, fact, subject_of
+from rating.model.facts import Adjustment, Decision, Fact, Origin, TimeEntry, fact, subject_of, subjects_of
 from rating.scope import names
 from rating.time.time_checks import minutes_of_the_day
 from schemas.codec import decode, decode_for
@@ -89,11 +89,12 @@ class Told:
 class SmallBucket:
     """A bucket that is one row."""
 
-    __slots__ = ("_facts", "_published", "_row", "engagement_id", "name", "touched")
+    __slots__ = ("_facts", "_published", "_row", "all_touched", "engagement_id", "name", "touched")
 
     def __init__(self, engagement_id: str, name: str, row: BucketRow | None = None) -> None:
         self.engagement_id, self.name = engagement_id, name
         self.touched = set[str]()  # names of facts that came, changed or went since it was last settled
+        self.all_touched = False  # whether something changed that all of them look at
         self._row = row or BucketRow([], [])
         self._facts: dict[str, Told] | None = None
         self._published: dict[str, Published] | None = None
@@ -112,6 +113,11 @@ class SmallBucket:
     def is_whole(self) -> bool:
         """Whether nothing asked for its records yet, so that `append` may add to them."""
         return self._facts is None and self._published is None
+
+    def is_settled(self) -> None:
+        """Note that nothing is to be settled any more."""
+        self.touched.clear()
+        self.all_touched = False
 
     def told(self, name: str) -> Told | None:
         """A winning revision."""
@@ -177,6 +183,12 @@ def says_something(published: Published) -> bool:
 def name_of(fact: Fact) -> str:
     """A fact's name within its engagement: its subject; a decision, which is none, has a name of its own."""
     return f"decision:{fact.decision_id}" if isinstance(fact, Decision) else subject_of(fact)
+
+
+def subjects_in(told: Iterable[Told]) -> Iterator[str]:
+    """The subjects that facts make."""
+    for each in told:
+        yield from () if isinstance(each.fact, Decision) else subjects_of(each.fact)
 
 
 def approved_minutes(fact: Fact | None) -> int:

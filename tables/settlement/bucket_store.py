@@ -5,7 +5,7 @@ Minutes adjustments and decisions live with the subject they name, or wait for i
 an ordinary time entry is one row read and one row written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 import msgspec
@@ -65,6 +65,11 @@ def own_bucket(fact: Fact) -> str:
     return name_of(fact)
 
 
+def month_of_outcomes(bucket: str) -> str:
+    """The month of a bucket of outcomes."""
+    return bucket.split(":", 2)[1]
+
+
 class Buckets:
     """The buckets of one partition, loaded as they are needed and written back once."""
 
@@ -105,11 +110,19 @@ class Buckets:
             loaded = self._loaded.get((engagement_id, name))
             yield loaded if loaded is not None else self._load(engagement_id, name, BUCKETS.unpack(row))
 
-    def all_time(self, engagement_id: str) -> list[Bucket]:
-        """Every bucket of time of the engagement, dirty ones included, by name."""
-        written = [b for b in self.from_name(engagement_id, TIME) if b.name.startswith(TIME)]
-        new = [b for (e, name), b in self.dirty.items() if e == engagement_id and name.startswith(TIME)]
-        return sorted({b.name: b for b in (*written, *new)}.values(), key=lambda b: b.name)
+    def named(self, engagement_id: str, prefix: str, keep: Callable[[str], bool] = lambda _: True) -> list[Bucket]:
+        """The engagement's buckets whose names begin so and are to be kept, dirty ones included, by name."""
+        found: dict[str, Bucket] = {}
+        for (_, name), row in BUCKETS.scan_packed(self._state, engagement_id, start=BUCKETS.key(engagement_id, prefix)):
+            if not name.startswith(prefix):
+                break
+            if keep(name):
+                loaded = self._loaded.get((engagement_id, name))
+                found[name] = loaded or self._load(engagement_id, name, BUCKETS.unpack(row))
+        for (engagement, name), bucket in self.dirty.items():
+            if engagement == engagement_id and name.startswith(prefix) and keep(name):
+                found[name] = bucket
+        return [bucket for _, bucket in sorted(found.items())]
 
     def find(self, engagement_id: str, name: str) -> tuple[Bucket | None, Fact | None]:
         """Where a fact lives, or what speaks of it waits for it; and its winning revision so far."""
@@ -155,10 +168,13 @@ class Buckets:
         self.touch(source, name, now_ms)
         self.touch(target, name, now_ms)
 
-    def touch(self, bucket: Bucket, name: str, now_ms: int) -> None:
-        """Have the bucket settled again for what happened to a fact in it, and written back."""
+    def touch(self, bucket: Bucket, name: str | None, now_ms: int) -> None:
+        """Have the bucket settled again for what happened to a fact in it (None: to all), and written back."""
         key = bucket.engagement_id, bucket.name
-        bucket.touched.add(name)
+        if name is None:
+            bucket.all_touched = True
+        else:
+            bucket.touched.add(name)
         self.dirty[key] = bucket
         self.touched_ms[key] = max(now_ms, self.touched_ms.get(key, 0))
 

@@ -9,19 +9,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeGuard
 
 from common.timestamps import instant
-from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
-from rating.model.facts import Decision, Fact, gathered, identity
+from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
+from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
 from rating.model.masters import Masters
+from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import couples_time
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work
 from rating.settle import settle
 from schemas.codec import encode
 from streaming.state_tables import StateRows
-from tables.settlement.bucket import Published, Told, approved_minutes, name_of
-from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets
+from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, Buckets, month_of_outcomes
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
 from tables.settlement.exception_record import (
     EXCEPTIONS,
     OPEN,
@@ -31,7 +33,7 @@ from tables.settlement.exception_record import (
     exception_record,
 )
 from tables.settlement.large_bucket import Bucket, LargeBucket
-from tables.settlement.outcome_settling import settle_all, settle_some
+from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -71,6 +73,8 @@ class Settling:
         verdict = judge(standing, fact)
         if verdict == "conflict":
             self._raise_conflict(fact, now_ms)
+        if verdict == "duplicate" and standing is not None and fact.occurred_at < standing.occurred_at:
+            self.buckets.place(told, now_ms)  # of equal repeats the earliest counts: it may no longer be late
         if verdict != "replaced":
             return verdict
         self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
@@ -83,50 +87,75 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[str, int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
-            if self.is_coupled(bucket):
-                coupled[key[0]] = max(touched_ms, coupled.get(key[0], 0))
-            else:
+            scope = self.scope_of(bucket)
+            if scope is None:
                 alone.append((bucket, touched_ms))
+            else:
+                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
         for bucket, touched_ms in alone:
             if _is_in_order(bucket):
-                self._publish_all(bucket, settle_some(self._state, bucket, self._masters), touched_ms)
+                self._settle_in_order(bucket, settle_some, touched_ms)
             else:
                 self.settle([bucket], touched_ms)
-        for engagement_id, touched_ms in coupled.items():
-            self.settle(self.buckets.all_time(engagement_id), touched_ms)
+        for (engagement_id, scope), touched_ms in coupled.items():
+            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
 
-    def is_coupled(self, bucket: Bucket) -> bool:
-        """Whether the bucket settles together with all time of its engagement (`Buckets.all_time`)."""
-        return bucket.name.startswith(TIME) and couples_time(self._masters.engagements.get(bucket.engagement_id))
+    def _touch_what_may_be_late(self) -> None:
+        """A billing period that changed may make work of its month late, or release it."""
+        for (engagement_id, name), bucket in list(self.buckets.dirty.items()):
+            engagement = self._masters.engagements.get(engagement_id)
+            if name.startswith(FEE_PREFIX) and engagement is not None and parks_late_work(engagement):
+                touched_ms = self.buckets.touched_ms[engagement_id, bucket.name]
+                for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
+                    self.buckets.touch(late, None, touched_ms)
+
+    def scope_of(self, bucket: Bucket) -> Scope | None:
+        """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
+        return scope_of_bucket(bucket.name, self._coupling(bucket.engagement_id))
+
+    def buckets_of(self, engagement_id: str, scope: Scope) -> list[Bucket]:
+        """The buckets of a coupled scope."""
+        return buckets_of(self.buckets, engagement_id, self._coupling(engagement_id), scope)
+
+    def _coupling(self, engagement_id: str) -> Coupling:
+        return coupling_of(self._masters.engagements.get(engagement_id))
 
     def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
         """Settle buckets that belong together; returns how many subjects that were."""
         if _is_in_order(bucket := scope[0]):
-            return self._publish_all(bucket, settle_all(self._state, bucket, self._masters), now_ms)
+            return self._settle_in_order(bucket, settle_all, now_ms)
         engagement_id = scope[0].engagement_id
+        engagement = self._masters.engagements.get(engagement_id)
         facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
-        settled = settle(engagement_id, facts, self._masters)
+        periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
+        settled = settle(engagement_id, facts, self._masters, periods)
         self.note_lookups(engagement_id, settled.lookups)
         for bucket in scope:
-            for subject in bucket.subjects():
+            for subject in dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told()))):
                 self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
             self._worked_on[engagement_id, bucket.name] = bucket
-            bucket.touched.clear()
+            bucket.is_settled()
         return len(settled.subjects)
 
-    def _publish_all(self, bucket: Bucket, settled: Settled, now_ms: int) -> int:
-        """Publish what changed of some subjects of a bucket; those that are not found in `settled` stay as they are."""
+    def _settle_in_order(self, bucket: LargeBucket, settle: SettleInOrder, now_ms: int) -> int:
+        """Settle a month of outcomes; subjects that are not found in what is settled stay as they are."""
+        engagement = self._masters.engagements.get(bucket.engagement_id)
+        periods: Iterable[BillingPeriod] = ()
+        if engagement is not None and parks_late_work(engagement):
+            periods = periods_of(self.buckets, engagement, [month_of_outcomes(bucket.name)])
+        settled = settle(self._state, bucket, self._masters, tuple(periods))
         self.note_lookups(bucket.engagement_id, settled.lookups)
         for subject in (*settled.subjects, *(bucket.touched - settled.subjects.keys())):
             self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
         self._worked_on[bucket.engagement_id, bucket.name] = bucket
-        bucket.touched.clear()
+        bucket.is_settled()
         return len(settled.subjects)
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:

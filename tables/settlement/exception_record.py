@@ -61,4 +61,5 @@ def exception_record(
         "attempts": standing.attempts,
         "owner": parked.owner,
         "region": parked.region,
+        "severity": parked.severity,
     }

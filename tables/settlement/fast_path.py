@@ -55,13 +55,18 @@ class TimeRow(NamedTuple):
     status: str
     approved_by: str | None
     note: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
     source: str
     revision: int
     occurred_at: datetime
 
     def entry(self, origin: Origin | None = None) -> TimeEntry:
-        """The fact."""
-        return TimeEntry(**self._asdict(), origin=origin)
+        """The fact: an empty optional text is absent (DOMAIN.md, Conventions)."""
+        row = self._replace(
+            labor_category=self.labor_category or None, approved_by=self.approved_by or None, note=self.note or None
+        )
+        return TimeEntry(**row._asdict(), origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class PlainTime:
             terms.whose, self._dates.get(row.work_date) or self._learn_date(row.work_date),
             minutes.both, terms.rate, amount, _NULL, terms.tax,
             _ONE_ITEM, minutes.component, terms.part, amount, _NULL, _END,
-            terms.contract, _NULL if approved_by is None else _PRESENT + span(approved_by.encode()),
+            terms.contract, _NULL if not approved_by else _PRESENT + span(approved_by.encode()),
             self._read_from(at), long(at.offset), span(row.source.encode()), long(row.revision), terms.masters,
             long(at.timestamp_ms),
             span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),

@@ -43,11 +43,12 @@ _SPEAKERS = ("decision:", "adjustment:")
 class LargeBucket:
     """The bucket while a batch works on it, as a `SmallBucket` is. Only what is asked for is read; `write` keeps it."""
 
-    __slots__ = ("_changed", "_members", "_state", "_told", "engagement_id", "head", "name", "touched")
+    __slots__ = ("_changed", "_members", "_state", "_told", "all_touched", "engagement_id", "head", "name", "touched")
 
     def __init__(self, state: StateRows, engagement_id: str, name: str, head: LargeHead) -> None:
         self.engagement_id, self.name, self.head = engagement_id, name, head
         self.touched = set[str]()
+        self.all_touched = False
         self._state = state
         self._members: dict[str, Member] = {}
         self._told: dict[str, Told] = {}
@@ -68,6 +69,10 @@ class LargeBucket:
     @property
     def is_whole(self) -> bool:
         return not self._members
+
+    def is_settled(self) -> None:
+        self.touched.clear()
+        self.all_touched = False
 
     def told(self, name: str) -> Told | None:
         told = self._told.get(name)

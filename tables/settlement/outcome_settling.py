@@ -6,10 +6,11 @@ when others move. By volume every share depends on the month's total; the tree t
 and the shares that change are found by arithmetic over it. The result equals `rating.settle` over all outcomes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 import msgspec
 
@@ -18,7 +19,7 @@ from rating.items.outcomes import Billable, canonical, charge_outcome, check_out
 from rating.items.tiers import UNITS, amount_at, shared_up_to, volume_due
 from rating.model.charge import Settled, Settlement
 from rating.model.decisions import waivers
-from rating.model.facts import Decision, Facts, Outcome
+from rating.model.facts import BillingPeriod, Decision, Facts, Outcome
 from rating.model.master_data import OutcomeTerms
 from rating.model.masters import Masters
 from rating.model.money import in_minor_units, minor_money
@@ -30,14 +31,21 @@ from tables.settlement.sum_tree import Item, SumTree
 _DAY = 10  # characters of a key before the id
 
 
-def settle_some(state: StateRows, bucket: LargeBucket, masters: Masters) -> Settled:
-    """The settlements that can differ because of the facts that were touched; of all where no sums are kept yet."""
-    return _Month(state, bucket, masters, anew=not bucket.head.summed).settle()
+SettleInOrder: TypeAlias = Callable[[StateRows, LargeBucket, Masters, Sequence[BillingPeriod]], Settled]
 
 
-def settle_all(state: StateRows, bucket: LargeBucket, masters: Masters) -> Settled:
+def settle_some(state: StateRows, bucket: LargeBucket, masters: Masters, periods: Sequence[BillingPeriod]) -> Settled:
+    """The settlements that can differ because of the facts that were touched; of all where no sums are kept yet.
+
+    `periods` are those by which the outcomes may be late.
+    """
+    anew = bucket.all_touched or not bucket.head.summed
+    return _Month(state, bucket, case_of(bucket.engagement_id, masters, (), periods), anew=anew).settle()
+
+
+def settle_all(state: StateRows, bucket: LargeBucket, masters: Masters, periods: Sequence[BillingPeriod]) -> Settled:
     """The settlement of every outcome, with sums made anew."""
-    return _Month(state, bucket, masters, anew=True).settle()
+    return _Month(state, bucket, case_of(bucket.engagement_id, masters, (), periods), anew=True).settle()
 
 
 @dataclass(slots=True)
@@ -57,10 +65,9 @@ class _Moved:
 class _Month:
     """One bucket being settled."""
 
-    def __init__(self, state: StateRows, bucket: LargeBucket, masters: Masters, *, anew: bool) -> None:
-        self._bucket, self._anew = bucket, anew
+    def __init__(self, state: StateRows, bucket: LargeBucket, case: Case, *, anew: bool) -> None:
+        self._bucket, self._case, self._anew = bucket, case, anew
         self._tree = SumTree(state, bucket.engagement_id, bucket.name)
-        self._case = case_of(bucket.engagement_id, masters, ())
         self._decisions: list[Decision] = []
         self._settled: dict[str, Settlement] = {}
         self._billable: dict[str, Billable] = {}  # by key

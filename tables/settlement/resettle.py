@@ -8,6 +8,7 @@ version of the rules settles everything again, once.
 from dataclasses import dataclass
 
 from rating.model.charge import RULES_VERSION
+from rating.scope import Scope
 from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
@@ -75,13 +76,14 @@ class _Stop:
 
 
 def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms: int, budget: int) -> _Stop:
-    subjects, time_is_done = 0, False
+    subjects, done = 0, set[Scope]()
     for bucket in settling.buckets.from_name(engagement_id, after):
-        coupled = settling.is_coupled(bucket)
-        if bucket.name == after or (coupled and time_is_done):
+        scope = settling.scope_of(bucket)
+        if bucket.name == after or scope in done:
             continue
-        time_is_done |= coupled
-        subjects += settling.settle(settling.buckets.all_time(engagement_id) if coupled else [bucket], now_ms)
-        if subjects >= budget and not coupled:  # time that is coupled is never cut in two
+        if scope is not None:
+            done.add(scope)
+        subjects += settling.settle([bucket] if scope is None else settling.buckets_of(engagement_id, scope), now_ms)
+        if subjects >= budget and scope is None:  # a coupled scope is never cut in two
             return _Stop(subjects, bucket.name)
     return _Stop(subjects, None)

@@ -11,7 +11,7 @@ from schema_records import sample
 from cli.schemas import DOCUMENT, processes
 from cli.worker import AGENTS, FOR_THE_CONSOLE
 from rating.model.facts import FACT_TYPES
-from rating.model.master_data import MASTER_TYPES
+from rating.model.master_records import MASTER_TYPES
 from schemas import codec
 from schemas.released import read_contracts
 from sinks.journal import Journal

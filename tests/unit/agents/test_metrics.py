@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.metrics import decide
 from metrics.finance_metrics import Finance, finance_metrics
 from metrics.metric_catalogue import CATALOGUE, departs_from_catalogue, page
-from rating.model.master_data import master
+from rating.model.master_records import master
 from rating.model.masters import Masters
 from schemas.codec import encode
 from schemas.json_codec import from_json

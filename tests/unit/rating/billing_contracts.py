@@ -291,6 +291,7 @@ def _id(record: Master) -> str:
         "consultant_id",
         "rate_card_id",
         "expense_policy_id",
+        "per_diem_id",
         "tax_rule_id",
         "calendar_id",
     ):

@@ -20,7 +20,8 @@ from accounting.revenue_recognition import (
     entry,
     standing,
 )
-from rating.model.master_data import Engagement, master
+from rating.model.master_data import Engagement
+from rating.model.master_records import master
 from schemas.json_codec import from_json
 from tests.unit.tables.contents import engagement, line
 

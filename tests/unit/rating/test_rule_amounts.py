@@ -71,10 +71,10 @@ def test_rule_8_half_day_steps(hours: str, days: str) -> None:
 STEPS = engagement(day_rule="half_day_steps")
 
 
-def test_rule_8_a_groups_days_are_divided_by_minutes_and_the_last_has_the_remainder() -> None:
+def test_rule_8a_a_groups_days_are_divided_by_minutes_and_its_rounded_sum_is_shared() -> None:
     masters = masters_of(STEPS, card(line(amount="1000", unit="day")), replace(TASK, task_id="T2"))
     facts = [entry("a", 180), entry("b", 180), entry("c", 180), entry("other task", 30, task_id="T2")]
-    assert amounts(masters, *facts) == ["666.67", "666.67", "666.66", "500.00"]
+    assert amounts(masters, *facts) == ["666.67", "666.66", "666.67", "500.00"]
 
 
 def test_rule_8_each_part_has_its_own_rate_and_hours_are_not_in_the_group() -> None:

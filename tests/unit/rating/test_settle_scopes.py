@@ -31,9 +31,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rating.model.facts import Decision, Fact, each, gathered, subject_of
-from rating.model.master_data import Cap, Engagement, MilestoneTerms, Multipliers, OutcomeTerms, Retainer, Rounding
+from rating.model.master_data import (
+    Cap,
+    Engagement,
+    MilestoneTerms,
+    Minimum,
+    Multipliers,
+    OutcomeTerms,
+    Retainer,
+    Rounding,
+)
 from rating.model.masters import Masters
-from rating.scope import by_scope, couples_time
+from rating.scope import Coupling, by_scope, coupling_of
 from rating.settle import settle
 
 _DAYS = st.integers(0, 6).map(lambda days: date(2024, 1, 30) + timedelta(days))
@@ -173,8 +182,8 @@ def _key(fact: Fact) -> str:
 def test_a_scope_settles_alone_as_it_does_within_the_engagement(contract: Engagement, facts: list[Fact]) -> None:
     masters = _masters(contract)
     together = settle("E1", gathered(facts), masters)
-    scopes = by_scope(gathered(facts), contract)
-    apart = [settle("E1", of_scope, masters) for of_scope in scopes.values()]
+    scopes, periods = by_scope(gathered(facts), contract), gathered(facts).periods
+    apart = [settle("E1", of_scope, masters, periods) for of_scope in scopes.values()]
     assert sum(len(one.subjects) for one in apart) == len(together.subjects)
     assert {key: value for one in apart for key, value in one.subjects.items()} == together.subjects
     assert all(one.lookups <= together.lookups for one in apart)
@@ -201,13 +210,26 @@ def test_every_approved_minute_is_charged_parked_or_waived_once(contract: Engage
     assert charged + held == recorded
 
 
-def test_only_a_retainer_with_terms_or_a_cap_couples_days() -> None:
+def test_what_the_terms_of_an_engagement_couple() -> None:
     terms = Retainer(included_minutes=60, monthly_fee=Decimal(1), rollover_months=0)
-    cap = Cap(amount=Decimal(100), policy="park")
-    assert not couples_time(None)
-    assert not couples_time(ENGAGEMENT)
-    assert not couples_time(replace(ENGAGEMENT, retainer=terms))
-    assert not couples_time(replace(ENGAGEMENT, billing_method="retainer"))
-    assert not couples_time(replace(ENGAGEMENT, billing_method="fixed_fee", cap=cap))
-    assert couples_time(replace(ENGAGEMENT, billing_method="retainer", retainer=terms))
-    assert couples_time(replace(ENGAGEMENT, cap=cap))
+    cap, minimum = Cap(amount=Decimal(100), policy="park"), Minimum(amount=Decimal(100))
+    with_expenses = replace(cap, scope="time_and_expenses")
+    alone, life = Coupling(), Coupling(time=True)
+    month = Coupling(time=True, by_month=True)
+    for found, changes in (
+        (alone, {}),
+        (alone, {"retainer": terms}),
+        (alone, {"billing_method": "retainer"}),
+        (alone, {"billing_method": "fixed_fee", "cap": cap}),
+        (alone, {"billing_method": "fixed_fee", "minimum": minimum, "amount_rounding": "cumulative"}),
+        (alone, {"late_policy": "park"}),
+        (life, {"billing_method": "retainer", "retainer": terms}),
+        (life, {"cap": cap, "amount_rounding": "cumulative"}),
+        (month, {"amount_rounding": "cumulative"}),
+        (Coupling(time=True, periods=True, by_month=True), {"minimum": minimum}),
+        (Coupling(time=True, periods=True), {"minimum": minimum, "cap": cap}),
+        (Coupling(time=True, expenses=True), {"cap": with_expenses}),
+        (Coupling(expenses=True), {"billing_method": "fixed_fee", "cap": with_expenses}),
+    ):
+        assert coupling_of(replace(ENGAGEMENT, **changes)) == found, changes  # type: ignore[arg-type]
+    assert coupling_of(None) == alone

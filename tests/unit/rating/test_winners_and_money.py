@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from common.decimals import plain
 from rating.model.facts import Fact, Origin, fact, identity, subject_of
-from rating.model.master_data import Master, OutcomeTerms, Tier, master
+from rating.model.master_data import Master, OutcomeTerms, Tier
+from rating.model.master_records import master
 from rating.model.money import minor_units, rounded, shares
 from rating.model.revision_order import judge
 
@@ -123,8 +124,16 @@ def test_rounding_is_symmetric_and_within_half_a_unit(amount: Fraction, currency
 
 
 @given(st.decimals(-(10**6), 10**6, places=2), st.lists(st.fractions(0, 1000), min_size=1, max_size=9))
-def test_shares_sum_to_the_total(total: Decimal, weights: list[Fraction]) -> None:
-    assert sum(shares(total, weights, "USD")) == total
+def test_shares_sum_to_the_total_where_there_is_a_part(total: Decimal, parts: list[Fraction]) -> None:
+    found = shares(total, parts, "USD")
+    assert sum(found) == (total if any(parts) else 0)
+    assert [share for share, part in zip(found, parts, strict=True) if not part and share] == []
+
+
+def test_rule_8a_a_share_is_the_difference_of_two_rounded_leading_sums() -> None:
+    parts = [Fraction(1), Fraction(1), Fraction(1)]
+    assert [str(share) for share in shares(Decimal("500.00"), parts, "USD")] == ["166.67", "166.66", "166.67"]
+    assert [str(share) for share in shares(Decimal("-500.00"), parts, "USD")] == ["-166.67", "-166.66", "-166.67"]
 
 
 @pytest.mark.parametrize(

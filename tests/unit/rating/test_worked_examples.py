@@ -7,8 +7,10 @@ from assurance.ledger_line import ledger_line
 from rating.scope import by_scope
 from rating.settle import settle
 
+NAMES = ["time-and-materials", "all-features", "second-edition"]
 
-@pytest.mark.parametrize("name", ["time-and-materials", "all-features"])
+
+@pytest.mark.parametrize("name", NAMES)
 def test_settles_to_the_worked_ledger(name: str) -> None:
     facts, masters = load(name)
     made = [
@@ -23,12 +25,14 @@ def test_settles_to_the_worked_ledger(name: str) -> None:
     assert [_at(line) for line in made] == [_at(line) for line in worked]
 
 
-@pytest.mark.parametrize("name", ["time-and-materials", "all-features"])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_scope_settles_alone_to_the_same(name: str) -> None:
     facts, masters = load(name)
     for engagement_id, of_engagement in facts.items():
         scopes = by_scope(of_engagement, masters.engagements.get(engagement_id))
-        apart = [settle(engagement_id, of_scope, masters).subjects for of_scope in scopes.values()]
+        apart = [
+            settle(engagement_id, of_scope, masters, of_engagement.periods).subjects for of_scope in scopes.values()
+        ]
         together = settle(engagement_id, of_engagement, masters).subjects
         assert {subject: one for subjects in apart for subject, one in subjects.items()} == together
 

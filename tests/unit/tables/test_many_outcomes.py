@@ -1,5 +1,6 @@
 """A month of one metric as many rows: what settles outcome by outcome comes to what `settle` says of all of them."""
 
+import itertools
 from collections.abc import Sequence
 from decimal import Decimal
 from unittest.mock import patch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tables.settlement import sum_tree
 from tables.settlement.large_bucket import MEMBERS
 from tables.settlement.sum_tree import NODES
-from tests.unit.tables.contents import MASTERS, Content, decision, engagement, line, numbered, outcome
+from tests.unit.tables.contents import MASTERS, Content, decision, engagement, line, numbered, outcome, period
 from tests.unit.tables.stream import Line, Stream
 
 OTHERS = [each for each in MASTERS if each[0] != "master.engagements"]
@@ -51,8 +52,14 @@ TERMS = st.builds(
     st.integers(0, len(TIERS) - 1),
     currency=st.sampled_from(["EUR"] * 4 + ["JPY"]),
     ends_on=st.sampled_from([None] * 4 + ["2024-02-02"]),
-    po_number=st.sampled_from([None, "PO"]),
+    late_policy=st.sampled_from([None, "park"]),
 )
+PERIODS = st.builds(period, st.just("E1"), st.just("2024-02"), st.sampled_from(["open", "closed"]))
+
+
+def _sent(each: Line, minute: int) -> Line:
+    """The line as of another minute, by which it may be late."""
+    return {**each, "value": {**each["value"], "occurred_at": f"2024-03-01T00:{minute:02}:00.000Z"}}
 
 
 def delivered(batches: Sequence[Sequence[Line]], most: int) -> Stream:
@@ -70,7 +77,7 @@ def delivered(batches: Sequence[Sequence[Line]], most: int) -> Stream:
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     st.lists(TERMS, min_size=1, max_size=3),
-    st.lists(OUTCOMES | OUTCOMES | OUTCOMES | OUTCOMES | DECISIONS, min_size=5, max_size=60),
+    st.lists(OUTCOMES | OUTCOMES | OUTCOMES | OUTCOMES | DECISIONS | PERIODS, min_size=5, max_size=60),
     st.randoms(use_true_random=False),
     st.sampled_from([1, 1, 3, 20]),
     st.sampled_from([4, 5, 32]),
@@ -78,7 +85,7 @@ def delivered(batches: Sequence[Sequence[Line]], most: int) -> Stream:
 def test_outcomes_in_any_arrival_come_to_the_law(
     prices: list[Content], facts: list[Content], random: object, largest: int, most: int
 ) -> None:
-    lines = numbered([*prices, *facts])
+    lines = [_sent(each, minute) for each, minute in zip(numbered([*prices, *facts]), itertools.cycle((0, 7, 3, 5)))]
     random.shuffle(lines)  # type: ignore[attr-defined]
     batches = [lines[start : start + largest] for start in range(0, len(lines), largest)]
     stream = delivered([numbered(OTHERS), *batches], most)

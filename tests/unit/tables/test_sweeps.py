@@ -1,13 +1,13 @@
 """Changed masters settle again those who looked there, and no others; in chunks that a crash may part (DESIGN §3)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from rating.model.charge import Settled, Settlement
-from rating.model.facts import Facts
+from rating.model.facts import BillingPeriod, Facts
 from rating.model.masters import Masters
 from rating.settle import settle
 from streaming.state import State
@@ -151,8 +151,8 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(engagement_id: str, facts: Facts, masters: Masters) -> Settled:
-        settled = settle(engagement_id, facts, masters)
+    def dearer(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod] = ()) -> Settled:
+        settled = settle(engagement_id, facts, masters, periods)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")
