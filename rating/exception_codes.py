@@ -6,7 +6,7 @@ The catalogue of topics names the owner of each topic: that owner answers for th
 from dataclasses import dataclass
 
 from rating.model.facts import FACT_TYPES
-from rating.model.master_data import MASTER_TYPES
+from rating.model.master_records import MASTER_TYPES
 
 _FACTS = tuple(topic for topic in FACT_TYPES if topic != "exception.decisions")
 _STATUSES = ("source.billing.statuses",)
@@ -31,6 +31,9 @@ CODES: dict[str, Code] = {
     "OUTSIDE_CONTRACT_DATES": Code(
         "§2 rule 1", ("master.engagements",), "the contract's dates include the day, or the record gets another day"
     ),
+    "PERIOD_CLOSED": Code(
+        "§2 rule 14", ("billing.periods",), "the month is opened again, or closed anew at a later time"
+    ),
     "UNKNOWN_TASK": Code(
         "§2 rule 2", ("master.tasks",), "the task is published for this engagement, or the entry names another"
     ),
@@ -53,6 +56,9 @@ CODES: dict[str, Code] = {
         "§2 rule 5", ("master.rate-cards",), "of equally specific lines one is taken out, or begins on another day"
     ),
     "CAP_EXCEEDED": Code("§2 rule 11", ("master.engagements",), "the cap is raised, or earlier work is credited"),
+    "INVALID_VAT_ID": Code(
+        "§2 rule 12", ("master.clients",), "the client's VAT id gets the form of its country, or is taken out"
+    ),
     "NO_TAX_RULE": Code("§2 rule 12", ("master.tax-rules",), "a rule of the jurisdiction is valid on that day"),
     "UNKNOWN_EXPENSE_POLICY": Code("§2, Expenses", ("master.expense-policies",), "the policy is published"),
     "EXPENSE_CATEGORY_NOT_ALLOWED": Code(
@@ -61,6 +67,11 @@ CODES: dict[str, Code] = {
     "RECEIPT_MISSING": Code("§2, Expenses", ("expenses",), "a revision of the expense has its receipt"),
     "EXPENSE_OVER_LIMIT": Code(
         "§2, Expenses", ("master.expense-policies",), "the policy's limit is raised, or the expense corrected"
+    ),
+    "NO_PER_DIEM": Code(
+        "§2, Expenses",
+        ("master.per-diems", "expenses"),
+        "a rate of the place is valid that day, or the expense gets its place",
     ),
     "NO_FX_RATE": Code(
         "§2, Expenses", ("master.fx-rates",), "a rate of the pair, or of both to EUR or USD, of the 31 days before"
@@ -93,4 +104,5 @@ REASONS: dict[str, str] = {
     "COVERED_BY_FEE": "§2 rule 9",
     "COVERED_BY_RETAINER": "§2 rule 10",
     "OVER_CAP": "§2 rule 11",
+    "MINIMUM_REACHED": "§2 rule 15",
 }

@@ -21,7 +21,7 @@ ONE = Fraction(1)
 
 
 def minor_units(currency: str) -> int:
-    """Digits after the point of a currency: JPY 0, USD 2, KWD 3."""
+    """Digits after the point of a currency: JPY 0, USD 2, KWD 3 (DOMAIN.md, appendix B)."""
     return _MINOR_UNITS.get(currency, 2)
 
 

@@ -43,7 +43,10 @@ def advance(
 def exception_record(
     engagement_id: str, subject: str, standing: StandingException, status: str | None = None
 ) -> dict[str, object]:
-    """The `billing.exceptions` record of an exception; `status` is "resolved" when it is closed."""
+    """The `billing.exceptions` record of an exception; `status` is "resolved" when it is closed.
+
+    Only the codes of DOMAIN.md §2 rule 16 have severity warning (DOMAIN.md §3.6).
+    """
     parked = standing.parked
     missing = parked.missing
     return {

@@ -20,6 +20,7 @@ DOMAIN_MASTERS = [
     "master.tasks",
     "master.rate-cards",
     "master.expense-policies",
+    "master.per-diems",
     "master.tax-rules",
     "master.fx-rates",
     "master.calendars",
@@ -33,6 +34,7 @@ DOMAIN_TRANSACTIONS = [
     "adjustments",
     "billing.periods",
     "exception.decisions",
+    "billing.holds",
     "invoice.status",
     "erp.postings",
 ]

@@ -88,6 +88,8 @@ def test_the_python_form_of_a_json_record() -> None:
         "amount": Decimal("58.374271"),
         "receipt": None,
         "approved_by": None,
+        "place": None,
+        "quantity": None,
         "occurred_at": datetime(2024, 2, 29, 12, tzinfo=UTC),
     }
 

@@ -16,6 +16,8 @@ from tools.rules_reference.law import DESIGN, EXAMPLES, Section, cited, sections
 from tools.rules_reference.page import page
 from topics.catalogue import owners_of
 
+_NO_CODES = {"ENTRY_ID", "CHARGE_ID", "CONSULTANT_ID"}
+_NOT_GIVEN_YET = {"OVERLAPPING_TIME", "PERSON_DAY_OVER_24H", "INVOICE_INVALID"}  # what gives them is still to come
 LAW = sections((CHECKOUT / "docs" / "DOMAIN.md").read_text(encoding="utf-8"))
 DESIGNED = set(re.findall(r"^## (\d+)\.", (CHECKOUT / "docs" / "DESIGN.md").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -37,7 +39,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_section_of_the_law_has_a_rule(rules: list[Rule]) -> None:
-    assert len(LAW) == 26
+    assert len(LAW) == 32
     decided = {name for rule in rules for name in rule.sections}
     assert [name for name in LAW if name not in decided and name != EXAMPLES] == []
 
@@ -79,7 +81,7 @@ def test_every_code_stands_in_its_section_and_every_code_of_the_law_is_known() -
             assert f"`{code}`" in told or code == "ERP_REFUSED", f"{code} is not in {each.section}"
     assert [f"{reason} {name}" for reason, name in REASONS.items() if reason not in LAW[name].text] == []
     written = {word for section in LAW.values() for word in re.findall(r"`?\b([A-Z]+(?:_[A-Z0-9]+)+)\b", section.text)}
-    assert sorted(written - CODES.keys() - REASONS.keys() - {"ENTRY_ID", "CHARGE_ID"}) == []
+    assert sorted(written - CODES.keys() - REASONS.keys() - _NO_CODES - _NOT_GIVEN_YET) == []
 
 
 def test_a_rule_of_billing_gives_its_codes_in_a_section_that_may(rules: list[Rule]) -> None:
@@ -99,6 +101,9 @@ def test_a_rule_of_billing_gives_its_codes_in_a_section_that_may(rules: list[Rul
         ("Prices (DOMAIN §2, Expenses and Outcomes).", ("§2, Expenses", "§2, Outcomes")),
         ("Periods (DOMAIN.md, Conventions), and minutes (DOMAIN §5.1).", ("Conventions", "§5")),
         ("Routes (DESIGN.md §5).", ("DESIGN §5",)),
+        ("Shares (DOMAIN.md §2 rules 8a and 8b, DOMAIN.md §1.4).", ("§2 rule 8", "§1")),
+        ("Per diems (DOMAIN.md §2, E4 and F2).", ("§2, Expenses", "§2, Fees")),
+        ("Codes (DOMAIN.md appendices A and B; DOMAIN.md, appendix C).", ("Appendix A", "Appendix B", "Appendix C")),
         ("The law (DOMAIN.md §2) in\ncode (DOMAIN.md\n§3).", ("§2", "§3")),
         ("Nothing of the kind: §2 alone is of no book.", ()),
     ],
@@ -108,13 +113,15 @@ def test_what_a_docstring_cites(docstring: str, names: tuple[str, ...]) -> None:
 
 
 def test_sections_are_read_with_their_titles_and_text() -> None:
-    text = "# Law\n\nConventions: x\n\n## 2. To a charge\n\n1. **Checks**: `A`\n   b\n\n**Fees**: c\n\n## 3. On\nd\n"
+    text = "# Law\n\n- x\n\n## 2. To a charge\n\n1. **Checks**: `A`\n   b\n\n### Fees\nc\n\n## 3. On\nd\n\n"
+    text += "## Appendix A: codes\ne\n"
     assert list(sections(text).values()) == [
-        Section("Conventions", "Ids, days, money, rounding", "Conventions: x\n"),
+        Section("Conventions", "Ids, days, money, rounding", "# Law\n\n- x\n"),
         Section("§2", "To a charge", "## 2. To a charge\n"),
         Section("§2 rule 1", "Checks", "1. **Checks**: `A`\n   b\n"),
-        Section("§2, Fees", "Fees", "**Fees**: c\n"),
-        Section("§3", "On", "## 3. On\nd"),
+        Section("§2, Fees", "Fees", "### Fees\nc\n"),
+        Section("§3", "On", "## 3. On\nd\n"),
+        Section("Appendix A", "codes", "## Appendix A: codes\ne"),
     ]
 
 

@@ -8,7 +8,7 @@ from tests.unit.tables.stream import Line
 from topics.catalogue import TOPICS
 
 Json = dict[str, Any]
-Content = tuple[str, Json]  # topic, value without source, revision and occurred_at
+Content = tuple[str, Json]  # topic, value without source and revision; occurred_at where it matters
 
 TUESDAY = "2024-01-30"  # two days before its month ends
 ADDRESS = {"street": "Hauptstr. 1", "city": "Berlin", "postcode": "10115", "country": "DE"}
@@ -192,7 +192,7 @@ MASTERS: tuple[Content, ...] = (
 def line(content: Content, revision: int = 1, minute: int = 0) -> Line:
     """A content as a line of a facts file."""
     topic, value = content
-    said = value | {"source": "test", "revision": revision, "occurred_at": f"2024-03-01T00:{minute:02}:00.000Z"}
+    said = {"occurred_at": f"2024-03-01T00:{minute:02}:00.000Z"} | value | {"source": "test", "revision": revision}
     return {"topic": topic, "key": ":".join(str(said[name]) for name in TOPICS[topic].key), "value": said}
 
 

@@ -10,6 +10,12 @@ from datetime import date, timedelta
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+INSTANTS = (
+    "2024-03-01T00:00:00.000Z",
+    "2024-02-20T12:00:00.000Z",
+    "2024-02-20T12:00:00.001Z",
+    "2024-03-02T00:00:00.000Z",
+)
 NOBODY = "-NONE"  # ends the ids of what never comes
 
 
@@ -47,6 +53,10 @@ class World:
     def month(self, pick: Pick) -> str:
         """The month of such a day."""
         return self.day(pick)[:7]
+
+    def instant(self, pick: Pick) -> str:
+        """When something happened: before, at, or after a month may be closed."""
+        return pick(INSTANTS)
 
     def id(self, pick: Pick) -> str:
         """One of the few ids of a kind of facts."""

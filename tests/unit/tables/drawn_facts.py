@@ -13,7 +13,8 @@ def fact(pick: Pick, world: World) -> Content:
     """A fact of any kind: time as often as all others."""
     name = pick([*list(world.engagements) * 12, f"E{NOBODY}"])
     makers: list[Callable[[Pick, World, str], Content]] = [*[entry] * 8, *_OTHERS]
-    return pick(makers)(pick, world, name)
+    topic, value = pick(makers)(pick, world, name)
+    return topic, value | {"occurred_at": world.instant(pick)}
 
 
 _MINUTES = (60, 7, 47, 100, 200, 300, 500, 480) * 2 + (900, 0, 1441)
@@ -29,7 +30,7 @@ def entry(pick: Pick, world: World, name: str) -> Content:
         world.day(pick),
         consultant_id=pick([*list(world.consultants) * 12, f"C{NOBODY}"]),
         task_id=pick([f"{name}-T1"] * 20 + [f"{name}-T2"] * 10 + [f"{name}-T{NOBODY}"]),
-        labor_category=pick([None, None, "Junior"]),
+        labor_category=pick([None, None, "Junior", ""]),
         billable=pick([True, True, True, False]),
         status=pick(_STATUSES),
     )
@@ -38,8 +39,12 @@ def entry(pick: Pick, world: World, name: str) -> Content:
 def _expense(pick: Pick, world: World, name: str) -> Content:
     topic, value = contents.expense(name, world.id(pick), world.day(pick), pick(_STATUSES))
     amount, receipt = pick(["10.01", "25.5", "70", "-3.335"]), pick([None, "r", ""])
-    currency, category = pick(_CURRENCIES), pick(["travel"] * 5 + ["meals"] * 2 + ["other"])
-    return topic, value | {"amount": amount, "currency": currency, "category": category, "receipt": receipt}
+    currency, category = pick(_CURRENCIES), pick(["travel"] * 4 + ["meals"] * 2 + ["lodging", "other"])
+    value |= {"amount": amount, "currency": currency, "category": category, "receipt": receipt}
+    return topic, value | {
+        "place": pick(["Boston", "Boston", "Salem", None]),
+        "quantity": pick([None, "2.5", "0", "-1"]),
+    }
 
 
 def _agreed_minutes(pick: Pick, world: World, name: str) -> Content:
@@ -56,9 +61,10 @@ def _amount(pick: Pick, world: World, name: str) -> Content:
 
 
 def _decision(pick: Pick, world: World, name: str) -> Content:
-    kind = pick(["time", "time", "time", "adjustment", "outcome", "expense", "milestone"])
+    kind = pick(["time", "time", "time", "adjustment", "outcome", "expense", "milestone", "fee", "minimum"])
     what, revision = pick(["waive", "waive", "retry"]), pick([1, 2])
-    return contents.decision(name, world.id(pick), f"{kind}:{world.id(pick)}", what, revision)
+    one = world.month(pick) if kind in ("fee", "minimum") else world.id(pick)
+    return contents.decision(name, world.id(pick), f"{kind}:{one}", what, revision)
 
 
 def _milestone(pick: Pick, world: World, name: str) -> Content:
@@ -71,7 +77,7 @@ def _outcome(pick: Pick, world: World, name: str) -> Content:
 
 
 def _period(pick: Pick, world: World, name: str) -> Content:
-    return contents.period(name, pick([world.month(pick)] * 6 + ["2024-13"]), pick(["open", "closed"]))
+    return contents.period(name, pick([world.month(pick)] * 6 + ["2024-13"]), pick(["closed", "closed", "open"]))
 
 
 _OTHERS: tuple[Callable[[Pick, World, str], Content], ...] = (
@@ -84,5 +90,7 @@ _OTHERS: tuple[Callable[[Pick, World, str], Content], ...] = (
     _decision,
     _amount,
     _milestone,
+    _period,
+    _period,
     _period,
 )

@@ -34,27 +34,42 @@ def engagement(pick: Pick, world: World, engagement_id: str) -> Content:
         "currency": pick(["EUR"] * 6 + ["USD", "JPY", "KWD"]),
         "rate_card_id": pick([None, None, "RC-2", "RC-2"]),
         "discount_percent": pick(["0", "0", "7.5"]),
-        "cap": pick([None, None, _cap("300", "park"), _cap("900.005", "park"), _cap("250", "absorb")]),
+        "cap": pick([None, None, *(_cap(*terms) for terms in _CAPS)]),
         "rounding": {
             "increment_minutes": pick([1, 6, 15, 30]),
             "mode": pick(["up", "nearest", "down"]),
             "scope": pick(["entry", "person_day"]),
         },
-        "day_rule": pick(["prorata", "half_day_steps"]),
+        "day_rule": pick(["prorata", "half_day_steps", "half_day_capped"]),
         "multipliers": pick([{}, {"weekend": "1.5", "holiday": "2"}, _overtime(300), _overtime(0), {"overtime": "3"}]),
         "holiday_calendar": pick([None, "K"]),
         "expense_policy_id": pick([None, "P"]),
         "outcomes": [_metric(pick, "calls"), _metric(pick, "users")],
+        "amount_rounding": pick([None, None, "cumulative", "entry"]),
+        "minimum": pick([None, None, {"amount": "500.005"}, {"amount": "60"}]),
+        "late_policy": pick([None, "park", "next_invoice"]),
+        "blended_rate": pick([*[None] * 6, {"amount": "99.99", "unit": "hour"}, {"amount": "801", "unit": "day"}]),
     }
     if method == "retainer":
-        terms["retainer"] = pick([_retainer(300, 1, "500"), _retainer(60, 0, "0"), _retainer(700, 2, "99.99"), None])
+        terms["retainer"] = pick(
+            [_retainer(300, 1, "500"), _retainer(60, 0, "0"), _retainer(700, 2, "99.99") | {"proration": "daily"}, None]
+        )
     if method == "subscription":
-        terms["subscription"] = {"monthly_fee": "99.99"}
+        terms["subscription"] = {"monthly_fee": "99.99", "proration": pick(["daily", "whole", None])}
     return contents.engagement(engagement_id, **terms | pick([{}] * 80 + now_and_then))
 
 
-def _cap(amount: str, policy: str) -> Json:
-    return {"amount": amount, "policy": policy}
+_CAPS = (
+    ("300", "park", "time_and_expenses"),
+    ("900.005", "park", "time"),
+    ("250", "absorb", "time_and_expenses"),
+    ("250", "absorb", None),
+    ("300", "park", None),
+)
+
+
+def _cap(amount: str, policy: str, scope: str | None) -> Json:
+    return {"amount": amount, "policy": policy, "scope": scope}
 
 
 def _overtime(after_minutes: int) -> Json:
@@ -74,7 +89,14 @@ def _metric(pick: Pick, metric: str) -> Json:
 def client(pick: Pick, client_id: str) -> Content:
     """A client in the seller's country, elsewhere in the EU, or beyond it."""
     country, jurisdiction, vat_id = pick(
-        [("DE", "DE", None)] * 4 + [("DE", "FR", None), ("FR", "FR", None), ("FR", "FR", "FR1"), ("US", "US", None)]
+        [("DE", "DE", None)] * 4
+        + [
+            ("DE", "FR", None),
+            ("FR", "FR", None),
+            ("FR", "FR", "FR1"),
+            ("FR", "FR", "fr12 345678901"),
+            ("US", "US", None),
+        ]
     )
     topic, value = contents.client(jurisdiction)
     changed = {"client_id": client_id, "country": country, "vat_id": vat_id, "region": pick(["EMEA", "AMER"])}
@@ -143,7 +165,30 @@ def policy(pick: Pick) -> Content:
         "markup_percent": pick(["0", "12.5"]),
     }
     meals = {"category": "meals", "allowed": pick([True, False]), "markup_percent": "0"}
-    return "master.expense-policies", {"expense_policy_id": "P", "rules": [travel, meals][: pick([2, 1])]}
+    lodging = {"category": "lodging", "allowed": True, "markup_percent": "5"} | _by_the_day(pick, "lodging")
+    rules = [travel, meals | _by_the_day(pick, "meals"), lodging]
+    return "master.expense-policies", {"expense_policy_id": "P", "rules": rules[: pick([3, 2, 1])]}
+
+
+def _by_the_day(pick: Pick, component: str) -> Json:
+    return pick([{}, {"per_diem": "flat", "component": component}, {"per_diem": "up_to", "component": component}])
+
+
+def per_diem(pick: Pick, world: World) -> Content:
+    """A rate of some place, of all year or a season, for good or from some day."""
+    season_from, season_to = pick([(None, None), ("11-01", "01-31"), ("02-01", "02-29")])
+    value = {
+        "per_diem_id": pick(["PD-1", "PD-2", "PD-3", "PD-4"]),
+        "place": pick(["Boston", "Boston", "Salem"]),
+        "component": pick(["meals", "lodging"]),
+        "currency": pick(["USD", "EUR", "JPY"]),
+        "amount": pick(["68", "120.555"]),
+        "season_from": season_from,
+        "season_to": season_to,
+        "valid_from": pick(["2020-01-01", world.day(pick)]),
+        "valid_to": pick([None, None, world.day(pick)]),
+    }
+    return "master.per-diems", value
 
 
 def calendar(pick: Pick, world: World) -> Content:
@@ -181,6 +226,8 @@ def first_masters(pick: Pick, world: World) -> list[Content]:
         rate_card(pick, world, "RC-2"),
         fx_rate(plain, world),
         policy(pick),
+        per_diem(pick, world),
+        per_diem(pick, world),
         calendar(pick, world),
     ]
 
@@ -197,6 +244,7 @@ def changed_master(pick: Pick, world: World) -> Content:
         lambda: tax_rule(pick, world),
         lambda: fx_rate(pick, world),
         lambda: policy(pick),
+        lambda: per_diem(pick, world),
         lambda: calendar(pick, world),
         lambda: legal_entity(pick),
         lambda: code(pick),

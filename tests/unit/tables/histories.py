@@ -19,8 +19,8 @@ from tests.unit.tables.drawn_masters import changed_master, first_masters
 from tests.unit.tables.stream import Line
 
 WORLD = World()
-_FIRST = st.binary(min_size=48, max_size=48)
-_CONTENT = st.binary(min_size=24, max_size=24)
+_FIRST = st.binary(min_size=80, max_size=80)
+_CONTENT = st.binary(min_size=32, max_size=32)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def histories(draw: st.DrawFn) -> list[Line]:
 @st.composite
 def arrivals(draw: st.DrawFn, lines: Sequence[Line], largest_batch: int = 1) -> Arrival:
     """Any permutation, with repeats (of which some were sent at another time), in batches of up to so many."""
-    pick = Bytes(draw(st.binary(min_size=8, max_size=8)))
-    repeats = [_sent_again(pick(lines)) for _ in range(pick(range(6)))]
+    pick = Bytes(draw(st.binary(min_size=12, max_size=12)))
+    repeats = [_sent_again(pick, pick(lines)) for _ in range(pick(range(6)))]
     keys = draw(st.binary(min_size=len(lines) + len(repeats), max_size=len(lines) + len(repeats)))
     order = [each for _, each in sorted(zip(keys, [*lines, *repeats], strict=True), key=lambda pair: pair[0])]
     sizes = draw(st.lists(st.integers(1, largest_batch), min_size=1, max_size=5)) if largest_batch > 1 else [1]
@@ -65,5 +65,10 @@ def arrivals(draw: st.DrawFn, lines: Sequence[Line], largest_batch: int = 1) -> 
     )
 
 
-def _sent_again(each: Line) -> Line:
-    return {**each, "value": {**each["value"], "occurred_at": "2024-03-02T00:00:00.000Z"}}
+def _sent_again(pick: Bytes, each: Line) -> Line:
+    """A repeat: it happened at another time, of which the earliest counts, or says nothing where there was nothing."""
+    value = {**each["value"], "occurred_at": WORLD.instant(pick)}
+    for name in ("labor_category", "po_number", "vat_id"):
+        if name in value and value[name] is None:
+            value[name] = ""
+    return {**each, "value": value}
