@@ -68,6 +68,14 @@ class Coupling:
 _ALONE = Coupling()
 
 
+def is_coupled_by_cap_alone(engagement: Engagement) -> bool:
+    """Whether days of time are coupled by what their cap leaves, and by nothing else."""
+    cap = engagement.cap
+    by_retainer = engagement.billing_method == "retainer" and engagement.retainer is not None
+    others = by_retainer or minimum_terms(engagement) is not None or rounds_lines(engagement)
+    return cap is not None and not cap.limits_expenses and needs_rates(engagement) and not others
+
+
 def coupling_of(engagement: Engagement | None) -> Coupling:
     """What the terms of an engagement couple.
 

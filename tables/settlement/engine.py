@@ -9,18 +9,20 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeGuard
 
 from common.timestamps import instant
-from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
+from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
 from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, is_coupled_by_cap_alone, months_of_work
 from rating.settle import settle
+from rating.time.caps import Left
 from schemas.codec import encode
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
-from tables.settlement.bucket_store import LOOKED, OUTCOMES, Buckets, month_of_outcomes
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
+from tables.settlement.cap_settling import CapSums
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
@@ -87,7 +89,7 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], list[tuple[Bucket, int]]]()
         self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
@@ -95,14 +97,16 @@ class Settling:
             if scope is None:
                 alone.append((bucket, touched_ms))
             else:
-                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
+                coupled.setdefault((key[0], scope), []).append((bucket, touched_ms))
         for bucket, touched_ms in alone:
             if _is_in_order(bucket):
                 self._settle_in_order(bucket, settle_some, touched_ms)
             else:
                 self.settle([bucket], touched_ms)
-        for (engagement_id, scope), touched_ms in coupled.items():
-            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
+        for (engagement_id, scope), touched in coupled.items():
+            now_ms = max(touched_ms for _, touched_ms in touched)
+            if not self._settle_under_cap(engagement_id, [bucket for bucket, _ in touched], now_ms):
+                self.settle(self.buckets_of(engagement_id, scope), now_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
@@ -133,16 +137,47 @@ class Settling:
             return self._settle_in_order(bucket, settle_all, now_ms)
         engagement_id = scope[0].engagement_id
         engagement = self._masters.engagements.get(engagement_id)
+        sums = None
+        if engagement is not None and scope[0].name.startswith(TIME) and is_coupled_by_cap_alone(engagement):
+            sums = CapSums(self._state, engagement)
+            sums.clear()
+        settled = self._settled(scope, None if sums is None else sums.make)
+        if sums is not None:
+            sums.keep()
+        for bucket in scope:
+            self._publish_bucket(bucket, settled, now_ms)
+        return len(settled.subjects)
+
+    def _settled(self, scope: Sequence[Bucket], left_of: Left | None) -> Settled:
+        engagement_id = scope[0].engagement_id
+        engagement = self._masters.engagements.get(engagement_id)
         facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
         periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
-        settled = settle(engagement_id, facts, self._masters, periods)
+        settled = settle(engagement_id, facts, self._masters, periods, left_of)
         self.note_lookups(engagement_id, settled.lookups)
-        for bucket in scope:
-            for subject in dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told()))):
-                self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
-            self._worked_on[engagement_id, bucket.name] = bucket
-            bucket.is_settled()
-        return len(settled.subjects)
+        return settled
+
+    def _publish_bucket(self, bucket: Bucket, settled: Settled, now_ms: int) -> None:
+        for subject in dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told()))):
+            self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
+        self._worked_on[bucket.engagement_id, bucket.name] = bucket
+        bucket.is_settled()
+
+    def _settle_under_cap(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
+        """Settle days that are coupled by a cap alone; False where all of them must be settled together."""
+        engagement = self._masters.engagements.get(engagement_id)
+        if engagement is None or not is_coupled_by_cap_alone(engagement):
+            return False
+        sums = CapSums(self._state, engagement)
+        if not sums.are_kept():
+            return False
+        found = sums.settle_some(self.buckets, dirty, lambda one, left: self._settled([one], left))
+        if found is None:
+            return False
+        for bucket, settled in found:
+            self._publish_bucket(bucket, settled, now_ms)
+        sums.keep()
+        return True
 
     def _settle_in_order(self, bucket: LargeBucket, settle: SettleInOrder, now_ms: int) -> int:
         """Settle a month of outcomes; subjects that are not found in what is settled stay as they are."""

@@ -26,7 +26,7 @@ from rating.model.money import in_minor_units, minor_money
 from rating.model.rating_context import Case, Contract, case_of
 from streaming.state_tables import StateRows
 from tables.settlement.large_bucket import LargeBucket
-from tables.settlement.sum_tree import Item, SumTree
+from tables.settlement.sum_tree import Item, Moved, SumTree
 
 _DAY = 10  # characters of a key before the id
 
@@ -48,20 +48,6 @@ def settle_all(state: StateRows, bucket: LargeBucket, masters: Masters, periods:
     return _Month(state, bucket, case_of(bucket.engagement_id, masters, (), periods), anew=True).settle()
 
 
-@dataclass(slots=True)
-class _Moved:
-    """What changes of the tree come to: the first key of them, and by how much sums rose and fell at most."""
-
-    start: str | None = None
-    up: int = 0
-    down: int = 0
-
-    def note(self, key: str, change: int) -> None:
-        self.start = key if self.start is None else min(self.start, key)
-        self.up += max(change, 0)
-        self.down += max(-change, 0)
-
-
 class _Month:
     """One bucket being settled."""
 
@@ -77,7 +63,7 @@ class _Month:
         if self._anew:
             self._tree.clear()
         total, first = self._tree.all().total, self._tree.first()
-        moved = _Moved()
+        moved = Moved()
         for name in self._touched():
             self._take(name, moved)
         contract, metric = self._case.contract, self._bucket.name.split(":", 2)[2]
@@ -99,7 +85,7 @@ class _Month:
         facts = {name: told.fact for name in names if (told := self._bucket.told(name)) is not None}
         return sorted(names | {fact.subject for fact in facts.values() if isinstance(fact, Decision)})
 
-    def _take(self, name: str, moved: _Moved) -> None:
+    def _take(self, name: str, moved: Moved) -> None:
         """Check a subject, and have the tree say what it adds to its month."""
         found = self._check(name)
         key = canonical(found.outcome) if isinstance(found, Billable) else None
@@ -134,7 +120,7 @@ class _Month:
         self._decisions += speakers
         return replace(self._case, waivers=waivers(speakers)) if speakers else self._case
 
-    def _charge(self, prices: "_Prices", moved: _Moved, first: str | None, total_before: int) -> None:
+    def _charge(self, prices: "_Prices", moved: Moved, first: str | None, total_before: int) -> None:
         """Charge the touched outcomes, and the others whose amount is another one now."""
         whole = Decimal(self._tree.all().total).scaleb(-6)
         for item, minor in list(prices.candidates(self._billable.keys(), moved, first, total_before)):
@@ -159,7 +145,7 @@ class _Prices:
     currency: str
 
     def candidates(
-        self, touched: Iterable[str], moved: _Moved, first: str | None, total_before: int
+        self, touched: Iterable[str], moved: Moved, first: str | None, total_before: int
     ) -> Iterable[tuple[Item, int]]:
         """The outcomes whose amount may be another than the one kept, with the amount they have now."""
         if self.terms.model == "volume":
@@ -178,25 +164,12 @@ class _Prices:
         amount = amount_at(_quantity(item.amount), _quantity(reached), is_first, self.terms, self.currency)
         return in_minor_units(amount, self.currency)
 
-    def _at_ends_of_tiers(self, moved: _Moved) -> set[str]:
+    def _at_ends_of_tiers(self, moved: Moved) -> set[str]:
         """Outcomes that reached the end of a tier before the changes, or reach one now."""
-        found = set[str]()
-        if moved.start is None:
-            return found
-        lowest = self.tree.before(moved.start).total - moved.up
-        for tier in self.terms.tiers[:-1]:
-            if tier.up_to is None or (end := int(tier.up_to * UNITS)) < lowest:
-                continue
-            start = self.tree.reaching(end - moved.down)
-            if start is None:
-                continue
-            for item, before in self.tree.items(max(start, moved.start)):
-                if before - moved.up > end:
-                    break
-                found.add(item.key)
-        return found
+        ends = [int(tier.up_to * UNITS) for tier in self.terms.tiers[:-1] if tier.up_to is not None]
+        return {item.key for end in ends for item, _ in self.tree.crossing(end, moved)}
 
-    def _shares(self, touched: Iterable[str], moved: _Moved, total_before: int) -> Iterable[tuple[Item, int]]:
+    def _shares(self, touched: Iterable[str], moved: Moved, total_before: int) -> Iterable[tuple[Item, int]]:
         """Every share that the month's total, or its own place, can have changed."""
         whole = self.tree.all().total
         due = self._due(whole)

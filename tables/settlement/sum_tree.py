@@ -6,6 +6,7 @@ row a level. Keys compare by code point. `amount` is what a position is asked by
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -45,6 +46,21 @@ class Node(msgspec.Struct, array_like=True):
     names: int = 0
 
 
+@dataclass(slots=True)
+class Moved:
+    """What changes of a tree come to: the first key of them, and by how much sums rose and fell at most."""
+
+    start: str | None = None
+    up: int = 0
+    down: int = 0
+
+    def note(self, key: str, change: int) -> None:
+        """One more change of a key's number."""
+        self.start = key if self.start is None else min(self.start, key)
+        self.up += max(change, 0)
+        self.down += max(-change, 0)
+
+
 class Sums(NamedTuple):
     """What a run of keys comes to: how many, their sum, the greatest sum of a beginning, the least of an end."""
 
@@ -52,6 +68,11 @@ class Sums(NamedTuple):
     total: int = 0
     peak: int = 0
     dip: int = 0
+
+    def then(self, amount: int) -> "Sums":
+        """The sums of this run and one number after it."""
+        total = self.total + amount
+        return Sums(self.number + 1, total, max(self.peak, total), min(self.dip + amount, 0))
 
 
 NODES = Table(b"n", bytes)  # (engagement, bucket, node) -> the node as JSON, whose integers have no largest one
@@ -139,6 +160,18 @@ class SumTree:
             if base >= bound:
                 return item.key
         return None
+
+    def crossing(self, bound: int, moved: Moved) -> Iterator[tuple[Item, int]]:
+        """Items that reach `bound` or did before the changes, each with the sum before it. No number is negative."""
+        if moved.start is None or bound < self.before(moved.start).total - moved.up:
+            return
+        start = self.reaching(bound - moved.down)
+        if start is None:
+            return
+        for item, before in self.items(max(start, moved.start)):
+            if before - moved.up > bound:
+                return
+            yield item, before
 
     def items(self, start: str = "") -> Iterator[tuple[Item, int]]:
         """Each item from the key `start` on, with the sum of all before it. The tree must not change meanwhile."""
