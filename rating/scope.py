@@ -26,7 +26,7 @@ from rating.model.facts import (
     gathered,
     subject_of,
 )
-from rating.model.master_data import Engagement
+from rating.model.master_data import Cap, Engagement, Retainer
 from rating.model.rating_context import parks_late_work
 from rating.time.amounts import rounds_lines
 from rating.time.time_checks import needs_rates
@@ -68,12 +68,15 @@ class Coupling:
 _ALONE = Coupling()
 
 
-def is_coupled_by_cap_alone(engagement: Engagement) -> bool:
-    """Whether days of time are coupled by what their cap leaves, and by nothing else."""
+def sole_coupling(engagement: Engagement) -> Cap | Retainer | None:
+    """The cap or the retainer that alone couples an engagement's days of time; None where there is more, or nothing."""
     cap = engagement.cap
-    by_retainer = engagement.billing_method == "retainer" and engagement.retainer is not None
-    others = by_retainer or minimum_terms(engagement) is not None or rounds_lines(engagement)
-    return cap is not None and not cap.limits_expenses and needs_rates(engagement) and not others
+    retainer = engagement.retainer if engagement.billing_method == "retainer" else None
+    if not needs_rates(engagement) or minimum_terms(engagement) is not None or rounds_lines(engagement):
+        return None
+    if cap is not None:
+        return cap if retainer is None and not cap.limits_expenses else None
+    return retainer
 
 
 def coupling_of(engagement: Engagement | None) -> Coupling:

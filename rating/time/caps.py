@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from common.decimals import plain
 from rating.model.charge import Settlement
@@ -30,12 +30,12 @@ class Claim:
     charge: Callable[[Decimal, Reason | None], Settlement]
 
 
-Left: TypeAlias = Callable[[Sequence[Claim]], Sequence[Decimal]]
-"""What a cap leaves of claims, in order of (day, subject)."""
-
-
 def settle_claims(
-    case: Case, claims: Sequence[Claim], cap: Cap | None, currency: str, left_of: Left | None = None
+    case: Case,
+    claims: Sequence[Claim],
+    cap: Cap | None,
+    currency: str,
+    left_of: Callable[[Sequence[Claim]], Sequence[Decimal]] | None = None,
 ) -> list[Settlement]:
     """The settlement of each claim; where the cap counts them, in order of (day, subject).
 

@@ -12,17 +12,18 @@ from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
 from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
+from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, is_coupled_by_cap_alone, months_of_work
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
 from rating.settle import settle
-from rating.time.caps import Left
+from rating.time.shared import WHOLE, Shared
 from schemas.codec import encode
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
 from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
-from tables.settlement.cap_settling import CapSums
+from tables.settlement.cap_sums import CapSums
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
@@ -36,6 +37,7 @@ from tables.settlement.exception_record import (
 )
 from tables.settlement.large_bucket import Bucket, LargeBucket
 from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
+from tables.settlement.retainer_sums import RetainerSums
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -105,7 +107,7 @@ class Settling:
                 self.settle([bucket], touched_ms)
         for (engagement_id, scope), touched in coupled.items():
             now_ms = max(touched_ms for _, touched_ms in touched)
-            if not self._settle_under_cap(engagement_id, [bucket for bucket, _ in touched], now_ms):
+            if not self._settle_days(engagement_id, [bucket for bucket, _ in touched], now_ms):
                 self.settle(self.buckets_of(engagement_id, scope), now_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
@@ -136,24 +138,33 @@ class Settling:
         if _is_in_order(bucket := scope[0]):
             return self._settle_in_order(bucket, settle_all, now_ms)
         engagement_id = scope[0].engagement_id
-        engagement = self._masters.engagements.get(engagement_id)
-        sums = None
-        if engagement is not None and scope[0].name.startswith(TIME) and is_coupled_by_cap_alone(engagement):
-            sums = CapSums(self._state, engagement)
+        sums = self._sums(engagement_id) if scope[0].name.startswith(TIME) else None
+        if sums is not None:
             sums.clear()
-        settled = self._settled(scope, None if sums is None else sums.make)
+        settled = self._settled(scope, WHOLE if sums is None else sums.shared)
         if sums is not None:
             sums.keep()
         for bucket in scope:
             self._publish_bucket(bucket, settled, now_ms)
         return len(settled.subjects)
 
-    def _settled(self, scope: Sequence[Bucket], left_of: Left | None) -> Settled:
+    def _sums(self, engagement_id: str) -> CapSums | RetainerSums | None:
+        """Sums by which the engagement's days settle one by one, where they can."""
+        engagement = self._masters.engagements.get(engagement_id)
+        match sole_coupling(engagement) if engagement is not None else None:
+            case Cap() as cap if engagement is not None:
+                return CapSums(self._state, engagement, cap)
+            case Retainer() as retainer if engagement is not None:
+                return RetainerSums(self._state, engagement, retainer)
+            case _:
+                return None
+
+    def _settled(self, scope: Sequence[Bucket], shared: Shared) -> Settled:
         engagement_id = scope[0].engagement_id
         engagement = self._masters.engagements.get(engagement_id)
         facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
         periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
-        settled = settle(engagement_id, facts, self._masters, periods, left_of)
+        settled = settle(engagement_id, facts, self._masters, periods, shared)
         self.note_lookups(engagement_id, settled.lookups)
         return settled
 
@@ -163,15 +174,12 @@ class Settling:
         self._worked_on[bucket.engagement_id, bucket.name] = bucket
         bucket.is_settled()
 
-    def _settle_under_cap(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
-        """Settle days that are coupled by a cap alone; False where all of them must be settled together."""
-        engagement = self._masters.engagements.get(engagement_id)
-        if engagement is None or not is_coupled_by_cap_alone(engagement):
+    def _settle_days(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
+        """Settle coupled days one by one; False where all of them must be settled together."""
+        sums = self._sums(engagement_id)
+        if sums is None or not sums.are_kept():
             return False
-        sums = CapSums(self._state, engagement)
-        if not sums.are_kept():
-            return False
-        found = sums.settle_some(self.buckets, dirty, lambda one, left: self._settled([one], left))
+        found = sums.settle_some(self.buckets, dirty, lambda bucket: self._settled([bucket], sums.shared))
         if found is None:
             return False
         for bucket, settled in found:

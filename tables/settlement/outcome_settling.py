@@ -167,7 +167,7 @@ class _Prices:
     def _at_ends_of_tiers(self, moved: Moved) -> set[str]:
         """Outcomes that reached the end of a tier before the changes, or reach one now."""
         ends = [int(tier.up_to * UNITS) for tier in self.terms.tiers[:-1] if tier.up_to is not None]
-        return {item.key for end in ends for item, _ in self.tree.crossing(end, moved)}
+        return {item.key for end in ends for item, _ in self.tree.crossing(end, end, moved)}
 
     def _shares(self, touched: Iterable[str], moved: Moved, total_before: int) -> Iterable[tuple[Item, int]]:
         """Every share that the month's total, or its own place, can have changed."""

@@ -69,11 +69,6 @@ class Sums(NamedTuple):
     peak: int = 0
     dip: int = 0
 
-    def then(self, amount: int) -> "Sums":
-        """The sums of this run and one number after it."""
-        total = self.total + amount
-        return Sums(self.number + 1, total, max(self.peak, total), min(self.dip + amount, 0))
-
 
 NODES = Table(b"n", bytes)  # (engagement, bucket, node) -> the node as JSON, whose integers have no largest one
 _encode = msgspec.json.Encoder().encode
@@ -161,15 +156,18 @@ class SumTree:
                 return item.key
         return None
 
-    def crossing(self, bound: int, moved: Moved) -> Iterator[tuple[Item, int]]:
-        """Items that reach `bound` or did before the changes, each with the sum before it. No number is negative."""
-        if moved.start is None or bound < self.before(moved.start).total - moved.up:
+    def crossing(self, low: int, high: int, moved: Moved) -> Iterator[tuple[Item, int]]:
+        """Items that reach into `low` to `high` or did before the changes, each with the sum before it.
+
+        No number is negative.
+        """
+        if moved.start is None or high < self.before(moved.start).total - moved.up:
             return
-        start = self.reaching(bound - moved.down)
+        start = self.reaching(low - moved.down)
         if start is None:
             return
         for item, before in self.items(max(start, moved.start)):
-            if before - moved.up > bound:
+            if before - moved.up > high:
                 return
             yield item, before
 

@@ -1,4 +1,4 @@
-"""Time under a cap, settled day by day, comes to what `settle` says of all of it."""
+"""Time under a cap or a retainer, settled day by day, comes to what `settle` says of all of it."""
 
 import itertools
 from random import Random
@@ -24,7 +24,7 @@ from tests.unit.tables.contents import (
 )
 from tests.unit.tables.stream import Line, Stream
 
-DAYS = ("2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02", "2024-02-03")
+DAYS = ("2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02", "2024-03-01", "2024-05-03")
 
 
 def drawn(random: Random) -> Content:
@@ -49,11 +49,14 @@ def drawn(random: Random) -> Content:
 
 
 def terms(random: Random) -> Content:
-    """A contract with a cap, and now and then without."""
+    """A contract with a cap or a retainer, and now and then with both or without."""
     cap = {"amount": random.choice(["300", "1000.005", "0", "5000"]), "policy": random.choice(["park", "absorb"])}
+    included = {"included_minutes": random.choice([0, 100, 600, 1500]), "rollover_months": random.choice([0, 1, 2])}
     return engagement(
         "E2",
-        cap=random.choice([cap, cap, cap, cap, None]),
+        billing_method=random.choice(["time_and_materials", "retainer"]),
+        retainer=included | {"monthly_fee": "0"},
+        cap=random.choice([cap, cap, None]),
         late_policy=random.choice([None, "park"]),
         multipliers=random.choice([{}, {"overtime_after_minutes": 300, "overtime": "1.5"}]),
         rounding={"increment_minutes": 15, "mode": "up", "scope": random.choice(["entry", "person_day"])},
@@ -61,7 +64,7 @@ def terms(random: Random) -> Content:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_time_under_a_cap_in_any_arrival_comes_to_the_law(seed: int) -> None:
+def test_coupled_time_in_any_arrival_comes_to_the_law(seed: int) -> None:
     random = Random(seed)
     contents = [terms(random) for _ in range(random.choice([1, 1, 2]))]
     contents += [rate_card(random.choice(["50", "99.99"]), "640")] * random.randrange(2)
@@ -135,3 +138,17 @@ def test_an_entry_beyond_the_cap_touches_its_own_day() -> None:
     days, said = settled_by(stream, hour(20))
     assert days == ["day:C1:2024-01-21"]
     assert said == []
+
+
+def test_a_late_entry_of_a_retainer_touches_the_days_that_it_displaces() -> None:
+    stream = Stream()
+    stream.deliver(numbered([each for each in MASTERS if each[0] != "master.engagements"]))
+    terms = {"included_minutes": 300, "monthly_fee": "0", "rollover_months": 1}
+    stream.deliver([line(engagement("E2", billing_method="retainer", cap=None, retainer=terms))])
+    for month in (1, 2, 3):
+        for day in range(1, 9):
+            stream.deliver([line(entry("E2", f"{month}-{day}", 60, f"2024-{month:02}-{day:02}"))])
+    days, said = settled_by(stream, line(entry("E2", "late", 60, "2024-01-02")))
+    assert days == ["day:C1:2024-01-02", "day:C1:2024-01-05"]
+    assert [subject for subject, _ in said] == ["time:late", "time:1-5", "time:1-5"]
+    assert stream.books.ledger() == list(stream.books.expected())
