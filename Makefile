@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-sinks bench lint types schemas lock clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-broker-away bench lint types schemas lock clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -30,10 +30,11 @@ test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other, also under -j: each of them fills the machine.
-soak: setup  ## The four soaks below, one after the other (hours)
+soak: setup  ## The five soaks below, one after the other (hours)
 	$(MAKE) soak-histories
 	$(MAKE) soak-facts
 	$(MAKE) soak-sinks
+	$(MAKE) soak-plane-faults
 	@$(MAKE) --no-print-directory soak-faults
 
 soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
@@ -43,11 +44,17 @@ soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
 soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
 	$(BIN)/python -m pytest -m '' tests/soak
 
-soak-faults: setup  ## 200 faults over a continuous load, and what became of every input (CYCLES=)
+soak-faults: setup  ## 200 faults over the whole pipeline under load, and what became of every input (CYCLES=)
 	$(BIN)/python -m tests.soak.faults
+
+soak-plane-faults: setup  ## 200 faults over two settle workers that share, inside commits too (CYCLES=)
+	$(BIN)/python -m tests.soak.plane_faults
 
 soak-sinks: setup  ## 50 cycles of bad weather over deliveries, then a slow target beside a busy stream (CYCLES=)
 	$(BIN)/python -m tests.soak.deliveries
+
+soak-broker-away: setup  ## The broker away for 30, 100 and 300 s at each step of an assignment (12 minutes)
+	$(BIN)/python -m pytest -m soak -s tests/faults/plane_limits/test_broker_away.py
 
 bench: setup .venv-bench/.ready  ## The same job in Hourstream and its peers, side by side (hours; BENCH_*, see benchmarks/README.md)
 	$(BIN)/python -m benchmarks

@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from platformdirs import user_state_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.private import read_secret, refuse_shared
+
 PREFIX = "HOURSTREAM_"
 CHECKOUT = Path(__file__).resolve().parent
+
+
+def default_home(checkout: Path) -> Path:
+    """The home where none is set: `.hourstream` of the checkout, or the user's state folder for an installed wheel."""
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / ".hourstream"
+    return user_state_path("hourstream")
+
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
@@ -36,6 +47,7 @@ _EMPTY_IS_UNSET = (
     "billing_statuses",
     "routes",
     "people_erased_file",
+    "seal_heads_file",
     "kafka_user",
     "kafka_password",
     "kafka_key_password",
@@ -50,6 +62,9 @@ _FILES = (
     "kafka_password_file",
 )
 Seconds = Annotated[float, Field(gt=0)]
+
+
+_SECRET_FILES = tuple(name for name in _FILES if name not in ("kafka_ca_file", "kafka_cert_file"))
 
 
 class SettingsError(ValueError):
@@ -87,13 +102,19 @@ class Settings(BaseSettings):
     seal_key_file: Path | None = Field(
         None, description="file of the key seals are made with; unset: they tell what was not altered with them"
     )
+    seal_heads_file: Path | None = Field(
+        None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
+    )
     people_key_file: Path | None = Field(
         None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
     )
     people_erased_file: Path | None = Field(
         None, description="list of erasures, kept apart from backups; unset: people.erased beside the key's file"
     )
-    home: Path = Field(CHECKOUT / ".hourstream", description="folder of state, embedded data and logs")
+    home: Path = Field(
+        default_factory=lambda: default_home(CHECKOUT),
+        description="folder of state, data and logs; unset: .hourstream of the checkout, else the user's state folder",
+    )
     cache: Path | None = Field(None, description="folder of downloaded jars; unset: the user's cache folder")
 
     partitions: Count = Field(4, description="partitions of every keyed topic; fixed once topics exist")
@@ -105,6 +126,11 @@ class Settings(BaseSettings):
     session_seconds: Seconds = Field(10.0, description="group session timeout: how soon a dead worker is replaced")
     batch_seconds: Seconds = Field(0.05, description="longest time a batch gathers records before its transaction")
     batch_records: Count = Field(10_000, description="most records of a batch")
+
+    request_seconds: Seconds = Field(60.0, description="longest time a request to the broker may take")
+    stall_seconds: Seconds = Field(
+        180.0, description="longest time without progress behind committed data, after which a worker ends and restarts"
+    )
 
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
@@ -155,7 +181,15 @@ class Settings(BaseSettings):
         return _checked_url(value, ("http", "https"), "http://host:port/path")
 
     @field_validator(
-        "home", "cache", "schema_ids", "targets", "billing_statuses", "routes", "people_erased_file", *_FILES
+        "home",
+        "cache",
+        "schema_ids",
+        "targets",
+        "billing_statuses",
+        "routes",
+        "people_erased_file",
+        "seal_heads_file",
+        *_FILES,
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -167,6 +201,8 @@ class Settings(BaseSettings):
         missing = [name for name in _FILES if (file := getattr(self, name)) is not None and not file.is_file()]
         if missing:
             raise ValueError(f"{_variable(missing[0])} names no file: {getattr(self, missing[0])}")
+        for name in _SECRET_FILES:
+            self._refuse_shared(name)
         if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
             raise ValueError(f"{_variable('kafka_cert_file')} and {_variable('kafka_key_file')} go together")
         if self.kafka_security.startswith("SASL"):
@@ -179,16 +215,34 @@ class Settings(BaseSettings):
             raise ValueError(f"{_variable('kafka_user')} is for SASL_SSL or SASL_PLAINTEXT, not {self.kafka_security}")
         return self
 
+    def _refuse_shared(self, name: str) -> None:
+        file: Path | None = getattr(self, name)
+        if file is not None:
+            try:
+                refuse_shared(file)
+            except OSError as error:
+                raise ValueError(f"{_variable(name)}: {file}: {error.strerror}") from None
+
     def kafka_secret(self, name: Literal["password", "key_password"]) -> str | None:
         """A password, out of its file where that is named; a line's end there is not part of it."""
         file: Path | None = getattr(self, f"kafka_{name}_file")
         given: str | None = getattr(self, f"kafka_{name}")
-        return given if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+        return given if file is None else read_secret(file).decode("utf-8").rstrip("\r\n")
 
     @property
     def seal_key(self) -> bytes:
-        """The key of seals; empty where none is set."""
-        return b"" if self.seal_key_file is None else self.seal_key_file.read_bytes().strip()
+        """The key of seals; empty where none is set. Raises Shared, SettingsError for an empty file."""
+        if self.seal_key_file is None:
+            return b""
+        key = read_secret(self.seal_key_file).strip()
+        if not key:
+            raise SettingsError(f"{_variable('seal_key_file')} names an empty file: {self.seal_key_file}")
+        return key
+
+    @property
+    def seal_heads(self) -> Path:
+        """The file where the heads of seals are kept."""
+        return self.seal_heads_file or self.home / "seals" / "heads"
 
     @classmethod
     def load(cls, **given: object) -> Self:

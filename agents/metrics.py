@@ -31,7 +31,7 @@ _NOT_RECORDS = ("posted_minutes", "manual_minutes")  # windows of minutes, not o
 
 def process(settings: Settings) -> BatchProcess:
     """The metrics process: one committer a partition, and the masters for names of labels."""
-    masters = MastersTable(settings.bootstrap)
+    masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     metrics = deciding_process(NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
     metrics.figures = MetricsFigures(metrics, masters)

@@ -6,14 +6,13 @@ Its positions live in its database, as those of every sink. Beside it two thread
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from common import errors
 from common.fault_injection import fault_point
 from common.timestamps import instant
-from schemas.codec import decode_for
 from settings import Settings
-from sinks.committer import Announcer, until_reachable
+from sinks.committer import Announcer, Answer, until_reachable
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
@@ -25,6 +24,7 @@ from streaming.partitions import crash
 from streaming.process import Batches, BatchProcess
 from streaming.topic_follower import Follower
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
+from topics.records import current_masters, header_text
 from warehouse.aggregates import is_due, sum_up
 from warehouse.events import TOPICS, Arrival
 from warehouse.masters import mirror
@@ -45,7 +45,7 @@ class WarehouseCommitter(Committer):
         self._closing = threading.Event()
 
     def open(self) -> None:
-        found = until_reachable(NAME, lambda: self._warehouse.positions(self.partition), self._closing)
+        found = self._until_reachable(lambda: self._warehouse.positions(self.partition))
         self.positions = {topic: at or None for topic, at in found.items()}
 
     def process(self, batch: Batch) -> None:
@@ -60,11 +60,14 @@ class WarehouseCommitter(Committer):
         ends = {topic: (start, end) for topic, (start, end) in ends.items() if end > start}
         fault_point(f"{NAME}:decided")
         try:
-            until_reachable(NAME, lambda: self._warehouse.write(self.partition, ends, arrivals), self._closing)
+            self._until_reachable(lambda: self._warehouse.write(self.partition, ends, arrivals))
         except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
         fault_point(f"{NAME}:committed")
         self.positions = {**self.positions, **{topic: end for topic, (_, end) in ends.items()}}
+
+    def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
+        return until_reachable(NAME, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()
@@ -72,26 +75,21 @@ class WarehouseCommitter(Committer):
 
 def _source(record: Record) -> str | None:
     """The source record that a canonical revision says it was made from, and where that is."""
-    headers = dict(record.headers)
-    named, position = headers.get("source.record"), headers.get("source.position")
-    return f"{named.decode()} at {position.decode()}" if named and position else None
+    named, position = header_text(record, "source.record"), header_text(record, "source.position")
+    return f"{named} at {position}" if named and position else None
 
 
 class MastersMirror:
     """Follows `masters.current` into the warehouse; `end` is how far that is done."""
 
-    def __init__(self, broker: str, pool: Pool) -> None:
+    def __init__(self, broker: str, pool: Pool, stall_seconds: float) -> None:
         self.end, self._pool = 0, pool
-        self._follower = Follower(broker, CURRENT, self._apply)
+        self._follower = Follower(broker, CURRENT, self._apply, stall_seconds)
         self._follower.start()
 
     def _apply(self, records: Sequence[Record], end: int) -> None:
-        masters = []
-        for record in records:
-            if record.key is not None and record.value is not None:
-                topic, _, identity = record.key.decode().partition(":")
-                masters.append((topic, identity, decode_for(topic, record.value)))
-        until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event())
+        masters = [(topic, identity, value) for _, topic, identity, value in current_masters(records)]
+        until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event(), self._follower.progress)
         self.end = end
 
 
@@ -121,7 +119,7 @@ def process(settings: Settings) -> BatchProcess:
     target, announcer = Warehouse(pool), Announcer(settings.bootstrap)
     warehouse = BatchProcess(NAME, TOPICS, lambda partition: WarehouseCommitter(partition, target, announcer), settings)
     warehouse.figures = SinkFigures(pool, NAME)
-    masters = MastersMirror(settings.bootstrap, pool)
+    masters = MastersMirror(settings.bootstrap, pool, settings.stall_seconds)
     warehouse.follows[CURRENT] = lambda: masters.end
     Summing(pool)
 

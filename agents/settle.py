@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rating.model.facts import Fact, fact
+from schemas.bounds import row_faults
 from schemas.codec import row_decoder
 from schemas.errors import Undecodable
 from settings import Settings
@@ -24,17 +25,18 @@ from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally
-from topics.catalogue import SETTLE_INPUTS
+from topics.catalogue import SETTLE_INPUTS, own_fields
 
 NAME = "settle"
 TIME_ENTRIES = "time.entries"
 _decode_time = row_decoder(TIME_ENTRIES)
+_faults_of_time = row_faults(TIME_ENTRIES, own_fields(TIME_ENTRIES))
 _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their batch is on its way
 
 
 def process(settings: Settings) -> BatchProcess:
     """The settle process: one committer a partition, all of them over one table of masters."""
-    masters = MastersTable(settings.bootstrap)
+    masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     settle = deciding_process(
         NAME,
@@ -115,8 +117,7 @@ def _time_row(record: Record) -> TimeRow | None:
         row = TimeRow(*_decode_time(record.value or b""))
     except Undecodable:
         return None
-    keeps = row.entry_id and row.engagement_id and row.revision > 0 and record.key == row.engagement_id.encode()
-    return row if keeps else None
+    return row if record.key == row.engagement_id.encode() and not _faults_of_time(row) else None
 
 
 def _wanted(each: TimeRow | Fact) -> tuple[str, str, str]:

@@ -1,31 +1,30 @@
-"""A chain of hashes over append-only topics: what was sealed and is altered, gone or added since is found.
+"""A chain of hashes over append-only records: what was sealed and is altered, gone or added since is found.
 
-Sealed are the charges, and what people did: decisions, mapped codes, adjustments, statuses of invoices; beside topics
-any other append-only thing that can be read as records (`Readers`), such as a table of acts in PostgreSQL.
 Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
-Seals lie on `billing.seals`, one for some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) nobody who lacks it
-can make a seal that fits; without one, a seal only tells what was not altered together with it.
+A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a seal that fits;
+without one, a seal proves only what was not altered together with it. Pure functions: reading and writing of seals
+is in `assurance.seal_topic`, `assurance.sealer` and `assurance.seal_verify`.
 """
 
-import contextlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from hashlib import sha256
 
-from confluent_kafka import KafkaException, Producer
-
-from schemas.codec import decode_for, encode
 from streaming.batch import Record
-from streaming.topic_reader import partitions_of, read_all, read_partitions
-from streaming.transactions import producer_config
-from topics.catalogue import key_of
 
 SEALS = "billing.seals"
-SEALED = ("billing.ready", "exception.decisions", "master.code-map", "adjustments", "source.billing.statuses")
-_MOST = 500  # records of one seal
+SEALED = (
+    "billing.ready",
+    "exception.decisions",
+    "master.code-map",
+    "adjustments",
+    "source.billing.statuses",
+    "erp.postings",
+    "invoice.status",
+)
+KEYLESS = b""
 _MARK = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Place = tuple[str, int]
@@ -57,7 +56,10 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a topic's partition since it was sealed: `faults` in words, `open` records not sealed yet."""
+    """One chain held to its records: `faults` and `notices` in words, `open` records not sealed yet.
+
+    A fault means that something was altered. A notice does not: it says what a reader should know.
+    """
 
     topic: str
     partition: int
@@ -65,6 +67,7 @@ class Verdict:
     open: int
     head: bytes
     faults: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
 
 def content(record: Record) -> bytes:
@@ -89,6 +92,11 @@ def chain(key: bytes, previous: bytes, records: Iterable[Record]) -> bytes:
     return made.digest()
 
 
+def mark_size(records: int) -> int:
+    """How long the marks of so many records are, in bytes."""
+    return records * _MARK
+
+
 def make(key: bytes, last: Seal | None, records: Sequence[Record]) -> Seal:
     """The seal of the records that follow `last`'s; there is at least one."""
     first, end = records[0], records[-1]
@@ -107,83 +115,17 @@ def make(key: bytes, last: Seal | None, records: Sequence[Record]) -> Seal:
     )
 
 
-def seals_of(broker: str) -> dict[Place, list[Seal]]:
-    """The seals of every partition, in the order they were made."""
-    found: dict[Place, list[Seal]] = {}
-    for record in read_all(broker, [SEALS]):
-        seal = Seal(**decode_for(SEALS, record.value or b""))
-        found.setdefault((seal.topic, seal.partition), []).append(seal)
-    return found
+def verdict(
+    key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[Record], *, vouched: bool = False
+) -> Verdict:
+    """Hold the records of a partition, in offset order, to its seals, in the order of the chain.
 
-
-class Sealer:
-    """Seals what is not sealed yet, again and again; of several, the one that came last goes on."""
-
-    def __init__(self, broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> None:
-        self._broker, self._key, self._topics, self._others = broker, key, topics, others
-        self._producer: Producer | None = None
-        self._last: dict[Place, Seal] = {}
-
-    def seal(self) -> int:
-        """The number of records sealed. Raises KafkaException; what was not sealed then is by the next call."""
-        if self._producer is not None:
-            with contextlib.suppress(KafkaException):  # where another one took over since: it is asked again below
-                return self._seal(self._producer)
-            self._producer = None
-        producer = self._take_over()
-        sealed = self._seal(producer)
-        self._producer = producer
-        return sealed
-
-    def _take_over(self) -> Producer:
-        """From here on nobody else's seal lands: what is read next is the last of each partition."""
-        producer = Producer({**producer_config(self._broker), "transactional.id": "hourstream-seal-0"})
-        producer.init_transactions(60)
-        self._last = {place: seals[-1] for place, seals in seals_of(self._broker).items()}
-        return producer
-
-    def _seal(self, producer: Producer) -> int:
-        sealed = 0
-        for place, read in _readers(self._broker, self._topics, self._others).items():
-            last = self._last.get(place)
-            for records in _groups(read(0 if last is None else last.end)):
-                last = make(self._key, last, records)
-                _publish(producer, last)
-                self._last[place] = last
-                sealed += len(records)
-        return sealed
-
-
-def _publish(producer: Producer, seal: Seal) -> None:
-    record = {name: getattr(seal, name) for name in Seal.__slots__}
-    producer.begin_transaction()
-    producer.produce(SEALS, encode(SEALS, record), key_of(SEALS, record).encode())
-    producer.commit_transaction(60)
-
-
-def verify(broker: str, key: bytes, topics: Sequence[str] = SEALED, others: Readers | None = None) -> list[Verdict]:
-    """Read everything sealed again and hold it to its seals."""
-    standing, readers = seals_of(broker), _readers(broker, topics, others)
-    gone = {place: _nothing for place in standing if place[0] in topics and place not in readers}
-    return [
-        verdict(key, place, standing.get(place, []), read(0)) for place, read in sorted({**gone, **readers}.items())
-    ]
-
-
-def _readers(broker: str, topics: Sequence[str], others: Readers | None) -> Readers:
-    """How each partition of the topics is read, and the others."""
-    found = {place: partial(_from, broker, place) for place in partitions_of(broker, topics)}
-    return {**found, **(others or {})}
-
-
-def _nothing(offset: int) -> Iterable[Record]:
-    """The records of a partition that is not there any more."""
-    return ()
-
-
-def verdict(key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[Record]) -> Verdict:
-    """Hold the records of a partition, in offset order, to its seals, in theirs."""
+    A seal made without the key counts where a later one was made with it, whose hash covers it. `vouched`: a head made
+    with the key covers the whole chain.
+    """
     faults: list[str] = []
+    keyless: list[Seal] = []
+    keyed_end = -1
     coming = iter(records)
     ahead = next(coming, None)
     last: Seal | None = None
@@ -191,48 +133,58 @@ def verdict(key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[R
         faults += _unfit(last, seal)
         inside: list[Record] = []
         while ahead is not None and ahead.offset < seal.end:
-            inside.append(ahead)
+            if ahead.offset >= seal.start:  # what lies before belongs to a seal that is missing, which is told already
+                inside.append(ahead)
             ahead = next(coming, None)
-        faults += _altered(key, seal, inside)
+        if made_with(key, seal, inside):
+            keyed_end = seal.end
+        elif key != KEYLESS and made_with(KEYLESS, seal, inside):
+            keyless.append(seal)
+        else:
+            faults += _altered(key, seal, inside)
         last = seal
+    covered = [seal for seal in keyless if vouched or seal.end < keyed_end]
+    faults += [
+        f"{_named(seal)} was made without the key: seal again with it" for seal in keyless if seal not in covered
+    ]
     unsealed = 0 if ahead is None else 1 + sum(1 for _ in coming)
     total, head = (0, b"") if last is None else (last.records, last.hash)
-    return Verdict(*place, total, unsealed, head, tuple(faults))
+    notices = (f"{_named(seal)} was made without the key; a later one made with it covers it" for seal in covered)
+    return Verdict(*place, total, unsealed, head, tuple(faults), tuple(notices))
+
+
+def made_with(key: bytes, seal: Seal, records: Sequence[Record]) -> bool:
+    """Whether a seal is the one that this key makes of its records."""
+    return [r.offset for r in records] == list(seal.offsets) and hmac.compare_digest(
+        chain(key, seal.previous, records), seal.hash
+    )
+
+
+def _named(seal: Seal) -> str:
+    return f"{seal.topic}[{seal.partition}]: the seal of {seal.start} to {seal.end}"
 
 
 def _unfit(last: Seal | None, seal: Seal) -> Iterator[str]:
     """Whether a seal continues the one before it."""
     end, previous, total = (0, b"", 0) if last is None else (last.end, last.hash, last.records)
     if (seal.start, seal.previous, seal.records) != (end, previous, total + len(seal.offsets)):
-        yield f"{seal.topic}[{seal.partition}]: the seal of {seal.start} to {seal.end} does not follow the one before"
+        yield f"{_named(seal)} does not follow the one before"
 
 
 def _altered(key: bytes, seal: Seal, records: Sequence[Record]) -> Iterator[str]:
     """The records of a seal that are not as they were sealed; the seal itself where all of them seem to be."""
-    if [r.offset for r in records] == list(seal.offsets) and chain(key, seal.previous, records) == seal.hash:
-        return
     where = f"{seal.topic}[{seal.partition}]"
+    marked = seal.marked
+    now = max(
+        ({record.offset: mark(each, record) for record in records} for each in (key, KEYLESS)),
+        key=lambda marks: sum(marks[offset] == marked.get(offset) for offset in marks),
+    )
     found = False
-    now = {record.offset: mark(key, record) for record in records}
-    for offset in sorted({*now, *seal.marked}):
-        if now.get(offset) != seal.marked.get(offset):
+    when = "" if seal.at == _EPOCH else f" at {seal.at:%Y-%m-%d %H:%M:%S}Z"  # some rows have no instant of their own
+    for offset in sorted({*now, *marked}):
+        if now.get(offset) != marked.get(offset):
             found = True
-            what = "is gone" if offset not in now else "was added" if offset not in seal.marked else "was altered"
-            yield f"{where}@{offset} {what} since it was sealed at {seal.at:%Y-%m-%d %H:%M:%S}Z"
+            what = "is gone" if offset not in now else "was added" if offset not in marked else "was altered"
+            yield f"{where}@{offset} {what} since it was sealed{when}"
     if not found:
-        yield f"{where}: the seal of {seal.start} to {seal.end} was altered, or made with another key"
-
-
-def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:
-    group: list[Record] = []
-    for record in records:
-        group.append(record)
-        if len(group) == _MOST:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _from(broker: str, place: Place, offset: int) -> Iterator[Record]:
-    return read_partitions(broker, [place], offset)
+        yield f"{_named(seal)} was altered, or made with another key"

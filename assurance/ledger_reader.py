@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from assurance.ledger_line import ledger_line
+from assurance.publications import ANNOUNCED, Announcements
 from common.decimals import plain
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, BillingPeriod, Decision, Fact, Origin, TimeEntry, fact, gathered, subject_of
@@ -18,12 +19,12 @@ from rating.model.masters import Masters
 from rating.model.money import rounded_money
 from rating.model.revision_order import judge, winner
 from rating.settle import settle
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, check, identity
+from topics.catalogue import MASTERS, SETTLE_INPUTS, identity
+from topics.records import decoded
 
 READY, EXCEPTIONS = "billing.ready", "billing.exceptions"
 Subject = tuple[str, str]  # engagement_id, subject
@@ -38,13 +39,15 @@ class Books:
     masters: dict[tuple[str, str], Master] = field(default_factory=dict)
     charges: dict[Subject, list[dict[str, object]]] = field(default_factory=dict)
     exceptions: dict[Subject, dict[str, object]] = field(default_factory=dict)
+    positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a charge: partition, offset
+    announced: Announcements = field(default_factory=Announcements)
     unreadable: int = 0
 
     @classmethod
     def read(cls, broker: str, progress: Callable[[int], None] = lambda _: None) -> "Books":
         """Read every topic to its committed end; `progress` hears of every thousandth record."""
         books = cls()
-        topics = (*MASTERS, *SETTLE_INPUTS, READY, EXCEPTIONS)
+        topics = (*MASTERS, *SETTLE_INPUTS, READY, *ANNOUNCED)
         for count, record in enumerate(read_all(broker, topics), 1):
             books._take(record)
             if count % 1000 == 0:
@@ -54,12 +57,10 @@ class Books:
     def _readable(self, record: Record) -> dict[str, Any] | None:
         """What a record says; None for one that nobody can read, which is counted."""
         try:
-            value = decode_for(record.topic, record.value or b"")
-            check(record.topic, record.key, value)
+            return decoded(record)
         except (Undecodable, InvalidRecord):
             self.unreadable += 1
             return None
-        return value
 
     def _take(self, record: Record) -> None:
         value = self._readable(record)
@@ -69,6 +70,9 @@ class Books:
             self._take_charge(record, value)
         elif record.topic == EXCEPTIONS:
             self.exceptions[str(value["engagement_id"]), str(value["subject"])] = value
+            self.announced.take(record, value)
+        elif record.topic in ANNOUNCED:
+            self.announced.take(record, value)
         elif record.topic in SETTLE_INPUTS:
             origin = Origin(record.topic, record.partition, record.offset, record.timestamp_ms)
             self._take_fact(fact(record.topic, value, origin))
@@ -78,6 +82,7 @@ class Books:
     def _take_charge(self, record: Record, value: dict[str, object]) -> None:
         where = (str(value["engagement_id"]), str(value["subject"]))
         self.charges.setdefault(where, []).append(value)
+        self.positions.setdefault(str(value["charge_id"]), (record.partition, record.offset))
 
     def _take_fact(self, arrived: Fact) -> None:
         where = (arrived.engagement_id, name_of(arrived))

@@ -104,9 +104,15 @@ def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charge
             elsewhere.setdefault(posting["charge_id"], {})[posting["system"]] = posting
     for records in books.charges.values():
         went: dict[object, tuple[str, ...]] = {}  # of the charges of a subject; a reversal goes where its charge went
+        seen = set[str]()
         for record in records:
             charge_id, account = str(record["charge_id"]), _account(record)
             amount = Decimal(str(record["amount"]))
+            if charge_id in seen:  # no posting is left for it, so it never ties
+                name = f"charge {charge_id} of {record['engagement_id']}/{record['subject']}, published again,"
+                yield Charged(name, account, amount, (JOURNAL,), {}, NOT_YET_INVOICED)
+                continue
+            seen.add(charge_id)
             postings = _in_journals(charge_id, books, held)
             for system, posting in elsewhere.get(charge_id, {}).items():
                 # Another system's amounts are not ours to read; that it has the charge is.

@@ -10,12 +10,12 @@ from assurance.completeness import Arrived, ControlTotal, Part, Waiting
 from assurance.ledger_reader import READY, Books
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEntry, identity
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
-from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS, check
+from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
+from topics.records import decoded, header_text
 
 CONTROL, POSTINGS = "source.control", "erp.postings"
 _SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
@@ -26,7 +26,6 @@ _GONE = ("withdrawn", "reopened")
 class Arrivals(Books):
     """The books, and where each charge was read, what each ERP says of it, and what sources sent."""
 
-    positions: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a charge: partition, offset
     postings: dict[str, dict[str, Any]] = field(default_factory=dict)  # by posting id
     totals: list[ControlTotal] = field(default_factory=list)
     made_of: dict[tuple[str, str], str] = field(default_factory=dict)  # of a fact: its source record, ENTITY:ID
@@ -53,14 +52,13 @@ class Arrivals(Books):
         elif record.topic.startswith("source."):
             self._take_source(record)
         else:
-            header = dict(record.headers).get("source.record")
-            self._source_record = None if header is None else header.decode()
+            self._source_record = header_text(record, "source.record")
             self._take(record)
 
     def _take_source(self, record: Record) -> None:
         _, system, entity = record.topic.split(".", 2)
         try:
-            check(record.topic, record.key, decode_for(record.topic, record.value or b""))
+            decoded(record)
         except (Undecodable, InvalidRecord):
             self.dead[system, entity] += 1
         else:
@@ -76,10 +74,6 @@ class Arrivals(Books):
         before = self.postings.get(value["posting_id"])
         if before is None or value["revision"] > before["revision"]:
             self.postings[value["posting_id"]] = value
-
-    def _take_charge(self, record: Record, value: dict[str, object]) -> None:
-        Books._take_charge(self, record, value)
-        self.positions[str(value["charge_id"])] = record.partition, record.offset
 
     def _take_fact(self, arrived: Fact) -> None:
         Books._take_fact(self, arrived)

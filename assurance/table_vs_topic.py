@@ -1,5 +1,6 @@
 """Charges in the database held to the topic they came from: every column of every row."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,14 +24,25 @@ _GONE = "SELECT id FROM unnest(%s::text[]) AS id WHERE id NOT IN (SELECT charge_
 
 def differing(pool: Pool, broker: str) -> Iterator[str]:
     """Charges whose row is not what their record says, that have no row or no record, in words. Raises Unreachable."""
+    first: dict[str, str] = {}
     for _, partition in partitions_of(broker, [CHARGES_TOPIC]):
-        yield from _of_partition(pool, broker, partition)
+        yield from _of_partition(pool, _once(broker, partition, first, again := list[str]()), partition)
+        yield from again
 
 
-def _of_partition(pool: Pool, broker: str, partition: int) -> Iterator[str]:
+def _once(broker: str, partition: int, first: dict[str, str], again: list[str]) -> Iterator[Record]:
+    """The records of a partition; `first` has where each charge was published, `again` which are published twice."""
+    for record in read_partitions(broker, [(CHARGES_TOPIC, partition)]):
+        with contextlib.suppress(Undecodable):  # a dead letter
+            charge_id = decode_for(CHARGES_TOPIC, record.value or b"")["charge_id"]
+            if first.setdefault(charge_id, _place(record)) != _place(record):
+                again.append(f"{_place(record)} publishes {charge_id} again, which {first[charge_id]} has")
+        yield record
+
+
+def _of_partition(pool: Pool, records: Iterator[Record], partition: int) -> Iterator[str]:
     with transaction(pool) as cursor:
         reached = position(cursor, NAME, CHARGES_TOPIC, partition)
-    records = read_partitions(broker, [(CHARGES_TOPIC, partition)])
     record, rowless = next(records, None), list[Record]()
     for row in _rows(pool, partition):
         while record is not None and record.offset < row["record_offset"]:
@@ -45,6 +57,8 @@ def _of_partition(pool: Pool, broker: str, partition: int) -> Iterator[str]:
     while record is not None and record.offset < reached:
         rowless.append(record)
         record = next(records, None)
+    for _ in records:  # not projected yet: only whether a charge is published again
+        pass
     yield from _gone(pool, [each for each in rowless if each.offset < reached])
 
 

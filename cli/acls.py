@@ -41,7 +41,7 @@ def _tell(change: Change, *, done: bool, as_json: bool) -> None:
         return
     for sign, some in (("+", change.given), ("-", change.taken)):
         for right in some:
-            console.print(f"{sign} {right}", markup=False, soft_wrap=True)
+            console.print(f"{sign} {right}", soft_wrap=True)
     word = "given" if done else "to be given"
     console.print(f"{len(change.given)} rights {word}, {len(change.taken)} {word.replace('given', 'taken')}")
 

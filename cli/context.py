@@ -8,52 +8,54 @@ from collections.abc import Iterator
 import click
 import confluent_kafka
 import psycopg
-from rich.console import Console
 
-from common.errors import SinkError
+from cli.plain_console import PlainConsole, styled
+from common.errors import InvalidRecord, SinkError
 from devstack.errors import StackError
 from devstack.stack import Stack
 from settings import Settings, SettingsError
 from sources.mapping.errors import MappingError, NotRecognised
-from streaming.process import UnequalPartitions
 
 _PIPED = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
-console = Console(highlight=False, width=_PIPED)
-errors = Console(stderr=True, highlight=False)
+console = PlainConsole(highlight=False, width=_PIPED)
+errors = PlainConsole(stderr=True, highlight=False)
 
 _EXPLAINED = (
     StackError,
     SettingsError,
-    UnequalPartitions,
     MappingError,
     NotRecognised,
     SinkError,
+    InvalidRecord,
     OSError,
     RuntimeError,
 )
 
 
+def explained(error: Exception) -> click.ClickException | None:
+    """One message and exit status 1 for what a person can do something about; None for all else."""
+    if isinstance(error, _EXPLAINED):
+        return click.ClickException(str(error))
+    if isinstance(error, confluent_kafka.KafkaException):
+        return click.ClickException(f"Kafka: {error.args[0]}; is the broker of HOURSTREAM_BROKER up?")
+    if isinstance(error, psycopg.Error):
+        return click.ClickException(f"PostgreSQL: {error}")
+    return None
+
+
 @contextlib.contextmanager
-def complain() -> Iterator[None]:
-    """Turn what a person can do something about into one message and exit status 1."""
-    try:
-        yield
-    except (click.exceptions.Exit, click.Abort):  # click's own way out, RuntimeErrors both
-        raise
-    except _EXPLAINED as error:
-        raise click.ClickException(str(error)) from error
-    except confluent_kafka.KafkaException as error:
-        raise click.ClickException(f"Kafka: {error.args[0]}; is the broker of HOURSTREAM_BROKER up?") from error
-    except psycopg.Error as error:
-        raise click.ClickException(f"PostgreSQL: {error}") from error
-
-
-def attached(settings: Settings) -> Stack:
+def attached(settings: Settings) -> Iterator[Stack]:
     """The stack a command works on: the one that runs on this home, the settings' own, or one started for it.
 
-    Use as a context manager; only what was started here is stopped at its end.
+    Only what was started here is kept running, and stopped at the end.
     """
-    return Stack.start(settings, join=True, progress=lambda line: errors.print(f"[dim]{line}[/]"))
+    with Stack.start(settings, join=True, progress=lambda line: errors.print(styled(line, "dim"))) as stack:
+        if not stack.holds_home:
+            yield stack
+            return
+        context = click.get_current_context(silent=True)
+        with stack.kept("" if context is None else str(context.info_name)):
+            yield stack
 
 
 def print_json(value: object) -> None:

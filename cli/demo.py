@@ -4,7 +4,6 @@ First act: 18F's Tock with the rates of fiscal year 2015. Second act: a rate car
 published, and what waited for it heals by itself. The input side of the table is counted from the JSON file alone.
 """
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +21,12 @@ from cli import audit
 from cli.context import console, errors
 from cli.demo_erp import holds, post_to_tryton
 from cli.invoice import Documents, issue, write_documents
+from cli.plain_console import styled, verdict
 from cli.progress import progress_bars, save_picture
 from cli.run import unsent
 from cli.trace import show_trace
 from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
+from devstack.home import empty_home
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from invoicing.party_lookup import names
@@ -38,6 +39,7 @@ from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault, vault_of
 from settings import Settings
 from sinks.journal import JOURNAL
+from sinks.routing_file import load_routes
 from sources.tock.counting import LinesCounted, count_lines
 from sources.tock.records import DATA, MASTERS, SECOND_ACT, read, topic_of
 from storage.migrations import migrate
@@ -93,9 +95,9 @@ def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
     if not keep:
-        shutil.rmtree(home, ignore_errors=True)
+        empty_home(home)
     settings = settings.model_copy(update={"home": home})
-    with Stack.start(settings, progress=_tell) as stack:
+    with Stack.start(settings, progress=_tell) as stack, stack.kept("demo") as record:
         _tell(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.0f} s")
         admin = admin_client(stack.broker)
         create_topics(admin, every_topic(settings.partitions), settings.replication)
@@ -104,12 +106,13 @@ def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture
             names = workers_of(settings) if deliver else own_workers(settings)
             if with_console:
                 names += FOR_THE_CONSOLE
-            with Workers(settings, names, stack.settings.environment()) as workers:
+            with Workers(settings, names, stack.settings.environment(), record=record) as workers:
                 good = _play(Play(stack, workers, pool, home, picture, erp is not None))
                 if with_console:
                     _serve(stack.settings, pool)
-    console.print(f"[dim]the whole demo took {time.monotonic() - began:.0f} s; look further with[/]")
-    console.print(f"[dim]  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit[/]")
+    console.print(styled(f"the whole demo took {time.monotonic() - began:.0f} s; look further with", "dim"))
+    look = f"  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit"
+    console.print(styled(look, "dim"))
     if not good:
         raise click.ClickException("a statement is false, a document breaks the official rules, or the ERP differs")
 
@@ -169,7 +172,7 @@ def _play(play: Play) -> bool:
     in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
     with console.status("the audit reads every topic again"):
         books = Books.read(play.stack.broker)
-        found = audit.statements(books, play.pool)
+        found = audit.statements(books, play.pool, load_routes(play.stack.settings.routes))
     _show_trace(play, books)
     table = _compare(counted, before, after, runs)
     console.print(table)
@@ -205,13 +208,13 @@ def _compare(counted: LinesCounted, before: Figures, after: Figures, runs: Seque
     table = Table(title="18F's Tock, October 2014 to July 2015", title_justify="left")
     for heading in ("", "first act", "second act", "difference"):
         table.add_column(heading, justify="left" if not heading else "right")
-    table.add_row("[bold]in[/] (counted from the JSON file)", "", "", "")
+    table.add_row(styled("in", "bold") + " (counted from the JSON file)", "", "", "")
     table.add_row("  Tock lines", f"{counted.lines:,}", "", "")
     table.add_row("  hours", f"{counted.hours:,}", "", "")
     table.add_row("  whole minutes, half up a line", f"{counted.minutes:,}", "", "")
     rounding = f"{counted.rounded} lines, {abs(counted.rounding_minutes.normalize())} min"
     table.add_row("  lines that are no whole minutes", rounding, "", "")
-    table.add_row("[bold]out[/] (asked of the stream)", "", "", "")
+    table.add_row(styled("out", "bold") + " (asked of the stream)", "", "", "")
     table.add_row("  time entries", *_compared(before.entries, after.entries))
     for kind in sorted({*before.minutes, *after.minutes}):
         old, new = before.minutes.get(kind, 0), after.minutes.get(kind, 0)
@@ -225,9 +228,9 @@ def _compare(counted: LinesCounted, before: Figures, after: Figures, runs: Seque
         broken = (f"{len(each.documents.broken_rules):,}" for each in runs)
         table.add_row("  official rules broken (EN 16931)", *broken, "")
     for refusal in (refusal for each in runs for refusal in each.documents.refused):
-        table.add_row(f"  [red]{refusal}[/]", "", "", "")
+        table.add_row(styled(f"  {refusal}", "red"), "", "", "")
     same = counted.minutes == sum(before.minutes.values()) == sum(after.minutes.values())
-    table.add_row("  in = out, to the minute", *(["[green]yes[/]" if same else "[red]NO[/]"] * 2), "")
+    table.add_row("  in = out, to the minute", *([verdict(same, "yes", "NO")] * 2), "")
     return table
 
 
@@ -245,4 +248,4 @@ def _show_trace(play: Play, books: Books) -> None:
 
 
 def _tell(line: str) -> None:
-    errors.print(f"[dim]{line}[/]")
+    errors.print(styled(line, "dim"))

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 from rich.table import Table
+from rich.text import Text
 
+from cli.plain_console import verdict
 from cli.progress import progress_bars
 from cli.run import unsent
 from devstack.stack import Stack
@@ -25,7 +27,6 @@ from invoicing.party_lookup import names
 from invoicing.status_intake import EVENTS_TOPIC
 from operations.quiescence import DELIVERY, NotQuiet, wait_until_quiet
 from rating.model.money import minor_units
-from schemas.codec import decode_for
 from sinks.delivery.secret_ref import Secret
 from sinks.http.client import Calls
 from sinks.outbox import Outbox
@@ -34,7 +35,7 @@ from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
 from sinks.tryton.rpc import TrytonRpc
 from storage.postgres import Pool, scalar, transaction
-from streaming.topic_reader import read_all
+from streaming.topic_reader import read_valid
 
 NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
@@ -220,8 +221,7 @@ def _ledger(pool: Pool) -> Ledger:
 def _states(stack: Stack) -> Mapping[str, int]:
     """How many charges are in which state of their life, by the last that was said of each."""
     last = dict[str, str]()
-    for record in read_all(stack.broker, ["charge.states"]):
-        said = decode_for("charge.states", record.value or b"")
+    for _, said in read_valid(stack.broker, ["charge.states"]):
         last[str(said["charge_id"])] = str(said["state"])
     return Counter(last.values())
 
@@ -256,5 +256,5 @@ def holds(taken: Taken, pool: Pool) -> bool:
     return same and taken.amount == taken.net == taken.paid == ledger.amount and not taken.open
 
 
-def _verdict(same: bool) -> str:
-    return "[green]equal[/]" if same else "[red]DIFFERS[/]"
+def _verdict(same: bool) -> Text:
+    return verdict(same, "equal", "DIFFERS")

@@ -14,6 +14,7 @@ import click
 from rich.table import Table
 
 from cli.context import console, print_json
+from cli.plain_console import styled
 from common.decimals import plain
 
 Line = Mapping[str, Any]
@@ -123,5 +124,5 @@ def table_of(found: Sequence[Change], before: str, after: str) -> Table:
         of_it = [c for c in found if c.currency == currency]
         old, new = sum((c.before for c in of_it), Decimal(0)), sum((c.after for c in of_it), Decimal(0))
         total = (f"{old:,}", f"{new:,}", f"{new - old:+,}", str(sum(c.subjects for c in of_it)), "")
-        table.add_row("[bold]in all[/]", "", currency, *total)
+        table.add_row(styled("in all", "bold"), "", currency, *total)
     return table

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from cli.context import attached, console, print_json
@@ -19,12 +18,11 @@ from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_
 from privacy.decrypt import Reading, readable, reading
 from privacy.encrypt import Sealing, sealing
 from privacy.open_vault import open_to_publish, open_vault
-from schemas.codec import decode_for
 from schemas.json_codec import to_json
 from settings import Settings
 from sources.mapping.code_map import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
-from streaming.topic_reader import read_all
+from streaming.topic_reader import read_valid
 
 TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
@@ -57,8 +55,7 @@ def _read_part(look: Reading | None, part: object) -> object:
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
     """{(engagement, subject): last record} of what is open or waived."""
     last: dict[tuple[str, str], Record] = {}
-    for record in read_all(broker, [TOPIC]):
-        value = decode_for(TOPIC, record.value or b"")
+    for _, value in read_valid(broker, [TOPIC]):
         last[value["engagement_id"], value["subject"]] = value
     return {where: value for where, value in last.items() if value["status"] != "resolved"}
 
@@ -124,14 +121,14 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
         return
     table = Table(show_header=False)
     for name, content in record.items():
-        table.add_row(name, "" if content is None else escape(str(content)))
+        table.add_row(name, "" if content is None else str(content))
     for each in found:
-        table.add_row("may mean", escape(_said(each)))
+        table.add_row("may mean", _said(each))
     console.print(table)
     if key is not None and found:
         _, *names = key.split(":", 2)
         accept = shlex.join(["hourstream", "exceptions", "map", key.split(":", 1)[0], *names, found[0].canonical_id])
-        console.print(f"to map it: {accept} --reason …", markup=False, soft_wrap=True)
+        console.print(f"to map it: {accept} --reason …", soft_wrap=True)
 
 
 @exceptions.command()
@@ -155,7 +152,7 @@ def codes(as_json: bool) -> None:
         return
     table = Table("system", "kind", "code", "subjects", "may mean")
     for key, count, found in rows:
-        table.add_row(*map(escape, key.split(":", 2)), f"{count:,}", escape("; ".join(map(_said, found))))
+        table.add_row(*key.split(":", 2), f"{count:,}", "; ".join(map(_said, found)))
     console.print(table)
 
 
@@ -233,7 +230,7 @@ def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bo
         if canonical_id is None:
             canonical_id = _accepted(stack.broker, look, key_of(system, kind, code))
         said = _map(stack.broker, sealed, (system, kind, code), canonical_id, Why(by, reason, SOURCE))
-        console.print(readable(look, said), markup=False, soft_wrap=True)
+        console.print(readable(look, said), soft_wrap=True)
 
 
 def _accepted(broker: str, look: Reading | None, key: str) -> str:

@@ -7,11 +7,12 @@ import click
 from cli.context import attached, console
 from cli.sources import show, taken_of
 from operations.all_topics import every_topic
-from operations.file_ingest import DEAD_LETTERS, FilePublisher
+from operations.file_ingest import FilePublisher
 from privacy.open_vault import open_to_publish
 from settings import Settings
 from streaming.admin import admin_client
 from topics.create import create_topics
+from topics.dead_letter_record import DEAD_LETTERS
 
 
 @click.command()

@@ -1,73 +1,125 @@
-"""`hourstream`: every command a person types (DESIGN §7); each is in a module beside this one."""
+"""`hourstream`: the commands a person types (DESIGN §7), each in a module of its own beside this one."""
 
 import importlib
 import logging
+import os
+from importlib.metadata import version
+from typing import NamedTuple
 
 import click
 
-# Loaded when called, so that `hourstream worker` does not pay for what only `trace` needs.
+from cli.signals import stop_on_signals
+from common.private import UMASK
+
+
+class Listed(NamedTuple):
+    """A command as `--help` lists it: the module that holds it, and what it does in one line."""
+
+    module: str
+    summary: str
+
+
+# A module is imported when its command runs: `hourstream --help` and `hourstream worker` load nothing else.
 COMMANDS = {
-    "up": "stack",
-    "worker": "worker",
-    "topics": "topics",
-    "schemas": "schemas",
-    "acls": "acls",
-    "seal": "seal",
-    "verify": "seal",
-    "demo": "demo",
-    "run": "run",
-    "diff": "diff",
-    "shadow": "shadow",
-    "trace": "trace",
-    "sources": "sources",
-    "ingest": "ingest",
-    "watch": "watch",
-    "receive": "receive",
-    "exceptions": "exceptions",
-    "deliveries": "deliveries",
-    "audit": "audit",
-    "reconcile": "reconcile",
-    "parity": "parity",
-    "revenue": "revenue",
-    "invoice": "invoice",
-    "metrics": "metrics",
-    "rules": "rules",
-    "backup": "backup",
-    "restore": "backup",
-    "console": "console",
-    "tokens": "tokens",
-    "people": "people",
+    "up": Listed("stack", "Start Kafka, PostgreSQL and every worker, and keep them running."),
+    "status": Listed("status", "Show what runs, what restarted and why, lag and ports."),
+    "worker": Listed("worker", "Run one worker process."),
+    "run": Listed("run", "Settle the facts of a folder and write the ledger."),
+    "demo": Listed("demo", "Bill ten months of a real time tracker."),
+    "ingest": Listed("ingest", "Publish an exported file to its source's topics."),
+    "watch": Listed("watch", "Ingest every file that appears in a folder."),
+    "receive": Listed("receive", "Receive the webhooks of a source."),
+    "sources": Listed("sources", "List the sources; check what one makes of a file."),
+    "exceptions": Listed("exceptions", "List what is on hold; waive, retry, map codes."),
+    "rules": Listed("rules", "Explain an exception code: its rule, its owner, its remedy."),
+    "trace": Listed("trace", "Trace a subject from its source record to its payment."),
+    "invoice": Listed("invoice", "Issue invoices and credit notes; record what is paid."),
+    "revenue": Listed("revenue", "Recognise revenue: close a month, show balances."),
+    "deliveries": Listed("deliveries", "List and replay charges on their way to other systems."),
+    "parity": Listed("parity", "Compare two journals by charge."),
+    "audit": Listed("audit", "Read everything again and check the always-true statements."),
+    "reconcile": Listed("reconcile", "Compare what sources sent with hours, charges, invoices and journal."),
+    "seal": Listed("seal", "Seal charges and what people did since the last seal."),
+    "verify": Listed("seal", "Verify the seals and name every altered record."),
+    "diff": Listed("diff", "Compare the ledgers of two runs by client and engagement."),
+    "shadow": Listed("shadow", "Show what this version's rules change of what is published."),
+    "people": Listed("people", "List, show and erase personal data; change its key."),
+    "console": Listed("console", "Serve the web console and the API."),
+    "tokens": Listed("tokens", "Create, list and revoke API tokens."),
+    "metrics": Listed("metrics", "List every metric."),
+    "topics": Listed("topics", "List the topics, their owners and their retention."),
+    "schemas": Listed("schemas", "Check the contracts against what is released."),
+    "acls": Listed("acls", "Print the Kafka rights that each process needs."),
+    "backup": Listed("backup", "Write the data of the stopped stack to a file."),
+    "restore": Listed("backup", "Restore a backup into an empty home."),
 }
 
 
+SUPERVISING = ("up", "run", "demo")  # each holds its home
+
+
+def _refuse_taken(command: str) -> None:
+    from devstack.home import HomeTaken, home_of, refuse_taken
+    from settings import Settings, SettingsError
+
+    try:
+        home = home_of(command, Settings.load())
+        if home is not None:
+            refuse_taken(home)
+    except (SettingsError, HomeTaken) as error:
+        raise click.ClickException(str(error)) from None
+
+
 class Commands(click.Group):
-    """Commands by name, each in a module of its own."""
+    """Commands by name, each imported when it is needed."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Whatever a command meets that a person can do something about is one message and exit status 1."""
-        from cli.context import complain
-
-        with complain():
+        """Run the command; an error that a person can mend is one message and exit status 1."""
+        try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):  # click's own ways out
+            raise
+        except Exception as error:
+            from cli.context import explained
+
+            told = explained(error)
+            if told is None:
+                raise
+            raise told from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A command that supervises is refused on a taken home before its libraries load, so at once."""
+        if args and args[0] in SUPERVISING and not {"-h", "--help"} & set(args):
+            _refuse_taken(args[0])
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        listed = COMMANDS.get(cmd_name)
+        if listed is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"cli.{module}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"cli.{listed.module}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, listed.summary) for name, listed in COMMANDS.items()])
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--log-level", default="WARNING", show_default=True, help="Of Hourstream's own log, on standard error.")
+@click.version_option(version("hourstream"), message="%(prog)s %(version)s")
+@click.option("--log-level", default="WARNING", show_default=True, help="Level of the log on standard error.")
 def main(log_level: str) -> None:
     """Approved hours in, billing-ready charges out: right, fast and provably.
 
     Settings come from HOURSTREAM_* environment variables; without any, an embedded Kafka and PostgreSQL are used.
     """
+    os.umask(UMASK)  # whatever any command writes is its owner's alone
+    stop_on_signals()
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cli.context import console, print_json
+from cli.plain_console import styled
 from devstack.prometheus_targets import targets
 from metrics.metric_catalogue import CATALOGUE, page
 from settings import CHECKOUT, Settings
@@ -33,7 +34,8 @@ def metrics(as_json: bool, write: bool, now: bool) -> None:
     else:
         for each in CATALOGUE.values():
             labels = "{" + ", ".join(each.labels) + "}" if each.labels else ""
-            console.print(f"[bold]{each.shown}[/]{labels}  [dim]{each.kind} of {each.of}[/]", soft_wrap=True)
+            heading = styled(each.shown, "bold") + f"{labels}  " + styled(f"{each.kind} of {each.of}", "dim")
+            console.print(heading, soft_wrap=True)
             console.print(f"    {each.says}", soft_wrap=True)
 
 
@@ -42,6 +44,6 @@ def _tell_now(home: Path) -> None:
     if not addresses:
         raise click.ClickException(f"no worker runs on {home}: start them with `hourstream up`")
     for name, address in sorted(addresses.items()):
-        console.print(f"# worker {name}", markup=False)
+        console.print(f"# worker {name}")
         with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
             click.echo(answer.read().decode())

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from cli.context import attached, console, print_json
@@ -84,9 +83,9 @@ def erase(who: str, reason: str, by: str) -> None:
             note(cursor, User(by, frozenset(ROLES), sees_rates=True, via="command line"), "erase", who, reason)
     for entry in before:
         if entry.token in destroyed:
-            console.print(f"destroyed: the key of {_said(entry)}", markup=False, soft_wrap=True)
+            console.print(f"destroyed: the key of {_said(entry)}", soft_wrap=True)
     if not destroyed:
-        console.print(f"nothing of {who} can be read any more: it was erased before", markup=False, soft_wrap=True)
+        console.print(f"nothing of {who} can be read any more: it was erased before", soft_wrap=True)
     for topic in clear:
         console.print(
             f"in clear for good: {topic} has a name of {who} that was published without the key", soft_wrap=True
@@ -94,7 +93,6 @@ def erase(who: str, reason: str, by: str) -> None:
     for entry in others:
         console.print(
             f"perhaps the same person: {entry.name}, {_said(entry)}; `hourstream people erase {entry.token}` erases it",
-            markup=False,
             soft_wrap=True,
         )
 
@@ -144,5 +142,5 @@ def _tell(entries: list[Entry], as_json: bool) -> None:
     for each in entries:
         erased = "" if each.erased_at is None else f"{each.erased_at:%Y-%m-%d %H:%M}"
         cells = (each.system or "our own records", each.kind, each.name or "", f"{each.made_at:%Y-%m-%d %H:%M}")
-        table.add_row(each.token, *map(escape, (*cells, erased, each.erased_by or "", each.reason or "")))
+        table.add_row(each.token, *cells, erased, each.erased_by or "", each.reason or "")
     console.print(table)

@@ -5,11 +5,12 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.terminal_theme import DIMMED_MONOKAI
 
 from cli.context import errors
+from cli.plain_console import PlainConsole
 from devstack.supervisor import Workers
 from operations.quiescence import Ends, lag
 
@@ -51,6 +52,6 @@ _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http:
 
 def save_picture(path: Path, title: str, *content: RenderableType) -> None:
     """Save what a terminal would show as an SVG file."""
-    recorder = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
+    recorder = PlainConsole(record=True, width=112, file=io.StringIO(), force_terminal=True)
     recorder.print(*content, sep="\n")
     recorder.save_svg(str(path), title=title, theme=DIMMED_MONOKAI, code_format=_SVG)

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 
 from cli.context import attached, console
 from common.errors import Unreachable
+from common.private import read_secret
 from operations.all_topics import every_topic
 from operations.file_ingest import AnotherTakes, FilePublisher
 from operations.webhook_ingest import NotAccepted, Receiver
@@ -65,7 +66,7 @@ def receive(source: str, secret_file: Path, host: str, port: int, max_kib: int, 
 
 def read_secrets(path: Path) -> list[bytes]:
     """The secrets in a file. Raises ClickException where there is none, or one that could be guessed."""
-    secrets = [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
+    secrets = [line.strip() for line in read_secret(path).splitlines() if line.strip()]
     if not secrets or min(map(len, secrets)) < _SHORTEST_SECRET:
         raise click.ClickException(f"{path}: a secret a line is needed, each of {_SHORTEST_SECRET} bytes or more")
     return secrets

@@ -7,17 +7,21 @@ from decimal import Decimal
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from assurance.completeness import Completeness
 from assurance.reconcile import Reconciliation, reconciled
 from assurance.reconciliation import Account, Tie
 from cli.context import attached, console, errors, print_json
+from cli.plain_console import styled
 from common.decimals import plain
 from settings import Settings
 from sinks.journal import JOURNAL
 from sinks.routing_file import load_routes
 from storage.migrations import migrate
 from storage.postgres import open_pool
+
+_STYLES = {"complete": "green", "gaps": "yellow", "unproven": "none"}
 
 
 @click.command()
@@ -83,7 +87,7 @@ def show(found: Reconciliation, each: bool) -> None:
     console.print(_ties_table(found.ties, each))
     for tie in found.ties:
         for name in tie.off[:20]:
-            console.print(f"[red]{name} does not tie[/] ({' '.join(tie.account)})", soft_wrap=True)
+            console.print(styled(f"{name} does not tie", "red") + f" ({' '.join(tie.account)})", soft_wrap=True)
 
 
 def _sources_table(sources: Iterable[Completeness]) -> Table:
@@ -94,7 +98,7 @@ def _sources_table(sources: Iterable[Completeness]) -> Table:
     for one in sources:
         waiting = f"{one.waiting.records:,}, {one.waiting.exceptions:,} as exceptions" if one.waiting.records else ""
         waiting += f" {one.waiting.dead:,} dead" if one.waiting.dead else ""
-        verdict = {"complete": "[green]complete[/]", "gaps": "[yellow]gaps[/]", "unproven": "unproven"}[one.verdict]
+        verdict = styled(one.verdict, _STYLES[one.verdict])
         missing = (f"{one.missing_records:,}", f"{one.missing_minutes:,}") if one.stated else ("", "")
         table.add_row(*one.part, verdict, f"{one.arrived.count:,}", *missing, waiting)
     return table
@@ -122,14 +126,14 @@ def _ties_table(ties: list[Tie], each: bool) -> Table:
     return table
 
 
-def _residue(tie: Tie) -> str:
+def _residue(tie: Tie) -> Text:
     if tie.ties:
-        return "[green]0[/]"
+        return styled("0", "green")
     left = {f"journal {system}": amount for system, amount in tie.journal_residue.items() if amount}
     parts = [f"{tie.hours_residue:,} min"] if tie.hours_residue else []
     parts += [f"{name} {amount:,f}" for name, amount in sorted(left.items())]
     parts += [f"invoices {tie.invoice_residue:,f}"] if tie.invoice_residue else []
-    return f"[red]{', '.join(parts) or 'cancels out'}[/]"
+    return styled(", ".join(parts) or "cancels out", "red")
 
 
 def _by_currency(ties: Iterable[Tie]) -> list[Tie]:

@@ -12,19 +12,16 @@ from rich.table import Table
 from accounting.revenue_close import Closed, close
 from accounting.revenue_totals import RevenueTotals, plan, revenue_totals
 from cli.context import attached, console, print_json
+from cli.plain_console import verdict
 from common.decimals import plain
-from common.errors import InvalidRecord
 from invoicing.party_lookup import names
 from rating.model.facts import BillingPeriod, Fact, fact
 from rating.model.revision_order import judge
-from schemas.codec import decode_for
-from schemas.errors import Undecodable
 from settings import Settings
 from sinks.journal import JOURNAL
 from storage.migrations import migrate
 from storage.postgres import open_pool
-from streaming.topic_reader import read_all
-from topics.catalogue import check
+from streaming.topic_reader import read_valid
 
 PERIODS = "billing.periods"
 
@@ -111,12 +108,7 @@ def plan_(engagement: str, minutes: int, reason: str, by: str) -> None:
 def closed_periods(broker: str) -> set[tuple[str, str]]:
     """(engagement, month) of the months that are closed by their winning revision."""
     found: dict[tuple[str, str], Fact] = {}
-    for record in read_all(broker, [PERIODS]):
-        try:
-            value = decode_for(PERIODS, record.value or b"")
-            check(PERIODS, record.key, value)
-        except (Undecodable, InvalidRecord):
-            continue  # a dead letter of settle
+    for _, value in read_valid(broker, [PERIODS]):
         arrived = fact(PERIODS, value)
         where = arrived.engagement_id, str(value["period"])
         if judge(found.get(where), arrived) == "replaced":
@@ -131,5 +123,5 @@ def _table(totals: list[RevenueTotals], period: str) -> Table:
     )
     for one in totals:
         amounts = (f"{amount:,.2f}" for amount in (one.charged, one.revenue, one.deferred, one.unbilled))
-        table.add_row(one.client_id, one.currency, *amounts, "[green]yes[/]" if one.ties else "[red]NO[/]")
+        table.add_row(one.client_id, one.currency, *amounts, verdict(one.ties, "yes", "NO"))
     return table

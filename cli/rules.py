@@ -3,6 +3,7 @@
 import click
 
 from cli.context import console, print_json
+from cli.plain_console import styled
 from rating.exception_codes import CODES, REASONS
 from settings import CHECKOUT
 from tools.rules_reference.page import page
@@ -42,7 +43,6 @@ def rules(code: str | None, write: bool, as_json: bool) -> None:
         return
     for name in wanted:
         each = CODES[name]
-        console.print(
-            f"[bold]{name}[/]  [dim]{each.section}, ask {' or '.join(owners_of(each.topics))}[/]", soft_wrap=True
-        )
-        console.print(f"    {each.heals}", markup=False, soft_wrap=True)
+        who = f"{each.section}, ask {' or '.join(owners_of(each.topics))}"
+        console.print(styled(name, "bold") + "  " + styled(who, "dim"), soft_wrap=True)
+        console.print(f"    {each.heals}", soft_wrap=True)

@@ -15,8 +15,10 @@ import click
 from assurance.ledger_reader import Books, Line
 from cli import audit
 from cli.context import console, errors
+from cli.plain_console import styled
 from cli.progress import progress_bars
 from cli.worker import workers_of, workers_of_a_run
+from devstack.record import Record
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
@@ -27,6 +29,7 @@ from privacy.open_vault import publishing_vault
 from schemas.json_codec import to_json
 from settings import Settings
 from sinks.outbox import Outbox
+from sinks.routing_file import load_routes
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.admin import admin_client
@@ -46,16 +49,25 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     files = sorted(input_dir.glob("*.jsonl"))
     if not files:
         raise click.ClickException(f"no *.jsonl file in {input_dir}: give the folder that holds the facts")
-    with isolated(Settings.load()) as settings, Stack.start(settings, progress=_tell) as stack:
+    with (
+        isolated(Settings.load()) as settings,
+        Stack.start(settings, progress=_tell) as stack,
+        stack.kept("run") as record,
+    ):
         names = workers_of(stack.settings) if deliver else workers_of_a_run(stack.settings)
-        summary = process(files, out_dir, stack.settings, seconds, names)
+        summary = process(files, out_dir, stack.settings, seconds, names, record)
     console.print_json(json.dumps(summary, default=str))
     if not summary["audit_all_true"]:
         raise click.ClickException(f"the audit is not all true: see {out_dir / 'audit.json'}")
 
 
 def process(
-    files: list[Path], out_dir: Path, settings: Settings, seconds: float, names: Sequence[str] | None = None
+    files: list[Path],
+    out_dir: Path,
+    settings: Settings,
+    seconds: float,
+    names: Sequence[str] | None = None,
+    record: Record | None = None,
 ) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)
@@ -63,7 +75,8 @@ def process(
     with open_pool(settings.database_url) as pool:
         migrate(pool)
         vault = publishing_vault(settings, pool)
-        with Workers(settings, names or workers_of_a_run(settings), settings.environment()) as workers:
+        started = names or workers_of_a_run(settings)
+        with Workers(settings, started, settings.environment(), record=record) as workers:
             publisher = Publisher(settings.bootstrap, sealing(vault))
             for file in files:
                 publisher.publish_file(file)
@@ -72,7 +85,7 @@ def process(
                 wait_until_quiet(workers, settings.bootstrap, lambda: unsent(pool), seconds=seconds, progress=show)
         with console.status("reading every topic again"):
             books = Books.read(settings.bootstrap)
-            found = audit.statements(books, pool)
+            found = audit.statements(books, pool, load_routes(settings.routes))
     return _write(out_dir, books, found, publisher)
 
 
@@ -104,7 +117,7 @@ class _Isolated:
 
 
 def _tell(line: str) -> None:
-    errors.print(f"[dim]{line}[/]")
+    errors.print(styled(line, "dim"))
 
 
 def _write(out_dir: Path, books: Books, found: list[audit.Statement], publisher: Publisher) -> dict[str, object]:

@@ -64,7 +64,7 @@ def check(as_json: bool) -> None:
         print_json({"changed": changed, "broken": found})
     else:
         for sentence in found:
-            console.print(sentence, markup=False, soft_wrap=True)
+            console.print(sentence, soft_wrap=True)
     if found:
         raise click.exceptions.Exit(1)
     if not as_json:

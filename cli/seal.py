@@ -1,10 +1,10 @@
-"""`hourstream seal` and `hourstream verify`: a chain of hashes over charges and over what people did, made and held."""
+"""`hourstream seal` and `hourstream verify`: chains of hashes over charges, documents and what people did."""
 
 import contextlib
+import getpass
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +12,17 @@ import click
 from confluent_kafka import KafkaException
 from rich.table import Table
 
-from assurance.hash_chain import SEALED, Readers, Sealer, Verdict
-from assurance.hash_chain import verify as verdicts
-from assurance.sealed_tables import SEALED_TABLES, rows_from
+from assurance.hash_chain import SEALED, Readers, Verdict
+from assurance.seal_heads import Copy, FileCopy, Heads, NoHeads, kept, parse
+from assurance.seal_heads_table import TableCopy
+from assurance.seal_verify import Verified
+from assurance.seal_verify import verify as verified
+from assurance.sealed_tables import SEALED_TABLES, beyond, rows_from
+from assurance.sealer import Sealer, SealingRefused
+from assurance.stored_documents import inconsistent
 from assurance.table_vs_topic import differing
 from cli.context import attached, console, errors, print_json
+from cli.plain_console import verdict
 from common.errors import Unreachable
 from settings import Settings
 from storage.migrations import migrate
@@ -25,24 +31,39 @@ from storage.postgres import Pool, open_pool
 
 @click.command()
 @click.option("--every", "seconds", type=click.FloatRange(min=1), help="Go on, and seal again after so many seconds.")
-def seal(seconds: float | None) -> None:
-    """Seal the charges, and what people did, since the last seal. A second sealer takes over from the first.
+@click.option(
+    "--head", "show_head", is_flag=True, help="Seal nothing: print the heads of all chains, for `verify --head`."
+)
+@click.option("--adopt", "reason", help="Continue chains that were altered or moved as they are, and note this reason.")
+def seal(seconds: float | None, show_head: bool, reason: str | None) -> None:
+    """Seal charges, documents, postings and what people did, since the last seal.
 
-    What was sealed last, and when, is noted in HOURSTREAM_HOME/run/sealed, whose age tells whether somebody seals.
+    A second sealer takes over from the first. Where each chain ends is noted in HOURSTREAM_SEAL_HEADS_FILE and in the
+    database, signed with the key. What was sealed last, and when, is noted in HOURSTREAM_HOME/run/sealed.
     """
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
+        if show_head:
+            click.echo(_heads(settings, pool).text, nl=False)
+            return
         sealer = _sealer(settings, stack.broker, pool)
-        while True:
+        if reason is not None:
+            sealer.adopt(f"{getpass.getuser()}: {reason}")
+        if seconds is None:
             console.print(f"{seal_now(settings, sealer):,} records of {', '.join(_all())} sealed")
-            if seconds is None:
-                return
-            time.sleep(seconds)
+            for left in sealer.postponed:
+                errors.print(left)
+            return
+        with sealing(settings, stack.broker, pool, seconds):
+            threading.Event().wait()  # until a signal
 
 
 def seal_now(settings: Settings, sealer: Sealer) -> int:
-    """Seal what is not sealed yet, and note it; the number of records. Raises KafkaException, Unreachable."""
+    """Seal what is not sealed yet, and note it; the number of records.
+
+    Raises KafkaException, Unreachable, OSError, SealingRefused.
+    """
     sealed = sealer.seal()
     note = noted(settings)
     note.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +85,8 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
         while not closing.is_set():
             try:
                 seal_now(settings, sealer)
-            except (KafkaException, Unreachable) as error:
-                errors.print(f"not sealed, trying again in {seconds:g} s: {error}", markup=False)
+            except (KafkaException, Unreachable, OSError, SealingRefused) as error:
+                errors.print(f"not sealed, trying again in {seconds:g} s: {error}")
             closing.wait(seconds)
 
     thread = threading.Thread(target=run, name="seal", daemon=True)
@@ -78,7 +99,20 @@ def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iter
 
 
 def _sealer(settings: Settings, broker: str, pool: Pool) -> Sealer:
-    return Sealer(broker, settings.seal_key, others=_tables(pool))
+    return Sealer(broker, settings.seal_key, _copies(settings, pool), others=_tables(pool))
+
+
+def _copies(settings: Settings, pool: Pool) -> Sequence[Copy]:
+    return FileCopy(settings.seal_heads), TableCopy(pool)
+
+
+def _heads(settings: Settings, pool: Pool) -> Heads:
+    held = kept(_copies(settings, pool), settings.seal_key)
+    for wrong in held.others:
+        errors.print(wrong)
+    if held.heads is None:
+        raise click.ClickException("no heads are kept that this key has signed: `hourstream seal` makes them")
+    return held.heads
 
 
 def _all() -> tuple[str, ...]:
@@ -86,37 +120,70 @@ def _all() -> tuple[str, ...]:
 
 
 def _tables(pool: Pool) -> Readers:
-    """The tables of acts, each under its name."""
+    """The sealed tables, each under its name."""
     return {(topic, 0): partial(rows_from, pool, table) for topic, table in SEALED_TABLES.items()}
 
 
 @click.command()
+@click.option(
+    "--head", "head_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Heads kept elsewhere."
+)
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def verify(as_json: bool) -> None:
-    """Read what was sealed again, and the charges in the database, and name every altered record or row.
+def verify(head_file: Path | None, as_json: bool) -> None:
+    """Read what was sealed again, and the rows of the database, and name everything that was altered.
 
-    Exit status 1 when there is one. A partition's head, noted elsewhere, is what nobody can later alter.
+    Exit status 1 when something was. `--head` also holds the chains to a list of `hourstream seal --head` that was kept
+    elsewhere: only that proves, to who does not trust the holder of the key, that the end of a chain was not replaced.
     """
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool, errors.status("reading everything again"):
         migrate(pool)
-        found = verdicts(stack.broker, settings.seal_key, others=_tables(pool))
-        stored = list(differing(pool, stack.broker))
-    faults = [fault for verdict in found for fault in verdict.faults] + stored
+        found = verified(
+            stack.broker,
+            settings.seal_key,
+            _copies(settings, pool),
+            others=_tables(pool),
+            noted=None if head_file is None else _given(head_file),
+        )
+        stored = [*differing(pool, stack.broker), *inconsistent(pool)]
+        stored += [fault for table in SEALED_TABLES.values() for fault in beyond(pool, table)]
+    faults = [*found.all_faults, *stored]
     if as_json:
-        print_json({"partitions": [_plain(verdict) for verdict in found], "faults": faults})
+        print_json(
+            {
+                "cannot_prove": found.unproven,
+                "partitions": [_plain(verdict) for verdict in found.chains],
+                "faults": faults,
+                "notices": found.all_notices,
+            }
+        )
     else:
-        _show(found)
-        for fault in faults:
-            console.print(fault, markup=False, soft_wrap=True)
-        console.print("nothing was altered" if not faults else f"{len(faults)} faults")
+        _print(found, faults)
     sys.exit(1 if faults else 0)
 
 
-def _show(found: list[Verdict]) -> None:
+def _given(file: Path) -> Heads:
+    try:
+        return parse(file.read_text(encoding="utf-8", errors="replace"))
+    except NoHeads as error:
+        raise click.ClickException(f"{file} is no list of `hourstream seal --head`: {error}") from error
+
+
+def _print(found: Verified, faults: Sequence[str]) -> None:
+    if found.unproven:
+        console.print(found.unproven, soft_wrap=True)
+    _show(found.chains)
+    for notice in found.all_notices:
+        console.print(f"note: {notice}", soft_wrap=True)
+    for fault in faults:
+        console.print(fault, soft_wrap=True)
+    console.print("nothing was altered" if not faults else f"{len(faults)} faults")
+
+
+def _show(found: Sequence[Verdict]) -> None:
     table = Table("partition", "sealed", "not yet", "head", "verdict")
     for each in found:
-        word = "[red]ALTERED[/]" if each.faults else "[green]as sealed[/]"
+        word = verdict(not each.faults, "as sealed", "ALTERED")
         table.add_row(
             f"{each.topic}[{each.partition}]", f"{each.sealed:,}", f"{each.open:,}", each.head.hex()[:16], word
         )

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from cli.context import console, print_json
+from cli.plain_console import plain, styled
 from sources.files.parse import Taken, take
 from sources.mapping import catalogue
 from sources.mapping.errors import NotRecognised
@@ -117,7 +117,8 @@ def made_of(taken: Taken) -> dict[str, dict[str, int]]:
 def show(taken: Taken, shown: int) -> None:
     """The same for a person."""
     kinds = " and ".join(taken.entities)
-    console.print(f"[bold]{escape(taken.name)}[/] is read as {kinds} of [bold]{taken.system}[/]", soft_wrap=True)
+    name, system = styled(taken.name, "bold"), styled(taken.system, "bold")
+    console.print(name + f" is read as {kinds} of " + system, soft_wrap=True)
     joined = f", {taken.joined:,} more belong to one before" if taken.joined else ""
     console.print(f"rows: {taken.read:,}; good: {taken.good:,}{joined}; bad: {len(taken.bad):,}")
     for topic, counts in made_of(taken).items():
@@ -127,13 +128,13 @@ def show(taken: Taken, shown: int) -> None:
         console.print(f"  {count:,} wait for their {entity}, which are not in this file")
     table = Table("column", "read as")
     for header, readers in taken.mapped.items():
-        table.add_row(escape(header), ", ".join(readers))
+        table.add_row(header, ", ".join(readers))
     for header in taken.unmapped:
-        table.add_row(f"[dim]{escape(header)}[/]", "[dim]not mapped; kept with the row as it came[/]")
+        table.add_row(styled(header, "dim"), styled("not mapped; kept with the row as it came", "dim"))
     console.print(table)
     _show_codes(taken)
     for bad in taken.bad[:shown]:
-        console.print(f"[red]{escape(taken.name)}:{bad.line}[/]: {escape(bad.why)}", soft_wrap=True)
+        console.print(styled(f"{taken.name}:{bad.line}", "red") + f": {plain(bad.why)}", soft_wrap=True)
     if len(taken.bad) > shown:
         console.print(f"and {len(taken.bad) - shown:,} more bad rows: --bad {len(taken.bad)} shows all")
 
@@ -144,7 +145,7 @@ def _show_codes(taken: Taken) -> None:
     table = Table("kind", "code", "rows", title="codes: each is mapped once, if it is not yet", title_justify="left")
     for key, rows in taken.codes.most_common(_CODES):
         _, kind, code = key.split(":", 2)
-        table.add_row(kind, escape(code), f"{rows:,}")
+        table.add_row(kind, code, f"{rows:,}")
     console.print(table)
     if len(taken.codes) > _CODES:
         console.print(f"and {len(taken.codes) - _CODES:,} more codes")

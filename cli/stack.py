@@ -2,61 +2,110 @@
 
 import contextlib
 import time
+import urllib.error
+import urllib.request
 
 import click
 
-from cli.context import console, errors
-from cli.schemas import registered
-from cli.seal import sealing
-from cli.worker import FOR_THE_CONSOLE, workers_of
+from cli.context import errors
+from cli.plain_console import styled
+from devstack.record import Record
 from devstack.stack import Stack
 from devstack.supervisor import Workers
-from operations.all_topics import every_topic
 from settings import Settings
-from storage.migrations import migrate
-from storage.postgres import open_pool
-from streaming.admin import admin_client
-from topics.create import create_topics
+
+CONSOLE, SEAL = "console", "seal"
 
 
 @click.command()
 @click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
+@click.option("--console-port", default=8600, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
 @click.option("--without-login", is_flag=True, help="For a demo on this machine: whoever opens it may do everything.")
 @click.option("--seal-every", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
-def up(with_console: bool, without_login: bool, seal_every: float) -> None:
+def up(with_console: bool, console_port: int, without_login: bool, seal_every: float) -> None:
     """Start Kafka, PostgreSQL and every worker, keep them running, and seal what they do. Ctrl-C stops all of it.
 
-    Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released schema is registered there first.
+    Whatever ends is started again, on the same port and data, for as long as it takes: `hourstream status` says what
+    runs, what was restarted and why. Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released schema is
+    registered there first.
     """
-    settings = registered(Settings.load())
-    names = workers_of(settings)
-    if with_console:
-        names += FOR_THE_CONSOLE
-    with Stack.start(settings, progress=lambda line: errors.print(f"[dim]{line}[/]")) as stack:
-        made = create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
-        with contextlib.ExitStack() as running, Workers(settings, names, stack.settings.environment()) as workers:
-            console.print(f"broker {stack.broker}, {len(made)} topics created, workers: {', '.join(workers.names)}")
-            pool = running.enter_context(open_pool(stack.postgres_url))
-            migrate(pool)
-            running.enter_context(sealing(stack.settings, stack.broker, pool, seal_every))
-            if with_console:
-                from cli.console import anybody, serving  # with its libraries only where it is wanted
+    with Stack.start(Settings.load(), progress=lambda line: errors.print(styled(line, "dim"))) as stack:
+        # Loaded only now: whether this home is taken is answered at once.
+        from cli.schemas import registered
+        from cli.worker import FOR_THE_CONSOLE, workers_of
 
-                address = running.enter_context(serving(stack.settings, pool, everybody=anybody(without_login)))
-                console.print(f"console: {address}")
-            console.print(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")
+        settings = registered(stack.settings)
+        names = workers_of(settings)
+        others: dict[str, tuple[str, ...]] = {SEAL: ("seal", "--every", f"{seal_every:g}")}
+        if with_console:
+            names += FOR_THE_CONSOLE
+            others[CONSOLE] = _console_command(console_port, without_login)
+        made = _prepare(settings)
+        with (
+            stack.kept("up") as record,
+            Workers(settings, names, settings.environment(), others=others, record=record) as workers,
+        ):
+            _say(f"broker {stack.broker}, {made} topics created, workers: {', '.join(workers.names)}")
+            _say(f"logs in {settings.home / 'logs'}; Ctrl-C stops everything")
             try:
-                _stand_by(workers)
+                _stand_by(workers, record, console_port if with_console else None)
             except KeyboardInterrupt:
-                console.print("stopping")
+                _say("stopping")
 
 
-def _stand_by(workers: Workers) -> None:
+def _prepare(settings: Settings) -> int:
+    """See that topics and tables are there; how many topics were made."""
+    from operations.all_topics import every_topic
+    from storage.migrations import migrate
+    from storage.postgres import open_pool
+    from streaming.admin import admin_client
+    from topics.create import create_topics
+
+    made = create_topics(admin_client(settings.bootstrap), every_topic(settings.partitions), settings.replication)
+    with open_pool(settings.database_url) as pool:
+        migrate(pool)
+    return len(made)
+
+
+def _console_command(port: int, without_login: bool) -> tuple[str, ...]:
+    from console.access.settings import AccessSettings  # with its libraries only where it is wanted
+
+    AccessSettings.load()  # what is wrong with it is told now, not in a log
+    return ("console", "--port", str(port), *(("--without-login",) if without_login else ()))
+
+
+def _stand_by(workers: Workers, record: Record, console_port: int | None) -> None:
+    """Tell of what comes up and of what had to be restarted, for ever."""
     told: set[str] = set()
+    seen: dict[str, str] = {}
     while True:
         for name in workers.names:
             if name not in told and workers.status(name) is not None:
                 told.add(name)
-                console.print(f"{name}: {workers.metrics_url(name)}")
-        workers.check()
+                _say(f"{name}: {workers.metrics_url(name)}")
+        if console_port is not None and CONSOLE not in told and _answers(console_port):
+            told.add(CONSOLE)
+            record.listens(CONSOLE, console_port)
+            _say(f"console: http://127.0.0.1:{console_port}")
+        for name in record.names():
+            endings = record.endings(name)
+            if endings and seen.get(name) != endings[-1].what + endings[-1].last_line:
+                seen[name] = endings[-1].what + endings[-1].last_line
+                _say(f"{name} {endings[-1].what} and is started again: {endings[-1].last_line}")
         time.sleep(1)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2):
+            return True
+    except urllib.error.HTTPError:  # it asks to log in
+        return True
+    except OSError:
+        return False
+
+
+def _say(line: str) -> None:
+    """Tell the person; a closed terminal or a full disk under its log is no reason to stop the stream."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(line)

@@ -4,6 +4,7 @@ Source record -> canonical revisions -> charges, reversals and exceptions -> pos
 each charge stands by it, with the time from step to step.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -15,20 +16,23 @@ from rich.table import Table
 
 from cli.context import attached, console, print_json
 from common.decimals import plain
+from common.errors import InvalidRecord
 from common.timestamps import instant
 from privacy.decrypt import Reading, readable, reading
 from privacy.open_vault import vault_of
 from rating.model.facts import fact, subject_of
 from rating.model.money import rounded_money
-from schemas.codec import decode_for
 from schemas.errors import Undecodable
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_one, read_partitions
+from topics.catalogue import TOPICS
+from topics.records import decoded, header_text
 from warehouse.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
 
+_POSITION = re.compile(r"([a-z._-]+):([0-9]{1,9}):([0-9]{1,18})")
 _TOPIC_OF = {
     "time": "time.entries",
     "expense": "expenses",
@@ -178,10 +182,9 @@ def _of_engagement(broker: str, engagement: str, topics: Iterable[str]) -> Itera
 
 def _decoded(record: Record) -> dict[str, object] | None:
     try:
-        value: dict[str, object] = decode_for(record.topic, record.value or b"")
-    except Undecodable:
+        return decoded(record)
+    except (Undecodable, InvalidRecord):
         return None
-    return value
 
 
 def _step(record: Record, stage: str, what: str) -> Step:
@@ -191,25 +194,21 @@ def _step(record: Record, stage: str, what: str) -> Step:
 
 def _source(broker: str, record: Record) -> Step | None:
     """The source record that a canonical revision says it was made from."""
-    headers = dict(record.headers)
-    position = headers.get("source.position", b"").decode()
-    topic, _, rest = position.rpartition(":")[0].rpartition(":")
-    if not topic:
+    position = _POSITION.fullmatch(header_text(record, "source.position") or "")
+    if position is None or position[1] not in TOPICS:
         return None
-    found = read_one(broker, topic, int(rest), int(position.rpartition(":")[2]))
+    found = read_one(broker, position[1], int(position[2]), int(position[3]))
     if found is None:
         return None
     value = _decoded(found) or {}
     shown = ", ".join(f"{name} {content}" for name, content in value.items() if content not in (None, "", []))
-    return _step(found, "source", f"{headers.get('source.record', b'').decode()}{from_file(found)}: {shown}")
+    return _step(found, "source", f"{header_text(record, 'source.record') or ''}{from_file(found)}: {shown}")
 
 
 def from_file(record: Record) -> str:
     """Where in a file a source record stood, for one that came in a file."""
-    headers = dict(record.headers)
-    if "file.name" not in headers:
-        return ""
-    return f" (line {headers['file.line'].decode()} of {headers['file.name'].decode()})"
+    name = header_text(record, "file.name")
+    return "" if name is None else f" (line {header_text(record, 'file.line')} of {name})"
 
 
 def _fact_words(value: dict[str, object]) -> str:

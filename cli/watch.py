@@ -88,13 +88,13 @@ class Watcher:
         else:
             said = f"its contents were taken before, as {before['name']} at {before['taken_at']}"
         path.replace(self._folder / "taken" / f"{sha256[:12]}-{path.name}")
-        console.print(f"{path.name}: {said}", soft_wrap=True, markup=False)
+        console.print(f"{path.name}: {said}", soft_wrap=True)
 
     def _refuse(self, path: Path, sha256: str, why: str) -> None:
         aside = self._folder / "refused" / f"{sha256[:12]}-{path.name}"
         aside.with_name(f"{aside.name}.why").write_text(f"{why}\n", encoding="utf-8")
         path.replace(aside)
-        console.print(f"{path.name}: refused: {why}", soft_wrap=True, markup=False)
+        console.print(f"{path.name}: refused: {why}", soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -121,7 +121,7 @@ def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
     with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault, told_to_stop() as stop:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         watcher = Watcher(folder, mapping, FilePublisher(stack.broker, source, name, vault), seconds)
-        console.print(f"watching {folder} for files of {source}", soft_wrap=True, markup=False)
+        console.print(f"watching {folder} for files of {source}", soft_wrap=True)
         watcher.look()
         while not (stop.wait(seconds) or once):
             watcher.look()

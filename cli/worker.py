@@ -15,6 +15,7 @@ from operations.quiescence import DELIVERY, JOURNAL_WORKER
 from settings import Settings
 from sinks.delivery.config import Declared, declared
 from streaming.process import BatchProcess
+from streaming.stopping import STOP_SIGNALS
 
 AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
 FOR_THE_CONSOLE = ("warehouse",)
@@ -66,6 +67,7 @@ def worker(name: str, status_file: Path | None, log_level: str) -> None:
 
     It needs a broker: `hourstream up`, or HOURSTREAM_BROKER.
     """
+    STOP_SIGNALS.listen()
     settings = Settings.load()
     process = _process(name, settings)
     figures = process.figures or StateFigures(process)

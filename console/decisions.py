@@ -58,6 +58,8 @@ def decide(
         record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)
     try:
         decided = decisions.decide(broker, decision, standing, why, request)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be decided: {error}") from error
     except KafkaException as error:
         raise _unpublished(error) from error
     return Decided(decided, len(found) - decided, len(set(ids)) - len(found))
@@ -77,6 +79,8 @@ def map_code(
     Raises the 422 of what cannot be mapped, the 503 of a silent Kafka.
     """
     system, kind, code = names
+    for what, text in (("the system", system), ("the kind", kind), ("the code", code), ("the id", canonical_id)):
+        _hold_to_bounds(what, text)
     sealing = None if vault is None else Sealing(vault)
     if sealing is not None:
         code = sealing.code(system, kind, code)
@@ -92,10 +96,19 @@ def map_code(
 
 
 def why(user: User, reason: str, source: str) -> decisions.Why:
-    """Who decisions, and why. Raises the 422 of no reason."""
+    """Who decisions, and why. Raises the 422 of no reason, and of one that no record may hold (DOMAIN §1.10)."""
     if not reason.strip():
         raise HTTPException(422, "Say why: the reason is kept for good.")
+    _hold_to_bounds("the reason", reason)
     return decisions.Why(user.name, reason.strip(), source)
+
+
+def _hold_to_bounds(what: str, text: str) -> None:
+    """Raises the 422 of a text that neither a record nor the audit may hold (DOMAIN §1.10)."""
+    try:
+        decisions.check_text(what, text)
+    except InvalidRecord as error:
+        raise HTTPException(422, f"This cannot be kept: {error}") from error
 
 
 def _unpublished(error: KafkaException) -> HTTPException:

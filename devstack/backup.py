@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from devstack.errors import StackError
-from devstack.stack import hold_home
+from devstack.home import hold_home
 
 _PARTS = ("kafka", "postgres", "ports.json")
 _OF_THE_RUN = (".pid", ".log", ".out")  # beside the data, of processes that no longer run
@@ -56,7 +56,7 @@ def restore(file: Path, home: Path) -> int:
         raise StackError(f"{home} is not empty; restore into a new folder, or move that one away first")
     part = home.with_name(f"{home.name}.restoring")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True, mode=0o755)
+    part.mkdir(parents=True, mode=0o700)
     try:
         found = _unpack(file, part)
         sums = _contents(part, file)

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from devstack.errors import StackError
+from common.private import UMASK
+from devstack.leftover import end_process, recorded_process
+
+log = logging.getLogger(__name__)
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
-# The kernel counts a start time in hundredths since boot and boot time is itself rounded.
-_SAME_START_SECONDS = 2.0
+_TAIL_BYTES = 8192
+_lasting = threading.local()
+
+
+def lasting_thread() -> None:
+    """Declare that the current thread lives until all children it starts are to end.
+
+    The kernel sends the death signal of a child when the *thread* that started it ends, not the process.
+    """
+    _lasting.yes = True
+
+
+def _lasts() -> bool:
+    return threading.current_thread() is threading.main_thread() or getattr(_lasting, "yes", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +54,41 @@ class Child:
     process this one left behind, never another one which was given the same pid.
     """
 
-    def __init__(self, name: str, pid_file: Path, output: Path) -> None:
+    def __init__(self, name: str, pid_file: Path, output: Path, *, append: bool = False) -> None:
         self.name = name
         self.output = output
+        self._append = append  # keep the output of former processes
         self._pid_file = pid_file
+        self._mark = ""
+        self._started: float | None = None
+        self._noted = True
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
         """Process id while the server runs."""
-        return self._process.pid if self._process is not None and self.alive else None
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
     @property
     def alive(self) -> bool:
         """Whether the server this object started still runs."""
-        return self._process is not None and self._process.poll() is None
+        return self.pid is not None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The process started last, None before the first start and after `stop`."""
+        return self._process
+
+    @property
+    def started(self) -> float | None:
+        """When the process started last began, in seconds since 1970 as the system knows it."""
+        return self._started
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process started last ended; negative: by that signal. None while it runs."""
+        return None if self._process is None else self._process.poll()
 
     def spawn(
         self,
@@ -66,13 +101,11 @@ class Child:
         env: Mapping[str, str] | None = None,
     ) -> None:
         """Start the server; `mark` is a part of its command line which no other process has (its data folder)."""
-        # The kernel sends the death signal when the *thread* that started the child ends.
-        guarded = threading.current_thread() is threading.main_thread()
         user = (run_as.uid, run_as.gid, int(run_as.reach)) if run_as else (-1, -1, 0)
-        head = [os.getpid(), int(death_signal) if guarded else 0, *user]
+        head = [os.getpid(), int(death_signal) if _lasts() else 0, *user]
         launcher = [sys.executable, "-I", str(_LAUNCHER), *map(str, head)]
         self.output.parent.mkdir(parents=True, exist_ok=True)
-        with self.output.open("wb") as sink:
+        with self.output.open("ab" if self._append else "wb") as sink:
             self._process = subprocess.Popen(
                 [*launcher, *command],
                 cwd=cwd,
@@ -80,32 +113,52 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
+                umask=UMASK,
                 start_new_session=True,  # Ctrl-C in a terminal is for the parent, which then stops its servers in order
             )
-        self._remember(mark)
+        self._mark, self._started, self._noted = mark, None, False
+        self.remember()
 
-    def _remember(self, mark: str) -> None:
-        if self._process is None:
+    def remember(self) -> None:
+        """Write the pid file where it is not written yet: a full disk must not end what is running already."""
+        process = self._process
+        if self._noted or process is None:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):  # it failed at once: the caller sees it not alive
-            started = psutil.Process(self._process.pid).create_time()
-            record = {"pid": self._process.pid, "started": started, "mark": mark}
+        try:
+            self._started = self._started or psutil.Process(process.pid).create_time()
+            record = {"pid": process.pid, "started": self._started, "mark": self._mark}
+            self._pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             written = self._pid_file.with_suffix(".part")
             written.write_text(json.dumps(record), encoding="utf-8")
             written.replace(self._pid_file)
+            self._noted = True
+        except psutil.NoSuchProcess:  # it failed at once: the caller sees it not alive
+            self._noted = True
+        except OSError as error:
+            log.warning("the pid file of %s is not written yet: %s", self.name, error)
 
     def stop(self, by: signal.Signals, seconds: float) -> None:
         """Ask the server to stop, and kill it when it has not within `seconds`. Without a running server: nothing."""
-        if self._process is not None:
-            if self.alive:
-                self._process.send_signal(by)
+        process = self._process
+        if process is not None:
+            self.ask(by)
             try:
-                self._process.wait(seconds)
+                process.wait(seconds)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                process.kill()
+                process.wait()
             self._process = None
-        self._pid_file.unlink(missing_ok=True)
+        self._forget()
+
+    def ask(self, by: signal.Signals) -> None:
+        """Send the signal, and do not wait."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(by)
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):
+            self._pid_file.unlink(missing_ok=True)
 
     def finish(self, seconds: float) -> bool:
         """Wait for a process which ends by itself, killed when it has not within `seconds`; true if it succeeded."""
@@ -122,48 +175,30 @@ class Child:
 
     def end_leftover(self, by: signal.Signals, seconds: float) -> bool:
         """End the server which a killed run left behind, if it is still there; true if there was one."""
-        leftover = self._leftover()
+        leftover = recorded_process(self._pid_file)
         if leftover is not None:
-            try:
-                leftover.send_signal(by)
-                if not _gone(leftover, seconds):
-                    leftover.kill()
-                    _gone(leftover, seconds)
-            except psutil.NoSuchProcess:
-                pass
-            except psutil.AccessDenied:
-                raise StackError(
-                    f"{self.name} of an earlier run still runs as process {leftover.pid} of another user: stop it first"
-                ) from None
-        self._pid_file.unlink(missing_ok=True)
+            end_process(self.name, leftover, by, seconds)
+        self._forget()
         return leftover is not None
 
-    def _leftover(self) -> psutil.Process | None:
-        try:
-            record = json.loads(self._pid_file.read_text(encoding="utf-8"))
-            process = psutil.Process(int(record["pid"]))
-            same_start = abs(process.create_time() - float(record["started"])) < _SAME_START_SECONDS
-            same_command = any(str(record["mark"]) in argument for argument in process.cmdline())
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            return None
-        except (ValueError, KeyError, TypeError):  # not written by us
-            return None
-        return process if same_start and same_command else None
+    def last_line(self, *more: Path) -> str:
+        """The last line with text of its output, or of the first of `more` that has one; empty where there is none."""
+        for path in (*more, self.output):
+            lines = [line.strip() for line in _tail(path).splitlines() if line.strip()]
+            if lines:
+                return lines[-1]
+        return ""
 
     def last_words(self, *more: Path) -> str:
         """The end of the server's output, for an error text."""
-        texts = [path.read_text(encoding="utf-8", errors="replace") for path in (self.output, *more) if path.exists()]
+        texts = [_tail(path) for path in (self.output, *more)]
         return "\n".join(line for text in texts for line in text.splitlines()[-12:])
 
 
-def _gone(process: psutil.Process, seconds: float) -> bool:
-    """Wait for a process which is no child of ours; a zombie nobody collects (a container without init) is gone too."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
+            return file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""

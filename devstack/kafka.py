@@ -120,6 +120,15 @@ class Kafka:
         return f"{LOOPBACK}:{self.port}"
 
     @property
+    def child(self) -> Child:
+        """The broker's process."""
+        return self._child
+
+    def last_line(self) -> str:
+        """The last line of its log."""
+        return self._child.last_line(self._log)
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running broker."""
         return self._child.pid
@@ -138,7 +147,12 @@ class Kafka:
         self.wait_ready()
 
     def begin(self) -> None:
-        """Start the broker's process; `wait_ready` must follow. Other servers can be started between the two."""
+        """Start the broker's process; `wait_ready` must follow. Other servers can be started between the two.
+
+        A process that runs already is left as it is: it may need longer than a start is given to read its logs.
+        """
+        if self._child.alive:
+            return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # records of clients and pay
         self._java = find_java()
         jars = classpath(self._settings.cache_dir, self._progress)

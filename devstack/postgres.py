@@ -63,6 +63,15 @@ class Postgres:
         return self._url(NAME, self.port)
 
     @property
+    def child(self) -> Child:
+        """The server's process."""
+        return self._child
+
+    def last_line(self) -> str:
+        """The last line of its log."""
+        return self._child.last_line()
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running server."""
         return self._child.pid
@@ -78,13 +87,18 @@ class Postgres:
         return ended
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises `StackError` with the end of its log."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Start the server and wait until it answers. Raises `StackError` with the end of its log.
+
+        A process that runs already is waited for: after a crash it may need longer than a start is given.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         port = self._port or port_like(self._preferred)
         for attempt in range(_ATTEMPTS):
-            self._spawn(port)
+            if not self._child.alive:
+                self._remove_misleading_pid()
+                self._spawn(port)
             try:
                 self._wait(port)
             except TryAgain:

@@ -30,7 +30,21 @@ class Registry:
     def __init__(self, folder: Path, settings: Settings, progress: Callable[[str], None]) -> None:
         self._folder, self._settings, self._progress = folder, settings, progress
         self._child = Child("the registry", folder / "registry.pid", folder / "registry.log")
-        self._port = 0
+        self._port = 0  # chosen at the first start, and kept
+
+    @property
+    def child(self) -> Child:
+        """The registry's process."""
+        return self._child
+
+    @property
+    def port(self) -> int:
+        """Its port, the same after every start."""
+        return self._port
+
+    def last_line(self) -> str:
+        """The last line of its log."""
+        return self._child.last_line()
 
     @property
     def url(self) -> str:
@@ -40,8 +54,8 @@ class Registry:
     def start(self) -> None:
         """Start it and wait until it answers. Raises `StackError` with the end of its log."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        program = _program(self._settings.cache_dir, self._progress)
-        self._port = free_port()
+        jar = program(self._settings.cache_dir, self._progress)
+        self._port = self._port or free_port()
         options = (
             f"-Dquarkus.http.host={LOOPBACK}",
             f"-Dquarkus.http.port={self._port}",
@@ -49,7 +63,7 @@ class Registry:
         )
         jvm = (str(find_java()), f"-Xmx{_HEAP_MB}m", "-XX:TieredStopAtLevel=1", *options)
         self._child.spawn(
-            [*jvm, "-Dapicurio.storage.sql.kind=h2", "-jar", str(program)],
+            [*jvm, "-Dapicurio.storage.sql.kind=h2", "-jar", str(jar)],
             cwd=self._folder,
             mark=f"-Dhourstream={self._folder}",
             death_signal=signal.SIGTERM,
@@ -81,7 +95,7 @@ class Registry:
         raise StackError(f"The embedded registry did not answer within {self._settings.start_seconds:g} s")
 
 
-def _program(cache: Path, progress: Callable[[str], None]) -> Path:
+def program(cache: Path, progress: Callable[[str], None]) -> Path:
     """The program's jar, downloaded and unpacked in `cache` where it is not yet."""
     line = next(line for line in LOCK.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     coordinates, digest = line.split()

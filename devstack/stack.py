@@ -4,16 +4,15 @@
         stack.broker, stack.postgres_url
         stack.settings                     # the same settings with both addresses filled in
 
-One stack a home folder; several homes side by side. However it ends, its servers end with it: in order on `stop`,
-an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux); at the latest by the next start on that home.
+One stack a home folder, also where all servers are elsewhere; several homes side by side. However it ends, its servers
+end with it: in order on `stop`, an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux); at the latest
+by the next start on that home.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import signal
 import sys
 import threading
@@ -23,9 +22,15 @@ from types import FrameType, TracebackType
 from typing import IO, NoReturn, Self
 
 from devstack.errors import StackError
+from devstack.home import HomeTaken, leave_home, take_home
 from devstack.kafka import Kafka
+from devstack.keeper import Keeper, Server
+from devstack.leftover import end_orphans
 from devstack.postgres import Postgres
+from devstack.record import Record
 from settings import Settings
+
+_ORPHAN_SECONDS = 5.0  # that a worker of a killed run has for an orderly end; killed, it loses nothing
 
 
 def _say(line: str) -> None:
@@ -43,6 +48,7 @@ class Stack:
             )
         self._home = home
         self._given = settings
+        self._progress = progress
         self._ports_file = home / "ports.json"
         self._lock: IO[str] | None = None
         self._handles_sigterm = False
@@ -66,7 +72,7 @@ class Stack:
         Raises `StackError` telling what to do: another stack runs on this home, no Java, a server which cannot start.
         """
         stack = cls(settings, (data_dir or settings.home).expanduser().absolute(), progress)
-        if stack._kafka is None and stack._postgres is None:
+        if join and stack._kafka is None and stack._postgres is None:
             return stack
         if not stack._take_home(or_join=join):
             stack._join()
@@ -104,6 +110,11 @@ class Stack:
         return self._given.postgres_url or self.postgres.url
 
     @property
+    def holds_home(self) -> bool:
+        """Whether this process supervises the home, and did not join another one."""
+        return self._lock is not None
+
+    @property
     def settings(self) -> Settings:
         """The settings with both addresses filled in, for the processes which work on this stack."""
         return self._given.model_copy(update={"broker": self.broker, "postgres_url": self.postgres_url})
@@ -116,6 +127,30 @@ class Stack:
                 if server is not None and self._lock is not None:
                     steps.callback(server.stop)
 
+    @contextlib.contextmanager
+    def kept(self, command: str) -> Iterator[Record]:
+        """During the block, servers of this stack that end are started again; yields the record of what runs.
+
+        `command` is what a person typed, for `hourstream status`.
+        """
+        record = Record(self._home, command)
+        servers: dict[str, Server | None] = {"kafka": self._kafka, "postgres": self._postgres}
+        keepers = [Keeper(name, server, record) for name, server in servers.items() if server is not None]
+        with contextlib.ExitStack() as steps:
+            steps.callback(record.close)
+            for keeper in keepers:
+                keeper.start()
+                steps.callback(keeper.stop)
+            record.write()
+            yield record
+
+    @classmethod
+    def joined(cls, settings: Settings) -> Self:
+        """The stack that runs on the settings' home, for a look at it. Raises StackError where it is not up yet."""
+        stack = cls(settings, settings.home, _say)
+        stack._join()
+        return stack
+
     def __enter__(self) -> Self:
         return self
 
@@ -125,6 +160,8 @@ class Stack:
         self.stop()
 
     def _start_servers(self) -> None:
+        for name in end_orphans(self._home / "run", _ORPHAN_SECONDS):
+            self._progress(f"{name} of a killed run was ended")
         for server in (self._kafka, self._postgres):
             if server is not None:
                 server.end_leftover()
@@ -136,7 +173,9 @@ class Stack:
             self._kafka.wait_ready()
         servers = {"kafka": self._kafka, "postgres": self._postgres}
         ports = self._last_ports() | {name: server.port for name, server in servers.items() if server is not None}
-        self._ports_file.write_text(json.dumps(ports), encoding="utf-8")
+        part = self._ports_file.with_suffix(".part")
+        part.write_text(json.dumps(ports), encoding="utf-8")
+        part.replace(self._ports_file)
 
     def _last_ports(self) -> dict[str, int]:
         """Ports of the last run, taken again where they are free: addresses noted down stay right."""
@@ -158,8 +197,8 @@ class Stack:
     def _take_home(self, or_join: bool = False) -> bool:
         """Hold this home, or find with `or_join` that another process does (False)."""
         try:
-            self._lock = _locked(self._home)
-        except StackError:
+            self._lock = take_home(self._home)
+        except HomeTaken:
             if or_join:
                 return False
             raise
@@ -170,8 +209,7 @@ class Stack:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._handles_sigterm = False
         if self._lock is not None:
-            self._lock.truncate(0)
-            self._lock.close()
+            leave_home(self._lock)
             self._lock = None
 
     def _stop_on_sigterm(self) -> None:
@@ -181,35 +219,6 @@ class Stack:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _unwind)
             self._handles_sigterm = True
-
-
-@contextlib.contextmanager
-def hold_home(home: Path) -> Iterator[None]:
-    """Keep every stack from starting on `home`. Raises StackError where one runs."""
-    lock = _locked(home)
-    try:
-        yield
-    finally:
-        lock.truncate(0)
-        lock.close()
-
-
-def _locked(home: Path) -> IO[str]:
-    home.mkdir(parents=True, exist_ok=True)
-    lock = (home / "stack.lock").open("a+", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        holder = lock.read().strip() or "?"
-        lock.close()
-        raise StackError(
-            f"A stack already runs on {home} (process {holder}). Stop it, or set HOURSTREAM_HOME to another folder."
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
 
 
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:

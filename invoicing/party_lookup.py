@@ -6,23 +6,19 @@ import time
 from invoicing.parties import Names
 from rating.model.master_data import Client, Engagement, LegalEntity, Task
 from rating.model.master_records import master
-from schemas.codec import decode_for
-from streaming.batch import Record
 from streaming.topic_reader import read_all
+from topics.records import current_masters
 
 _FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at most
 
 
 def names(broker: str) -> Names:
     """Who and what documents name, from `masters.current`."""
-    found: dict[tuple[str, str], Record] = {}
-    for record in read_all(broker, ["masters.current"]):
-        topic, _, id_ = (record.key or b"").decode().partition(":")
-        found[topic, id_] = record
+    found = {(topic, id_): value for _, topic, id_, value in current_masters(read_all(broker, ["masters.current"]))}
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()
-    for (topic, id_), record in found.items():
-        match master(topic, decode_for(topic, record.value or b"")):
+    for (topic, id_), value in found.items():
+        match master(topic, value):
             case Client() as client:
                 clients[id_] = client
             case LegalEntity() as entity:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from operator import attrgetter
 from typing import LiteralString
 
@@ -18,6 +19,7 @@ from invoicing.outbox_records import SYSTEM
 from invoicing.parties import Names
 from storage.bulk_load import as_json
 
+_MOST_ENTITY = 180  # characters in an invoice number, which has 200
 _OPEN = """
 SELECT c.charge_id, c.reverses, c.legal_entity, c.client_id, c.engagement_id, c.currency, c.subject, c.kind, c.period,
        c.task_id, c.labor_category, c.billable_minutes, c.rate, c.rate_unit, c.multiplier, c.amount, c.reason,
@@ -66,12 +68,22 @@ def rests_of(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> Rests:
     return rests
 
 
+def number_of(legal_entity: str, year: int, sequence: int) -> str:
+    """An invoice number: the entity, the year and the sequence, in at most 200 characters (DOMAIN.md §1.10).
+
+    Of a longer entity id it has the beginning and a hash, so that two entities never share a number.
+    """
+    if len(legal_entity) > _MOST_ENTITY:
+        legal_entity = f"{legal_entity[: _MOST_ENTITY - 17]}~{sha256(legal_entity.encode()).hexdigest()[:16]}"
+    return f"{legal_entity}-{year}-{sequence:05d}"
+
+
 def store(cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names) -> list[str]:
     """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year."""
     issued = []
     for position, draft in enumerate(drafts):
         sequence = None if draft.kind == "nothing" else _next_number(cursor, draft, issue_date)
-        number = f"{draft.account.legal_entity}-{issue_date.year}-{sequence:05d}" if sequence else None
+        number = number_of(draft.account.legal_entity, issue_date.year, sequence) if sequence else None
         issued.append(issue(draft, number or f"nothing-{run}-{position}", issue_date, names))
         _store_head(
             cursor, issued[-1], draft, run=run, sequence=sequence, document=issued[-1].invoice_id, system=SYSTEM

@@ -178,7 +178,7 @@ def _utilization(finance: Finance) -> Iterator[Metric]:
     this_monday = (finance.today - timedelta(days=finance.today.weekday())).isoformat()
     worked = [(parts, n) for parts, n in finance.named("worked") if parts[0] <= this_monday]
     newest = date.fromisoformat(max((parts[0] for parts, _ in worked), default=this_monday))
-    first = (newest - timedelta(weeks=WEEKS - 1)).isoformat()
+    first = date.fromordinal(max(newest.toordinal() - 7 * (WEEKS - 1), 1)).isoformat()  # 1 is 0001-01-01
     consultants = finance.masters.consultants
     capacity, minutes = Counter[str](), Counter[tuple[str, str]]()
     for each in consultants.values():

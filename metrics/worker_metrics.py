@@ -16,9 +16,10 @@ from prometheus_client.process_collector import ProcessCollector
 
 from common.errors import Unreachable
 from metrics.delivery_metrics import delivery_metrics
-from metrics.metric_catalogue import gauge
+from metrics.metric_catalogue import counter, gauge
 from streaming.partitions import Partition
 from streaming.process import BatchProcess, Figures
+from streaming.stall_record import read_stalls
 from streaming.transactions import TransactionalCommitter
 from tables.windows import SPANS, totals, windows
 
@@ -65,6 +66,7 @@ def metrics(
     stage, now_ms = process.name, int(now() * 1000)
     yield from _position_metrics(stage, list(process.partitions.held.values()), now_ms)
     yield from _state_metrics(stage, list(process.partitions.held.values()), state_dir)
+    yield from _stall_metrics(process)
     yield from _PROCESS.collect()
     try:
         found = [*_kept_metrics(stage, figures, now_ms)]
@@ -159,6 +161,16 @@ def _state_metrics(stage: str, held: list[Partition], state_dir: Path | None) ->
         size = gauge("state_bytes")
         size.add_metric((stage,), sum(_size(file) for file in state_dir.rglob("*")))
         yield size
+
+
+def _stall_metrics(process: BatchProcess) -> Iterator[Metric]:
+    idle, number, last = gauge("idle_seconds"), counter("stalls"), gauge("last_stall_timestamp_seconds")
+    idle.add_metric((process.name,), process.watchdog.idle_seconds())
+    stalls = read_stalls(process.state_dir)
+    number.add_metric((process.name,), stalls.number)
+    if stalls.number:
+        last.add_metric((process.name,), stalls.last)
+    yield from (idle, number, last)
 
 
 def _size(file: Path) -> int:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from typing import Any
 
 from privacy.decrypt import Reading, readable
-from schemas.codec import decode_for
 from sources.similarity import Suggestion, suggestions
 from streaming.topic_reader import read_all
+from topics.records import current_masters
 
 CURRENT = "masters.current"
 _TOPICS = {
@@ -25,10 +25,9 @@ class Names:
         self._look = look
         self._masters: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         wanted = {topic for topics in _TOPICS.values() for topic in topics}
-        for record in read_all(broker, [CURRENT]):
-            topic, _, record_id = (record.key or b"").decode().partition(":")
-            if topic in wanted and record.value is not None:
-                self._masters[topic][record_id] = decode_for(topic, record.value)
+        for _, topic, record_id, value in current_masters(read_all(broker, [CURRENT])):
+            if topic in wanted:
+                self._masters[topic][record_id] = value
 
     def suggestions(self, key: str) -> list[Suggestion]:
         """What a code (SYSTEM:KIND:CODE) may mean, best first; nothing for a kind that has no names."""

@@ -9,12 +9,12 @@ from typing import Literal
 
 from common.errors import InvalidRecord
 from privacy.encrypt import Sealing
-from schemas.codec import decode_for
-from schemas.errors import Undecodable
+from schemas.bounds import MOST_TEXT
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_all
-from topics.catalogue import check
+from topics.dead_letter_record import clean
+from topics.records import valid
 
 DECISIONS = "exception.decisions"
 Decision = Literal["waive", "retry"]
@@ -109,18 +109,16 @@ def map_code(
     return Mapped(key, canonical_id, revision, new=True)
 
 
+def check_text(what: str, text: str) -> None:
+    """Raises InvalidRecord for a text that no record may hold (DOMAIN §1.10)."""
+    if "\0" in text or len(text) > MOST_TEXT:
+        raise InvalidRecord(f"give {what} in at most {MOST_TEXT:,} characters, without U+0000")
+
+
 def standing_mapping(broker: str, key: str) -> dict[str, object] | None:
     """The winning revision of a code on the code map."""
-    found = []
-    for record in read_all(broker, [CODE_MAP]):
-        if record.key != key.encode():
-            continue
-        try:
-            value = decode_for(CODE_MAP, record.value or b"")
-            check(CODE_MAP, record.key, value)
-        except (Undecodable, InvalidRecord):
-            continue  # a dead letter of the masters worker, which tells of it
-        found.append(value)
+    of_key = (record for record in read_all(broker, [CODE_MAP]) if record.key == clean(key).encode())
+    found = [value for _, value in valid(of_key)]
     return max(found, key=lambda value: int(str(value["revision"])), default=None)
 
 

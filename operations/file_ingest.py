@@ -6,6 +6,7 @@ killed anywhere leaves either all of that or none, so whoever comes after it onl
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -13,13 +14,14 @@ from common.fault_injection import fault_point
 from common.timestamps import instant
 from privacy.encrypt import Sealing
 from privacy.vault import Vault
-from schemas.codec import decode_for, encode
+from schemas.codec import encode
 from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
-from streaming.topic_reader import read_all
+from streaming.topic_reader import read_valid
 from streaming.transactions import producer_config
+from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 
-DEAD_LETTERS, TAKEN = "dead.letters", "files.taken"
+TAKEN = "files.taken"
 _TRANSACTION_MS = 600_000
 _SECONDS = 120
 
@@ -44,8 +46,7 @@ class FilePublisher:
         self._read_taken()
 
     def _read_taken(self) -> None:
-        for record in read_all(self._broker, [TAKEN]):
-            value = decode_for(TAKEN, record.value or b"")
+        for _, value in read_valid(self._broker, [TAKEN]):
             if value["system"] == self.system:
                 self._taken[str(value["sha256"])] = value
 
@@ -63,6 +64,7 @@ class FilePublisher:
         """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
         if self._vault is not None:
             # Its keys are on the disk before anything is published.
+            taken = replace(taken, bad=[_cut(bad) for bad in taken.bad])
             taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
         self._producer.begin_transaction()
         try:
@@ -87,11 +89,12 @@ class FilePublisher:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
             self._produce(row.topic, row.id.encode(), encode(row.topic, from_json(row.topic, row.record)), headers)
         for bad in taken.bad:
-            self._produce(DEAD_LETTERS, f"{taken.name}:0:{bad.line}".encode(), _dead_letter(taken, bad), {})
+            key, letter = _dead_letter(taken, bad)
+            self._produce(DEAD_LETTERS, key, letter, {})
         note: dict[str, object] = {
             "sha256": taken.sha256,
             "system": taken.system,
-            "name": taken.name,
+            "name": clean(taken.name),
             "rows": taken.read,
             "records": len(taken.records),
             "joined": taken.joined,
@@ -112,21 +115,17 @@ class FilePublisher:
         self._producer.poll(0)
 
 
+def _cut(bad: BadRow) -> BadRow:
+    """The row, short enough to be encrypted."""
+    raw, note = cut(bad.raw)
+    return replace(bad, raw=raw, why="; ".join(filter(None, (bad.why, note))))
+
+
 def _of_file(taken: Taken) -> dict[str, bytes]:
-    return {"file.name": taken.name.encode(), "file.sha256": taken.sha256.encode()}
+    return {"file.name": clean(taken.name).encode(), "file.sha256": taken.sha256.encode()}
 
 
-def _dead_letter(taken: Taken, bad: BadRow) -> bytes:
+def _dead_letter(taken: Taken, bad: BadRow) -> tuple[bytes, bytes]:
     """A bad row with its own bytes; where it was read is the file and the line."""
-    value = {
-        "topic": taken.name,
-        "partition": 0,
-        "offset": bad.line,
-        "timestamp": instant(0),
-        "key": None,
-        "value": bad.raw,
-        "headers": [{"key": name, "value": content} for name, content in _of_file(taken).items()],
-        "error": f"{taken.name}:{bad.line}: {bad.why}",
-        "stage": "ingest",
-    }
-    return encode(DEAD_LETTERS, value)
+    error, headers = f"{taken.name}:{bad.line}: {bad.why}", tuple(_of_file(taken).items())
+    return dead_letter(taken.name, 0, bad.line, error=error, stage="ingest", value=bad.raw, headers=headers)

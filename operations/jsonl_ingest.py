@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InvalidRecord
-from common.timestamps import instant
-from schemas.codec import encode
 from schemas.errors import UnknownSchema
 from streaming.publisher import RecordPublisher, Sealing
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
+from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 
-DEAD_LETTERS = "dead.letters"
 PUBLISHABLE = frozenset({*MASTERS, *TRANSACTIONS, *(name for name in TOPICS if name.startswith("source."))})
 
 
@@ -55,22 +53,14 @@ class Publisher(RecordPublisher):
             self.publish(line["topic"], line["key"], line["value"])
         except (ValueError, RecursionError, UnknownSchema) as error:
             why = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
-            self._reject(RejectedLine(name, number, why), raw)
+            self._reject(RejectedLine(clean(name), number, clean(why)), raw)
 
     def _reject(self, line: RejectedLine, raw: bytes) -> None:
         self.rejected.append(line)
         if self._sealing is not None:
-            raw = self._sealing.line(line.file, raw).encode()
+            raw, note = cut(raw)
+            line = replace(line, why="; ".join(filter(None, (line.why, note))))
             line = replace(line, why=self._sealing.line(line.file, line.why.encode()))
-        value = {
-            "topic": line.file,
-            "partition": 0,
-            "offset": line.line,
-            "timestamp": instant(0),
-            "key": None,
-            "value": raw,
-            "headers": [],
-            "error": str(line),
-            "stage": "run",
-        }
-        self._produce(DEAD_LETTERS, f"{line.file}:0:{line.line}".encode(), encode(DEAD_LETTERS, value))
+            raw = self._sealing.line(line.file, raw).encode()
+        key, letter = dead_letter(line.file, 0, line.line, error=str(line), stage="run", value=raw)
+        self._produce(DEAD_LETTERS, key, letter)

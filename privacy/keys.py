@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from common.private import read_secret
 from privacy.errors import PeopleError
 
 _SIV_BYTES = 64  # AES-256 twice: one half of the key authenticates, the other encrypts
@@ -55,7 +56,7 @@ class MasterKey:
     def read(cls, path: Path) -> "MasterKey":
         """The key in a file. Raises PeopleError for one that is none."""
         try:
-            secret = path.read_bytes().strip()
+            secret = read_secret(path).strip()
         except OSError as error:
             raise PeopleError(f"{path}, the key of personal data, cannot be read: {error.strerror}") from None
         if len(secret) < _SHORTEST:

@@ -7,12 +7,10 @@ from typing import Any
 from common.ciphertext import is_token, tokens_in
 from privacy.decrypt import Reading
 from privacy.vault import Person, Vault
-from schemas.codec import decode_for
-from schemas.errors import Undecodable
 from schemas.persons import persons_of, system_of, topics_of_other_identities, topics_of_persons
 from sources.mapping.code_map import CODE_MAP
 from sources.mapping.personal_data import CONSULTANT
-from streaming.topic_reader import read_all
+from streaming.topic_reader import read_all, read_valid
 
 CONSULTANTS, DEAD_LETTERS = "master.consultants", "dead.letters"
 _WORD = re.compile(r"\w+")
@@ -83,8 +81,5 @@ def _codes(broker: str, consultant_id: str) -> set[str]:
 
 def _read(broker: str, *topics: str) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
     """(topic, key, value) of every record that can be read; the others are dead letters, which tell of themselves."""
-    for record in read_all(broker, topics):
-        try:
-            yield record.topic, record.key, decode_for(record.topic, record.value or b"")
-        except Undecodable:
-            continue
+    for record, value in read_valid(broker, topics):
+        yield record.topic, record.key, value

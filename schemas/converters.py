@@ -42,30 +42,41 @@ class Leaves(Protocol):
 
 def named(value: object) -> str:
     """A value for a message: its type and a short look at it."""
-    return "null" if value is None else f"{type(value).__name__} {reprlib.repr(value)}"
+    if value is None:
+        return "null"
+    try:
+        return f"{type(value).__name__} {reprlib.repr(value)}"
+    except ValueError:  # Python writes no whole number of thousands of digits
+        return f"{type(value).__name__} too long to show"
 
 
-def converter(shape: Shape, leaves: Leaves) -> Converter:
-    """A function value -> converted value along a schema; it raises Mismatch."""
+def converter(shape: Shape, leaves: Leaves, *, ignore_unknown: bool = False) -> Converter:
+    """A function value -> converted value along a schema; it raises Mismatch.
+
+    Fields that the schema does not have are refused, or left out where they are to be ignored.
+    """
     match shape:
         case Record():
-            return _record(shape, leaves)
+            return _record(shape, leaves, ignore_unknown)
         case Many(items):
-            return _many(converter(items, leaves))
+            return _many(converter(items, leaves, ignore_unknown=ignore_unknown))
         case Maybe(inner):
-            return _maybe(converter(inner, leaves))
+            return _maybe(converter(inner, leaves, ignore_unknown=ignore_unknown))
         case _:
             return leaves(shape)
 
 
-def _record(record: Record, leaves: Leaves) -> Converter:
-    fields = [(field.name, converter(field.shape, leaves), isinstance(field.shape, Maybe)) for field in record.fields]
+def _record(record: Record, leaves: Leaves, ignore_unknown: bool) -> Converter:
+    fields = [
+        (field.name, converter(field.shape, leaves, ignore_unknown=ignore_unknown), isinstance(field.shape, Maybe))
+        for field in record.fields
+    ]
     known = frozenset(field.name for field in record.fields)
 
     def convert(value: object) -> dict[str, Any]:
         if not isinstance(value, dict | Mapping):
             raise Mismatch(f"must be a record, not {named(value)}")
-        if unknown := value.keys() - known:
+        if not ignore_unknown and (unknown := value.keys() - known):
             raise Mismatch("is no field of this schema").under(str(min(unknown, key=str)))
         converted: dict[str, Any] = {}
         for name, convert_field, may_be_absent in fields:

@@ -1,8 +1,9 @@
 """Records as JSON values, both ways, along the schema.
 
-Decimals are strings ("58.374271"), dates `YYYY-MM-DD`, instants ISO 8601 with `Z`, bytes base64; optional fields may
-be absent or null. This is where untrusted JSON enters, so nothing is guessed: a number for a decimal, a bool for an
-int, an unknown field, one digit too many are all refused.
+Decimals are strings ("58.374271") or whole numbers, dates `YYYY-MM-DD`, instants ISO 8601 with `Z`, bytes base64;
+optional fields may be absent or null, and fields outside the schema are ignored (DOMAIN.md, Conventions). This is where
+untrusted JSON enters, so nothing is guessed: a fraction for a decimal, a bool for an int, one digit too many are
+refused.
 """
 
 import base64
@@ -22,6 +23,7 @@ from schemas.schema_types import Amount, Day, Instant, Leaf, Raw
 from schemas.validation import check_leaf
 
 _DECIMAL = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
+_ANY_WHOLE = 10**30  # more than any decimal type holds; Python writes no number of thousands of digits as text
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z")
 
@@ -46,7 +48,7 @@ def to_json(topic: str, record: Mapping[str, object]) -> dict[str, Any]:
 
 @cache
 def _from_json(topic: str) -> Converter:
-    return converter(codec.shape(topic), _read_leaf)
+    return converter(codec.shape(topic), _read_leaf, ignore_unknown=True)
 
 
 @cache
@@ -75,9 +77,11 @@ def _text(value: object, wanted: str) -> str:
 
 
 def _amount(precision: int, scale: int) -> Converter:
-    wanted = 'a decimal in a string, such as "58.374271"'
+    wanted = 'a decimal in a string, such as "58.374271", or a whole number'
 
     def read(value: object) -> Decimal:
+        if type(value) is int and abs(value) < _ANY_WHOLE:
+            value = str(value)
         written = _DECIMAL.fullmatch(_text(value, wanted))
         if written is None:
             raise Mismatch(f"must be {wanted}, not {named(value)}")

@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,7 +19,7 @@ from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
 from sinks.contract import Sink
-from sinks.outbox import Outbox, OutboxRow
+from sinks.outbox import NUMBER, Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
@@ -29,6 +29,7 @@ from streaming.committer import Committer, Fenced
 from streaming.dead_letters import read
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
+from streaming.progress import Progress
 from streaming.transactions import producer_config
 from topics.catalogue import CHARGES_TOPIC
 
@@ -62,13 +63,17 @@ class Announcer:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
 
 
-def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event) -> Answer:
-    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`."""
+def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
+    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`.
+
+    An attempt that failed is progress: what the watchdog is to end is one that never returns.
+    """
     pause = 0.2
     while True:
         try:
             return ask()
         except errors.Unreachable as error:
+            progress.step()
             log.warning("%s is unreachable, trying again in about %.1f s: %s", target, pause, error)
             if closing.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter, not a secret
                 raise
@@ -112,7 +117,7 @@ class SinkCommitter(Committer):
         self.positions = {CHARGES_TOPIC: end}
 
     def _until_reachable(self, ask: Callable[[], Answer]) -> Answer:
-        return until_reachable(self._sink.name, ask, self._closing)
+        return until_reachable(self._sink.name, ask, self._closing, self.progress)
 
     def close(self) -> None:
         self._closing.set()
@@ -158,9 +163,10 @@ class OutboxFeeder:
                 time.sleep(self._seconds)
 
     def _publish(self, rows: Sequence[OutboxRow]) -> None:
-        self._announcer.publish([_announcement(row.topic, row.key, row.value) for row in rows])
+        self._announcer.publish([_announcement(row) for row in rows])
         fault_point(f"{self._agent}:announced")
 
 
-def _announcement(topic: str, key: str, value: Mapping[str, object]) -> Output:
-    return Output(topic, key.encode(), encode(topic, from_json(topic, value)))
+def _announcement(row: OutboxRow) -> Output:
+    headers = ((NUMBER, b"%d" % row.seq),)
+    return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)

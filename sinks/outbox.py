@@ -25,6 +25,9 @@ class OutboxRow:
     value: Mapping[str, object]
 
 
+NUMBER = "outbox"
+"""The header of an announcement that holds its row's `seq`: a record that comes again after a crash has the same."""
+
 Publish = Callable[[Sequence[OutboxRow]], None]
 
 

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from schemas.bound_checks import shortened
+from schemas.bounds import MOST_ID
 from sources.mapping.errors import Unusable
 
 _NUL = "\0"
@@ -85,12 +87,15 @@ _NOTHING = Outcome()
 
 
 def id_text(value: object) -> str | None:
-    """An id as it stands in keys; None for an empty one. Unusable for what can be no id."""
+    """An id as it stands in keys; None for an empty one. Unusable for what can be no id (DOMAIN §1.10)."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int) or _NUL in str(value):
-        raise Unusable(f"{value!r} is no id")
-    return str(value)
+    text = str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int) or _NUL in text:
+        raise Unusable(f"{shortened(value)} is no id")
+    if len(text) > MOST_ID:
+        raise Unusable(f"{shortened(text)} is too long for an id: give at most {MOST_ID} characters")
+    return text
 
 
 class Rows:

@@ -1,4 +1,8 @@
-"""Brings the database schema `hourstream` up to date: the files of `storage/sql` in order of name, each once."""
+"""Brings the database schema `hourstream` up to date: the files of `storage/sql` in order of name, each once.
+
+A released script is never edited: a change is a new script. Four were edited in early versions; for a database that was
+made with the text of before, `sql/amended/NAME.DIGEST.sql` makes up the difference (DIGEST: of the old text).
+"""
 
 from hashlib import sha256
 from pathlib import Path
@@ -26,12 +30,12 @@ def migrate(pool: Pool, folder: Path = SCRIPTS) -> tuple[str, ...]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.MIGRATIONS,))
         done = _applied(cursor)
         for name, text in scripts.items():
-            if name in done and done[name] != _digest(text):
-                raise MigrationChanged(f"{name} was applied before and has changed since: write a new script instead")
+            if name in done and done[name] != digest_of(text):
+                _amend(cursor, folder / "amended", name, done[name], digest_of(text))
         missing = tuple(name for name in scripts if name not in done)
         for name in missing:
             cursor.execute(scripts[name])
-            cursor.execute("INSERT INTO hourstream.migrations VALUES (%s, %s)", (name, _digest(scripts[name])))
+            cursor.execute("INSERT INTO hourstream.migrations VALUES (%s, %s)", (name, digest_of(scripts[name])))
     return missing
 
 
@@ -46,6 +50,16 @@ def _applied(cursor: Cursor[TupleRow]) -> dict[str, str]:
     return dict(cursor.execute("SELECT name, digest FROM hourstream.migrations").fetchall())
 
 
-def _digest(text: bytes) -> str:
+def _amend(cursor: Cursor[TupleRow], folder: Path, name: str, was: str, now: str) -> None:
+    """Make up the difference to the text that a script had when it was applied. Raises MigrationChanged."""
+    difference = folder / f"{name.removesuffix('.sql')}.{was[:12]}.sql"
+    if not difference.is_file():
+        raise MigrationChanged(f"{name} was applied before and has changed since: write a new script instead")
+    cursor.execute(difference.read_bytes())
+    cursor.execute("UPDATE hourstream.migrations SET digest = %s WHERE name = %s", (now, name))
+
+
+def digest_of(text: bytes) -> str:
+    """What a script is known by once it was applied."""
     # Line ends differ between checkouts of one script.
     return sha256(text.replace(b"\r\n", b"\n")).hexdigest()

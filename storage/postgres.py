@@ -16,7 +16,11 @@ Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
 
 
 # A process that is frozen inside a transaction must not hold its locks, and so its partition, for good.
-_SESSION = {"application_name": "hourstream", "options": "-c idle_in_transaction_session_timeout=60s"}
+# In another zone than UTC the first and the last hours of the calendar could not be read.
+_SESSION = {
+    "application_name": "hourstream",
+    "options": "-c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+}
 
 
 class Lock(IntEnum):

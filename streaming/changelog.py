@@ -11,6 +11,7 @@ from confluent_kafka import TopicCollection
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from streaming.admin import admin_client
+from streaming.reader import REQUEST_SECONDS
 
 
 class ChangelogReplaced(RuntimeError):
@@ -28,10 +29,10 @@ class Changelog(NamedTuple):
         return now_ms - written_ms <= self.keeps_deletions_ms // 2
 
 
-def describe_changelog(broker: str, topic: str) -> Changelog:
+def describe_changelog(broker: str, topic: str, seconds: float = REQUEST_SECONDS) -> Changelog:
     """Ask the broker. Raises KafkaException where it does not know the topic or does not answer."""
     admin = admin_client(broker)
-    described = admin.describe_topics(TopicCollection([topic]), request_timeout=30)[topic].result(30)
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)[topic].result()
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    settings = admin.describe_configs([resource], request_timeout=30)[resource].result(30)
+    settings = admin.describe_configs([resource], request_timeout=seconds)[resource].result()
     return Changelog(str(described.topic_id).encode(), int(settings["delete.retention.ms"].value))

@@ -2,8 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 
 from streaming.batch import Batch
+from streaming.local_state import StoreUnreadable
+from streaming.progress import Progress
 
 
 class Fenced(RuntimeError):
@@ -19,6 +22,11 @@ class Committer(ABC):
     partition: int
     positions: dict[str, int | None]
     follows_markers = False  # whether the position should move over transaction markers that no record follows
+
+    @cached_property
+    def progress(self) -> Progress:
+        """What is done, counted by whatever takes long or may hang (see streaming.stall_detector)."""
+        return Progress()
 
     def fence(self) -> None:
         """Shut the former owner out, where what it writes would not be refused anyway. Quick; by default nothing."""
@@ -38,6 +46,10 @@ class Committer(ABC):
 
     def abandon(self) -> None:
         """Best effort before the process ends: undo what is under way. By default there is nothing."""
+        return
+
+    def replace_state(self, error: StoreUnreadable) -> None:
+        """Put unreadable local state aside: what opens next restores it. By default there is none."""
         return
 
     def has_due_work(self) -> bool:

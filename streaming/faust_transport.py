@@ -15,6 +15,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from common.fault_injection import fault_point
 from streaming.batch import Batch
 from streaming.partitions import Partitions
 
@@ -66,9 +67,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return partition.reader.highwater(tp.topic) if partition and partition.reader else 0
 
     async def perform_seek(self) -> None:
-        """Before Faust resumes: forget the group's offsets (nothing is ever read from them) and keep aiokafka from
-        fetching. Without the first, Faust drops our messages as old ones."""
-        await super().perform_seek()
+        """Before Faust resumes: forget the group's offsets and keep aiokafka from fetching.
+
+        Faust's own asks for the group's offset of one partition after another, and where that takes longer than
+        `broker_request_timeout` it takes it for the end of the worker: nothing is ever resumed, and no error told.
+        Nothing is read from those offsets, so none is asked for; `PartitionReader` seeks, from the state's positions.
+        Kept, they would make Faust drop our messages as old ones.
+        """
+        fault_point(f"{self.app.conf.id}:resuming")
         assigned = list(self._thread._consumer.assignment())
         self._thread._consumer.pause(*assigned)
         for tp in assigned:

@@ -12,16 +12,20 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
 from common.exit_codes import EXIT_CRASHED, EXIT_FENCED
+from common.fault_injection import fault_point
 from streaming.batch import Batch
 from streaming.committer import Committer, Fenced
-from streaming.reader import Buffer, PartitionReader, reader_config
+from streaming.local_state import StoreUnreadable
+from streaming.reader import REQUEST_SECONDS, Buffer, PartitionReader, reader_config
 
 log = logging.getLogger("hourstream.plane")
 
+Answer = TypeVar("Answer")
 _AT_ONCE, _BACKLOG, _BACKLOG_PATIENCE = 5_000, 500, 5  # records of a look, how many tell of a backlog; times longer
 _FENCING = 8  # partitions whose former owners are shut out at a time
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
@@ -39,6 +43,8 @@ class Partition:
         self.taken: Buffer | None = None  # the batch on its way to the agent
         self.busy: asyncio.Future[None] | None = None  # its commit
         self.fencing: asyncio.Future[None] | None = None
+        self.batches = 0  # handed over so far
+        self.doing = "waiting for its fence"  # until it runs
 
     @property
     def running(self) -> bool:
@@ -46,7 +52,7 @@ class Partition:
         return self.reader is not None
 
 
-def crash(error: BaseException, committer: Committer | None = None) -> None:
+def crash(error: BaseException, committer: Committer | None = None) -> NoReturn:
     """End the process: the only answer to a failure. A commit of unknown outcome needs nothing more, because the
     changelog knows it and the next owner reads that."""
     fenced = any(_says_fenced(each) for each in _causes(error))
@@ -57,6 +63,9 @@ def crash(error: BaseException, committer: Committer | None = None) -> None:
         log.critical("%s failed: %r", where, error, exc_info=error)
     try:
         if committer and not fenced:
+            for each in _causes(error):
+                if isinstance(each, StoreUnreadable):
+                    committer.replace_state(each)
             committer.abandon()
     except Exception as second:
         log.warning("%s: nothing to abort: %s", where, second)
@@ -83,10 +92,17 @@ class Partitions:
     """All partitions that this worker holds of one agent's topics."""
 
     def __init__(
-        self, agent: str, broker: str, make: Callable[[int], Committer], *, seconds: float, largest: int
+        self,
+        agent: str,
+        broker: str,
+        make: Callable[[int], Committer],
+        *,
+        seconds: float,
+        largest: int,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self._config, self._make = reader_config(broker, f"hourstream-{agent}-reader"), make
-        self._seconds, self._largest = seconds, largest
+        self._agent, self._seconds, self.largest, self._request_seconds = agent, seconds, largest, request_seconds
         self._pool = ThreadPoolExecutor(16, thread_name_prefix=f"{agent}-plane")
         self._fence_pool = ThreadPoolExecutor(_FENCING, thread_name_prefix=f"{agent}-fence")
         self._fences, self._assigned = asyncio.Semaphore(_FENCING), asyncio.Event()
@@ -138,7 +154,19 @@ class Partitions:
 
     async def _open(self, partition: Partition) -> None:
         if await self._fence(partition):
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._recover, partition)
+            partition.doing = "restoring"
+            await self._queue(partition, self._recover, partition)
+
+    def _queue(self, partition: Partition, step: Callable[..., None], *given: object) -> "asyncio.Future[None]":
+        """Run a step in a thread of the pool, when one is free."""
+        progress = partition.committer.progress
+        progress.waits = True
+
+        def run() -> None:
+            progress.waits = False
+            step(*given)
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, run)
 
     async def _fence(self, partition: Partition) -> bool:
         """Shut the former owner out; False where the partition went to another one meanwhile.
@@ -149,14 +177,21 @@ class Partitions:
             await self._assigned.wait()
             if self.held.get(partition.number) is not partition:
                 return False
-            fence = partition.committer.fence
+            fence, progress = partition.committer.fence, partition.committer.progress
+            partition.doing, progress.waits = "fencing its former owner", False
             partition.fencing = asyncio.get_running_loop().run_in_executor(self._fence_pool, fence)
             await partition.fencing
+            progress.step()
         return True
 
     def _recover(self, partition: Partition) -> None:
-        partition.committer.open()
-        partition.reader = PartitionReader(self._config, partition.number, partition.committer.positions)
+        committer = partition.committer
+        committer.open()
+        partition.doing = "looking up where to begin"
+        fault_point(f"{self._agent}:seeking")
+        reader = PartitionReader(self._config, partition.number, committer.positions, self._request_seconds)
+        fault_point(f"{self._agent}:fetching")
+        partition.reader = reader
 
     async def _close(self, partition: Partition) -> None:
         def close() -> None:
@@ -173,25 +208,24 @@ class Partitions:
             reader = partition.reader
             if reader is None:
                 continue
-            room = self._largest - len(reader.buffer.records)
-            if room <= 0:
-                reader.silent_since = None  # it is not asked
-            try:
-                count = reader.read(min(room, _AT_ONCE)) if room > 0 else 0
-            except Exception as error:
-                crash(error, partition.committer)
+            room = self.largest - len(reader.buffer.records)
+            count = self._checked(partition, reader.read, min(room, _AT_ONCE)) if room > 0 else 0
             if count == len(reader.buffer.records):
                 partition.since = now
             partition.more = count >= _BACKLOG
-            if partition.taken is None and self._is_due(partition, reader, now):
+            if partition.taken is None and self._checked(partition, self._is_due, partition, reader, now):
                 buffer = partition.taken = reader.take()
+                partition.batches += 1
                 batch = Batch(partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records)
                 due.append((partition.number, batch))
         return due
 
-    def readers(self) -> list[PartitionReader]:
-        """Of the partitions that are running."""
-        return [partition.reader for partition in list(self.held.values()) if partition.reader is not None]
+    @staticmethod
+    def _checked(partition: Partition, ask: Callable[..., Answer], *given: object) -> Answer:
+        try:
+            return ask(*given)
+        except Exception as error:
+            crash(error, partition.committer)
 
     @property
     def gathering(self) -> bool:
@@ -203,7 +237,7 @@ class Partitions:
         if count:
             # Behind a backlog nobody waits for the next record, and larger batches cost less.
             patience = self._seconds * (_BACKLOG_PATIENCE if partition.more else 1)
-            return count >= self._largest or now - partition.since >= patience
+            return count >= self.largest or now - partition.since >= patience
         return partition.committer.has_due_work() or (partition.committer.follows_markers and reader.has_moved)
 
     async def run(self, batch: Batch) -> None:
@@ -216,7 +250,7 @@ class Partitions:
             state_at = committer.positions[topic]
             if start >= 0 and state_at is not None and start != state_at:
                 crash(AssertionError(f"batch of {topic} starts at {start}, the state is at {state_at}"), committer)
-        partition.busy = asyncio.get_running_loop().run_in_executor(self._pool, self._process, committer, batch)
+        partition.busy = self._queue(partition, self._process, committer, batch)
 
         def done(_: "asyncio.Future[None]") -> None:
             partition.busy = partition.taken = None

@@ -5,9 +5,12 @@ from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from common.errors import InvalidRecord
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from streaming.transactions import producer_config
+from topics.catalogue import check, check_size
+from topics.dead_letter_record import clean
 
 
 class Sealing(Protocol):
@@ -35,14 +38,19 @@ class RecordPublisher:
         self.published = 0
 
     def publish(self, topic: str, key: str, value: object, headers: Mapping[str, str] | None = None) -> None:
-        """One record in its JSON form. Raises InvalidRecord or UnknownSchema."""
+        """One record in its JSON form. Raises InvalidRecord with all of its faults, or UnknownSchema."""
+        record = from_json(topic, value)
+        check(topic, _bytes(key), record)
         if self._sealing is not None:
-            key, value = self._sealing.record(topic, key, value)
-        self._produce(topic, key.encode(), encode(topic, from_json(topic, value)), headers)
+            key, sealed = self._sealing.record(topic, key, value)
+            record = from_json(topic, sealed)
+        encoded = encode(topic, record)
+        check_size(topic, len(encoded) + len(key.encode()))
+        self._produce(topic, key.encode(), encoded, headers)
         self.published += 1
 
     def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None) -> None:
-        encoded = {name: content.encode() for name, content in (headers or {}).items()}
+        encoded = {name: clean(content).encode() for name, content in (headers or {}).items()}
         while True:
             try:
                 self._producer.produce(topic, value, key, headers=encoded, on_delivery=self._acknowledged)
@@ -60,3 +68,10 @@ class RecordPublisher:
         unsent = self._producer.flush(120)
         if unsent or self._failed:
             raise KafkaException(self._failed[0] if self._failed else KafkaError(KafkaError._TIMED_OUT))
+
+
+def _bytes(key: str) -> bytes:
+    try:
+        return key.encode()
+    except UnicodeEncodeError as broken:
+        raise InvalidRecord(f"the key is no text: {broken.reason}") from None

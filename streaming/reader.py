@@ -5,7 +5,7 @@ commit was under way doubled records in a fault run: so a reader is made for a p
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -13,6 +13,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from streaming.admin import QUIET
 from streaming.batch import Record
 from streaming.kafka_security import connection
+
+REQUEST_SECONDS = 60.0  # deadline of a request to the broker, by default
+_RETRY_SECONDS = 0.2
 
 
 class LostRecords(RuntimeError):
@@ -48,29 +51,52 @@ class Buffer:
 class PartitionReader:
     """Reads `topics` at `partition` from `positions` (None is the topic's beginning)."""
 
-    def __init__(self, config: Mapping[str, object], partition: int, positions: Mapping[str, int | None]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        partition: int,
+        positions: Mapping[str, int | None],
+        request_seconds: float = REQUEST_SECONDS,
+    ) -> None:
         self.partition = partition
         self._consumer = Consumer(dict(config))
-        begin = {topic: self._beginning(topic) if at is None else at for topic, at in positions.items()}
+        begin = {topic: at for topic, at in positions.items() if at is not None}
+        begin |= self._beginnings([topic for topic in positions if topic not in begin], request_seconds)
         self.next = dict(begin)  # offset of the next record to come
         self.seen_end = dict.fromkeys(begin, -1)  # the read_committed end when the reader last stood at it
         self._consumer.assign([TopicPartition(topic, partition, at) for topic, at in begin.items()])
         self.buffer = Buffer(dict(begin), dict(begin))
-        self.silent_since: float | None = None  # see streaming.stall_detector
 
-    def _beginning(self, topic: str) -> int:
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, self.partition), 30)
-        if low > 0:
-            raise LostRecords(f"{topic}[{self.partition}] begins at {low}: its first records were deleted unread")
-        return OFFSET_BEGINNING if low < 0 else int(low)
+    def _beginnings(self, topics: Sequence[str], seconds: float) -> dict[str, int]:
+        """Where `topics` begin: all of them asked together, with one deadline. Raises KafkaException, LostRecords."""
+        if not topics:
+            return {}
+        wanted = [TopicPartition(topic, self.partition, OFFSET_BEGINNING) for topic in topics]
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                found = self._offsets(wanted, deadline - time.monotonic())
+                break
+            except KafkaException:  # such as a leader that is not known yet
+                if time.monotonic() > deadline - _RETRY_SECONDS:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+        for at in found:
+            if at.offset > 0:
+                lost = f"{at.topic}[{self.partition}] begins at {at.offset}"
+                raise LostRecords(f"{lost}: its first records were deleted unread")
+        return {at.topic: int(at.offset) for at in found}
+
+    def _offsets(self, wanted: list[TopicPartition], seconds: float) -> list[TopicPartition]:
+        found = self._consumer.offsets_for_times(wanted, seconds)
+        for at in found:
+            if at.error is not None:
+                raise KafkaException(at.error)
+        return list(found)
 
     def read(self, limit: int) -> int:
         """Move up to `limit` records that have arrived into the buffer, without waiting. Returns how many."""
         count, messages = 0, self._consumer.consume(limit, 0)
-        if messages:
-            self.silent_since = None
-        elif self.silent_since is None:
-            self.silent_since = time.monotonic()
         for message in messages:
             error, topic = message.error(), message.topic()
             if error is not None:
@@ -115,7 +141,7 @@ class PartitionReader:
         """Everything of `topic` before this offset has been read (transaction markers included)."""
         return max(self.next[topic], self.seen_end[topic])
 
-    def heard_to(self) -> dict[tuple[str, int], int]:
+    def position(self) -> dict[tuple[str, int], int]:
         """`reached` by (topic, partition)."""
         return {(topic, self.partition): self.reached(topic) for topic in self.next}
 

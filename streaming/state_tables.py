@@ -9,6 +9,8 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from streaming.local_state import StoreUnreadable
+
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class Table(Generic[T]):
     def get(self, state: StateRows, *parts: str) -> T | None:
         """The row, or None."""
         value = state.get(self.key(*parts))
-        return None if value is None else self._decode(value)
+        return None if value is None else self.unpack(value)
 
     def put(self, state: StateRows, row: T, *parts: str) -> None:
         """Write the row."""
@@ -76,8 +78,11 @@ class Table(Generic[T]):
         return self._encode(row)
 
     def unpack(self, value: bytes) -> T:
-        """A row that `scan_packed` gave."""
-        return self._decode(value)
+        """A row that `scan_packed` gave. Raises StoreUnreadable where it is none of this table."""
+        try:
+            return self._decode(value)
+        except msgspec.DecodeError as error:
+            raise StoreUnreadable(f"a row of {self._name!r} cannot be read: {error}") from error
 
     def holds(self, key: bytes) -> bool:
         """Whether a key of the state is one of this table."""
@@ -86,3 +91,24 @@ class Table(Generic[T]):
     def parts(self, key: bytes) -> tuple[str, ...]:
         """The parts of one of this table's keys."""
         return tuple(unpacked(part) for part in key[len(self._name) :].split(b"\0")[:-1])
+
+
+class Numbers(Table[int]):
+    """Rows of whole numbers of any size. MessagePack's have 64 bits, which a sum of money may exceed: text then."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(name, int)
+        self._decode_any = msgspec.msgpack.Decoder(int | str).decode
+
+    def get(self, state: StateRows, *parts: str) -> int | None:
+        value = state.get(self.key(*parts))
+        return None if value is None else self.unpack(value)
+
+    def put(self, state: StateRows, row: int, *parts: str) -> None:
+        state.put(self.key(*parts), self.pack(row))
+
+    def pack(self, row: int) -> bytes:
+        return self._encode(row if -(1 << 63) <= row < 1 << 63 else str(row))
+
+    def unpack(self, value: bytes) -> int:
+        return int(self._decode_any(value))

@@ -40,6 +40,7 @@ def deciding_process(
             decide=decide(),
             due=due,
             derived=derived,
+            request_seconds=settings.request_seconds,
         )
 
     return BatchProcess(name, sources, committer, settings, batch_records=batch_records, batch_seconds=batch_seconds)

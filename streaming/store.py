@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
+from streaming.local_state import StoreUnreadable, failure, state_folder
+
 REACHED = b"\0reached"
 CHANGELOG = b"\0changelog"
 WRITTEN = b"\0written"
@@ -44,30 +46,43 @@ class Store:
     """Rows of bytes by key, in key order. One process at a time holds it (RocksDB's lock)."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        state_folder(path.parent)
         self.path = path
-        self._db = Rdict(str(path), _options())
+        try:
+            self._db = Rdict(str(path), _options())
+        except Exception as error:
+            raise failure(error, path) from error
 
     def get(self, key: bytes) -> bytes | None:
         """The row's value, or None."""
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise failure(error, self.path) from error
         return value
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """One multi-get: values in the order of `keys`, None where there is no row."""
-        values: list[bytes | None] = self._db.get(list(keys))
+        try:
+            values: list[bytes | None] = self._db.get(list(keys))
+        except Exception as error:
+            raise failure(error, self.path) from error
         return values
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows whose key begins with `prefix`, from key `start` on, in key order."""
-        rows = self._db.iter(ReadOptions())
-        rows.seek(max(prefix, start))
-        while rows.valid():
-            key: bytes = rows.key()
-            if not key.startswith(prefix):
-                return
-            yield key, rows.value()
-            rows.next()
+        try:
+            rows = self._db.iter(ReadOptions())
+            rows.seek(max(prefix, start))
+            while rows.valid():
+                key: bytes = rows.key()
+                if not key.startswith(prefix):
+                    return
+                yield key, rows.value()
+                rows.next()
+            rows.status()  # raises where it ended at a damaged block
+        except Exception as error:
+            raise failure(error, self.path) from error
 
     def write(self, rows: Mapping[bytes, bytes | None], reached: int | None) -> None:
         """All rows at once (None deletes), and how far the changelog is now in here."""
@@ -80,27 +95,40 @@ class Store:
         if reached is not None:
             batch.put(REACHED, b"%d" % reached)
             batch.put(WRITTEN, b"%d" % (time.time() * 1000))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise failure(error, self.path) from error
 
     def reached(self) -> int:
         """Next changelog offset to apply; 0 for an empty store."""
-        return int(self.get(REACHED) or 0)
+        return self._number(REACHED) or 0
 
     def written_ms(self) -> int | None:
         """When it was last known to hold everything up to `reached`; None for an empty store."""
-        row = self.get(WRITTEN)
-        return None if row is None else int(row)
+        return self._number(WRITTEN)
 
     def empty(self) -> None:
         """Forget everything, by starting a new database in the same place."""
         self._db.close()
-        shutil.rmtree(self.path)
-        self._db = Rdict(str(self.path), _options())
+        try:
+            shutil.rmtree(self.path)
+            self._db = Rdict(str(self.path), _options())
+        except Exception as error:
+            raise failure(error, self.path) from error
 
     def positions(self, topics: Iterable[str]) -> dict[str, int | None]:
         """Next offset to read per source topic, None where nothing was read yet."""
-        rows = {topic: self.get(position_key(topic)) for topic in topics}
-        return {topic: None if row is None else int(row) for topic, row in rows.items()}
+        return {topic: self._number(position_key(topic)) for topic in topics}
+
+    def _number(self, key: bytes) -> int | None:
+        """A row that the plane wrote itself. Raises StoreUnreadable where it is no number."""
+        row = self.get(key)
+        if row is None:
+            return None
+        if not row.isdigit():
+            raise StoreUnreadable(f"{self.path} holds {row[:40]!r} in place of a number at {key!r}")
+        return int(row)
 
     def close(self) -> None:
         """Flush and release the lock."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -9,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streaming.admin import admin_client
 from streaming.batch import Record
 from streaming.reader import reader_config
+from topics.records import valid
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1  # `consume` waits so long for a full batch, which the last one never is
@@ -55,6 +57,11 @@ def _ends(admin: AdminClient, wanted: Sequence[TopicPartition]) -> dict[tuple[st
 def read_all(broker: str, topics: Sequence[str]) -> Iterator[Record]:
     """Every committed record that stands now; in offset order within a partition, partitions interleaved."""
     yield from read_partitions(broker, partitions_of(broker, topics))
+
+
+def read_valid(broker: str, topics: Sequence[str]) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """(record, what it says) of those that keep their contract; the others are dead letters, and logged."""
+    yield from valid(read_all(broker, topics))
 
 
 def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int = 0) -> Iterator[Record]:

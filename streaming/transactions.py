@@ -11,7 +11,8 @@ nobody else can append, so the end that is read is the end. State, outputs and p
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,10 +23,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from common.fault_injection import fault_point
 from streaming.admin import QUIET
 from streaming.batch import Batch, Output
-from streaming.changelog import ChangelogReplaced, describe_changelog
+from streaming.changelog import Changelog, ChangelogReplaced, describe_changelog
 from streaming.committer import Committer
 from streaming.kafka_security import connection
-from streaming.reader import reader_config
+from streaming.local_state import StoreUnreadable, move_aside
+from streaming.reader import REQUEST_SECONDS, reader_config
 from streaming.state import State
 from streaming.store import CHANGELOG, Store, position_key
 
@@ -84,11 +86,12 @@ class TransactionalCommitter(Committer):
         decide: Decide,
         due: Callable[["TransactionalCommitter"], bool] = lambda _: False,
         derived: Derived | None = None,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.agent, self.partition, self.sources = agent, partition, tuple(sources)
         self.positions: dict[str, int | None] = dict.fromkeys(self.sources)
         self._broker, self._changelog, self._decide, self._due = broker, changelog, decide, due
-        self._derived = derived
+        self._derived, self._request_seconds = derived, request_seconds
         self._path = state_dir / f"{changelog}-{partition}"
         self._live: dict[bytes, bytes] = {}
         self.restored_rows, self.restored = 0, False
@@ -103,12 +106,30 @@ class TransactionalCommitter(Committer):
         identity = {"transactional.id": f"hourstream-{self.agent}-{self.partition}"}
         self._producer = Producer({**producer_config(self._broker), **identity, "error_cb": self._note_fatal})
         # Asked before a broker is known to it, librdkafka looks for the coordinator half a second later.
-        self._producer.list_topics(self._changelog, 60)
-        self._producer.init_transactions(60)
+        self._producer.list_topics(self._changelog, self._request_seconds)
+        fault_point(f"{self.agent}:fencing")
+        self._producer.init_transactions(self._request_seconds)
         self._fence_seconds = time.monotonic() - began
 
     def open(self) -> None:
+        damage: str | None = None
+        try:
+            self._open()
+        except StoreUnreadable as error:
+            damage = str(error)
+        if damage is not None:  # and the error gone, whose traceback may hold an iterator that keeps RocksDB open
+            if hasattr(self, "store"):
+                self.store.close()
+            self.replace_state(StoreUnreadable(damage))
+            self._open()
+
+    def replace_state(self, error: StoreUnreadable) -> None:
+        aside = move_aside(self._path)
+        log.error("%s; moved it to %s, %s is restored from %s", error, aside, self._path, self._changelog)
+
+    def _open(self) -> None:
         began = time.monotonic()
+        self.restored_rows = 0
         self.store = Store(self._path)
         self._hold_to_changelog()
         self._restore()
@@ -122,7 +143,7 @@ class TransactionalCommitter(Committer):
 
     def _hold_to_changelog(self) -> None:
         """Refuse a store of another changelog; begin anew where the changelog may have forgotten what it deleted."""
-        changelog, known = describe_changelog(self._broker, self._changelog), self.store.get(CHANGELOG)
+        changelog, known = self._describe_changelog(), self.store.get(CHANGELOG)
         if known not in (None, changelog.identity):
             raise ChangelogReplaced(
                 f"{self._changelog} was made anew since {self._path} was written, so nobody knows what was committed: "
@@ -135,12 +156,15 @@ class TransactionalCommitter(Committer):
         if self.store.get(CHANGELOG) is None:
             self.store.write({CHANGELOG: changelog.identity}, None)
 
+    def _describe_changelog(self) -> Changelog:
+        return describe_changelog(self._broker, self._changelog, self._request_seconds)
+
     def _restore(self) -> None:
         reached = self.store.reached()
         consumer = Consumer(reader_config(self._broker, f"hourstream-{self.agent}-restore"))
         try:
             here = TopicPartition(self._changelog, self.partition)
-            _, end = consumer.get_watermark_offsets(here, 30)
+            _, end = consumer.get_watermark_offsets(here, self._request_seconds)
             if reached > end:
                 raise ChangelogReplaced(
                     f"{self._path} is ahead of its changelog {self._changelog} ({reached} > {end}), which has lost "
@@ -162,7 +186,9 @@ class TransactionalCommitter(Committer):
                         raise KafkaException(error)
                 if last is not None:
                     self.restored_rows += len(rows)
+                    self.progress.step()
                     self.store.write({**rows, **self._derived.of(rows)} if self._derived else rows, last)
+                    fault_point(f"{self.agent}:restoring")
         finally:
             consumer.close()
 
@@ -176,7 +202,7 @@ class TransactionalCommitter(Committer):
 
     def _process(self, batch: Batch) -> None:
         state = State(self.store)
-        with _ONE_DECIDES:
+        with self._turn():
             outputs = self._decide(batch, state)
         for topic, end in batch.ends.items():
             if end != self.positions[topic] and end >= 0:
@@ -188,6 +214,15 @@ class TransactionalCommitter(Committer):
         self._follow_live(state.changes)
         self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
         fault_point(f"{self.agent}:stored")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Decide while no other partition does."""
+        self.progress.waits = True
+        with _ONE_DECIDES:
+            self.progress.waits = False
+            yield
+        self.progress.step()
 
     def _to_log(self, rows: Rows) -> Rows:
         derived = self._derived
@@ -221,10 +256,12 @@ class TransactionalCommitter(Committer):
         if last is not None:
             key, value = last
             self._produce(self._changelog, value, key, partition=self.partition, on_delivery=acknowledged)
-        if self._producer.flush(60):
+        if self._producer.flush(self._request_seconds):
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        self.progress.step()
         fault_point(f"{self.agent}:flushed")
-        self._producer.commit_transaction(60)
+        self._producer.commit_transaction(self._request_seconds)
+        self.progress.step()
         if last is not None and not reached:
             raise KafkaException(KafkaError(KafkaError._FAIL, "the last row of a committed batch has no offset"))
         return reached[0] if reached else None

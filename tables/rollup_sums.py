@@ -7,9 +7,9 @@ apart (engagements, days); whoever shows them adds them up to labels that are fe
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import Numbers, StateRows
 
-SUM = Table(b"~s", int)  # (name, part...) -> sum
+SUM = Numbers(b"~s")  # (name, part...) -> sum
 Named = tuple[str, ...]
 
 

@@ -7,10 +7,10 @@ Append time, not business dates: history that is replayed still shows as live lo
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import Numbers, StateRows
 
-WINDOW = Table(b"~w", int)  # (minute, outcome) -> count
-TOTAL = Table(b"~t", int)  # (name, label...) -> running total
+WINDOW = Numbers(b"~w")  # (minute, outcome) -> count
+TOTAL = Numbers(b"~t")  # (name, label...) -> running total
 KEPT_MINUTES = 120
 SPANS = (1, 5, 60)  # minutes of the published windows
 

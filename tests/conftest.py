@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from common.private import UMASK
 from devstack.postgres import with_database
 from devstack.stack import Stack
 from devstack.tryton import Tryton
@@ -50,6 +51,7 @@ def database(stack: Stack) -> Iterator[str]:
 
 def pytest_configure() -> None:
     """Brokers of tests are young: what a JVM spends on its second compiler never comes back."""
+    os.umask(UMASK)  # as the command line sets it: keys that a test writes are its owner's alone
     os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 

@@ -7,12 +7,16 @@ would be a loss.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from common.errors import InvalidRecord
+from schemas import bounds
+from schemas.bound_checks import Fault, fault, shortened
 from schemas.registry import released_ids, subject_of, topic_of, working_files
 
 DEFAULT_PARTITIONS = 4
+# Bytes of a record. Kafka's own limit is 1,048,588; a row of state holds a whole record and something beside it.
+LARGEST_RECORD = 1_000_000
+LARGEST_UPSTREAM = 500_000  # of a source record: what is made of it stands beside it
 
 # Windows and metrics go by the time of the append; the broker sets it.
 _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
@@ -170,7 +174,8 @@ METRICS_INPUTS = (
     "erp.postings",
     "charge.states",
 )
-_FACTS = frozenset({*MASTERS, *TRANSACTIONS})
+FACTS = frozenset({*MASTERS, *TRANSACTIONS})
+_SHOWN_FAULTS = 20
 
 
 def spread_over(partitions: int) -> dict[str, Topic]:
@@ -217,36 +222,50 @@ def _joined(fields: tuple[str, ...], record: Mapping[str, object]) -> str:
 
 
 def check(topic: str, key: bytes | None, record: Mapping[str, object]) -> None:
-    """Hold a decoded record to what its schema cannot say; InvalidRecord for what DOMAIN.md §1 calls a dead letter.
+    """Hold a decoded record to what its schema cannot say: its key (DOMAIN.md §1.8) and its bounds (§1.10).
 
-    An empty id or engagement_id, a key that is not the value's, a revision below 1, and of engagements hours_per_day
-    or increment_minutes below 1.
+    Raises InvalidRecord with all of its faults, for what DOMAIN.md §1.9 calls a dead letter.
     """
+    if found := faults(topic, key, record):
+        more = f"; and {len(found) - _SHOWN_FAULTS:,} more" if len(found) > _SHOWN_FAULTS else ""
+        raise InvalidRecord(f"{topic}: {'; '.join(map(str, found[:_SHOWN_FAULTS]))}{more}")
+
+
+def faults(topic: str, key: bytes | None, record: Mapping[str, object]) -> list[Fault]:
+    """All faults of a decoded record, its key's first."""
     wanted = key_of(topic, record)
-    if key != wanted.encode():
-        raise InvalidRecord(f"{topic}: the key is {_shown(key)}, the value's own is {wanted!r}")
-    if topic not in _FACTS:
-        return
-    for field in TOPICS[topic].id:
-        if record[field] == "":
-            raise InvalidRecord(f"{topic}: {field} is empty")
-    if record.get("engagement_id") == "":
-        raise InvalidRecord(f"{topic}: engagement_id is empty")
-    _at_least_one(topic, "revision", record["revision"])
-    if topic == "master.engagements":
-        _at_least_one(topic, "hours_per_day", record["hours_per_day"])
-        rounding = record["rounding"]
-        if isinstance(rounding, Mapping):
-            _at_least_one(topic, "rounding.increment_minutes", rounding["increment_minutes"])
+    found = (
+        [] if key == _encoded(wanted) else [Fault("the key", _shown(key), f"give the value's own, {shortened(wanted)}")]
+    )
+    if len(wanted) > bounds.MOST_ID and topic in FACTS:
+        found.append(fault("the key", wanted, f"give at most {bounds.MOST_ID} characters"))
+    return found + bounds.faults(topic, record, own_fields(topic), fact=topic in FACTS)
+
+
+def check_size(topic: str, size: int) -> None:
+    """Raises InvalidRecord for a record of more bytes (key, value and headers) than a row of state could hold."""
+    most = LARGEST_UPSTREAM if topic.startswith(bounds.UPSTREAM) else LARGEST_RECORD
+    if size > most:
+        raise InvalidRecord(f"{topic}: the record has {size:,} bytes; at most {most:,} are taken")
+
+
+def own_fields(topic: str) -> tuple[str, ...]:
+    """The fields of a record's id and key that must not be empty."""
+    if topic in FACTS:
+        return tuple(dict.fromkeys((*TOPICS[topic].id, "engagement_id")))
+    return TOPICS[topic].id if topic.startswith(bounds.UPSTREAM) else ()
+
+
+def _encoded(text: str) -> bytes | None:
+    """The bytes of a key; None for a text that has none (a surrogate without its other half)."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _shown(key: bytes | None) -> str:
-    return "missing" if key is None else repr(key.decode(errors="backslashreplace"))
-
-
-def _at_least_one(topic: str, path: str, value: object) -> None:
-    if not isinstance(value, int | Decimal) or value < 1:
-        raise InvalidRecord(f"{topic}: {path} is {value}, below 1")
+    return "missing" if key is None else shortened(key[:1_000].decode(errors="backslashreplace"))
 
 
 CHARGES_TOPIC = "billing.ready"

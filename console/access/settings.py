@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.private import read_secret
 from console.access.user import ROLES
 from settings import PREFIX, SettingsError
 
@@ -99,6 +100,6 @@ class AccessSettings(BaseSettings):
         if self.oidc_client_secret_file is None:
             return None if self.oidc_client_secret is None else self.oidc_client_secret.get_secret_value()
         try:
-            return self.oidc_client_secret_file.read_text(encoding="utf-8").strip()
+            return read_secret(self.oidc_client_secret_file).decode("utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE cannot be read: {error.strerror}") from error

@@ -100,7 +100,12 @@ def render(request: Request, user: User, name: str, status_code: int = 200, **co
     zone = zone_of(request)
 
     def when(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
-        return "" if at is None else at.astimezone(zone).strftime(form)
+        if at is None:
+            return ""
+        try:
+            return at.astimezone(zone).strftime(form)
+        except OverflowError:  # the first and the last hours of the calendar are in no other zone
+            return at.strftime(form)
 
     return _templates.TemplateResponse(
         request,

@@ -138,6 +138,12 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "{{ $value }} records of {{ $labels.topic }}[{{ $labels.partition }}] wait, and nothing has been committed.",
     )  # fmt: skip
     yield alert(
+        "WorkerStalled", "ticket", 0,
+        "hourstream_idle_seconds > 120 or time() - hourstream_last_stall_timestamp_seconds < 1800",
+        "{{ $labels.stage }} hangs, or has ended because it did",
+        "Part of {{ $labels.stage }} is behind committed data and does not advance. It ends itself and restarts.",
+    )  # fmt: skip
+    yield alert(
         "RestoreSlow", "ticket", 10, "hourstream_partitions_running < hourstream_partitions_assigned",
         "{{ $labels.stage }} is still restoring its state",
         "Only {{ $value }} of its partitions run at {{ $labels.instance }}.",

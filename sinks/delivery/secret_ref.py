@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.private import read_secret
+
 
 class NoSecret(ValueError):
     """A secret is not where its reference says, or was written out; the text says what to do, and never shows it."""
@@ -30,9 +32,11 @@ class Secret:
             found = os.environ.get(where, "")
         else:
             try:
-                found = Path(where).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+                found = read_secret(Path(where).expanduser()).decode("utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
-                raise NoSecret(f"{self.reference} cannot be read: {type(error).__name__}") from None
+                raise NoSecret(
+                    f"{self.reference} cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+                ) from None
         if not found.isprintable():
             raise NoSecret(f"{self.reference} holds line ends or other characters that no header can carry")
         if not found:

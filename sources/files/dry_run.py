@@ -58,6 +58,7 @@ class Trial:
     """One file's rows, one after the other. `codes` counts the rows that need each code (SYSTEM:KIND:CODE)."""
 
     def __init__(self, mapping: SourceMapping, contracts: Contracts) -> None:
+        self.contracts = contracts
         self._mapper = Mapper(mapping, contracts)
         self._state: dict[bytes, bytes] = {}
         self._codes = f"{mapping.system}\0record\0{CODE}\0".encode()

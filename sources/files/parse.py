@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sources.engine import Canonical
 from sources.files.detect import Recognised, recognise
 from sources.files.dry_run import Trial
-from sources.files.records import Joined, Recorder, SourceRow, Unfit
+from sources.files.records import MOST_ROW_BYTES, Joined, Recorder, SourceRow, Unfit
 from sources.files.tables import BadRow, Row, Table
 from sources.mapping.ast import SourceMapping
 from sources.mapping.contracts import Contracts, DeclaredContracts
@@ -66,7 +66,7 @@ def _take_row(taken: Taken, trial: Trial, recorders: list[Recorder], row: Row) -
     except Unfit as unfit:
         return str(unfit)
     records = [each for each in found if not isinstance(each, Joined)]
-    why = trial.judge(records)
+    why = _unfit(trial.contracts, row, records) or trial.judge(records)
     if why is not None:
         return why
     kept_with_another = b"" if records else b"\n" + row.raw
@@ -75,6 +75,18 @@ def _take_row(taken: Taken, trial: Trial, recorders: list[Recorder], row: Row) -
     taken.records += records
     taken.good += bool(records)
     taken.joined += not records
+    return None
+
+
+def _unfit(contracts: Contracts, row: Row, records: list[SourceRow]) -> str | None:
+    """Why a row cannot be published on its source's topics, whatever the mapping makes of it."""
+    if len(row.raw) > MOST_ROW_BYTES:
+        return f"has {len(row.raw):,} bytes; at most {MOST_ROW_BYTES:,} are taken"
+    for each in records:
+        try:
+            contracts.checked(each.topic, each.record)
+        except ValueError as unfit:
+            return str(unfit)
     return None
 
 

@@ -15,6 +15,7 @@ from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
 
+MOST_ROW_BYTES = 250_000  # of a file: a row stands in a header beside the record made of it
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 
 
@@ -83,7 +84,8 @@ class Recorder:
         """Note a record that is taken, so that the next rows are held against it; of a joined row also its bytes."""
         if isinstance(made, Joined):
             made.into.record.update(made.record)
-            made.into.raw += raw
+            if len(made.into.raw) + len(raw) <= MOST_ROW_BYTES:  # they are one header of one record
+                made.into.raw += raw
         elif self.of.layout.key:
             key = made.id.partition("-")[0]
             self._seen[key] += 1

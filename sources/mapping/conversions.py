@@ -1,15 +1,27 @@
 """Texts as people and spreadsheets write them, as instants, days and decimals. Pure; ValueError says why.
 
+What leaves the years 1 to 9999 on the way (an offset, a time zone, a day more) is refused like any other text.
+
 Formats are those of `datetime.strptime`, with the English names of months and halves of the day.
 """
 
 import contextlib
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+@contextlib.contextmanager
+def _within_years(text: str) -> Iterator[None]:
+    """Raises ValueError where the arithmetic inside has no result."""
+    try:
+        yield
+    except OverflowError:
+        raise ValueError(f"{text!r} leaves the years 1 to 9999") from None
 
 
 def instant(
@@ -20,11 +32,10 @@ def instant(
     A time that these clocks skipped is none; one they showed twice is refused, unless `ambiguous` says which counts.
     """
     read = _read(text, formats)
-    if read.tzinfo is not None:
-        return read.astimezone(UTC)
-    if zone is None:
+    if read.tzinfo is None and zone is None:
         raise ValueError(f"{text!r} does not say its offset from UTC")
-    return _on_clocks(text, read, zone, ambiguous)
+    with _within_years(text):
+        return read.astimezone(UTC) if read.tzinfo is not None else _on_clocks(text, read, zone or "", ambiguous)
 
 
 def _read(text: str, formats: tuple[str, ...]) -> datetime:
@@ -53,13 +64,14 @@ def _on_clocks(text: str, read: datetime, zone: str, ambiguous: str | None) -> d
 
 def day(text: str, formats: tuple[str, ...] = (), zone: str | None = None, plus: int = 0) -> date:
     """The day a text begins with; by `formats` the day it says; in `zone` the day on clocks there at that instant."""
-    if zone is not None:
-        found = instant(text, formats).astimezone(ZoneInfo(zone)).date()
-    elif formats:
-        found = _read(text, formats).date()
-    else:
-        found = _first_day(text)
-    return found + timedelta(days=plus)
+    with _within_years(text):
+        if zone is not None:
+            found = instant(text, formats).astimezone(ZoneInfo(zone)).date()
+        elif formats:
+            found = _read(text, formats).date()
+        else:
+            found = _first_day(text)
+        return found + timedelta(days=plus)
 
 
 @lru_cache(maxsize=4096)

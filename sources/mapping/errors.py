@@ -1,6 +1,8 @@
 """What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing,
 a file that no source knows."""
 
+_MOST = 2_000  # characters of a message
+
 
 class MappingError(ValueError):
     """A mapping file is wrong; the message names file and line and says what to do."""
@@ -23,7 +25,8 @@ class Unmappable(Exception):
     def __init__(self, message: str, code: str = "UNMAPPABLE", missing: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        # What it quotes may be as long as a record, which no message may be.
+        self.message = message if len(message) <= _MOST else f"{message[:_MOST]}…"
         self.missing = missing
 
 

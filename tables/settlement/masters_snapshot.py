@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import msgspec
 
 from rating.model.masters import Masters, master
-from schemas.codec import decode_for
 from streaming.batch import Record
+from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import Follower
+from topics.records import current_masters
 
 TOPIC = "masters.current"
 LOOKUPS_HEADER = "lookups"
@@ -48,14 +49,22 @@ def bounded(lookups: frozenset[str]) -> tuple[str, ...]:
 EMPTY = Snapshot(Masters.empty(), 0, ())
 
 
+def _lookups(record: Record) -> frozenset[str]:
+    """What the header says; nothing where it says nothing that can be read."""
+    try:
+        return frozenset(msgspec.json.decode(dict(record.headers).get(LOOKUPS_HEADER, b"[]"), type=list[str]))
+    except (msgspec.DecodeError, TypeError):
+        return frozenset()
+
+
 class MastersTable:
     """The worker's copy of `masters.current`, kept current by a thread."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, stall_seconds: float = STALL_SECONDS) -> None:
         self._lock = threading.Lock()
         self._changes: dict[bytes, tuple[int, int, frozenset[str]]] = {}
         self._snapshot = EMPTY
-        self._follower = Follower(broker, TOPIC, self.apply)
+        self._follower = Follower(broker, TOPIC, self.apply, stall_seconds)
 
     def start(self, seconds: float = 60.0) -> None:
         """Read to the end that stands now; nothing may be decided before."""
@@ -74,14 +83,9 @@ class MastersTable:
     def apply(self, records: Sequence[Record], end: int) -> None:
         """Take the next records of `masters.current` in."""
         changes = []
-        for record in records:
-            if record.key is None or record.value is None:
-                continue  # masters are never deleted; a tombstone is not ours
-            topic, _, identity = record.key.decode().partition(":")
-            lookups = dict(record.headers).get(LOOKUPS_HEADER, b"[]")
-            changes.append((topic, identity, master(topic, decode_for(topic, record.value))))
-            touched = frozenset(msgspec.json.decode(lookups, type=list[str]))
-            self._changes[record.key] = (record.offset, record.timestamp_ms, touched)
+        for record, topic, identity, value in current_masters(records):
+            changes.append((topic, identity, master(topic, value)))
+            self._changes[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
         with self._lock:
             before = self._snapshot
             masters = before.masters.with_records(changes) if changes else before.masters

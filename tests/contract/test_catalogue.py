@@ -1,9 +1,10 @@
 """The catalogue is complete, and holds records to what their schemas cannot say."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from sound_records import sound
 
 from common.errors import InvalidRecord
 from schemas import codec
@@ -46,12 +47,14 @@ BESIDE = {
     "dead.letters",
     "masters.current",
 } | {"files.taken"}
-DATED = {"source": "psa", "revision": 1, "occurred_at": datetime(2024, 1, 1, tzinfo=UTC)}
-TASK = {"task_id": "T1", "engagement_id": "E1", **DATED}
-ENTRY = {"entry_id": "t1", "engagement_id": "E1", **DATED}
-RATE = {"base": "EUR", "quote": "USD", "date": date(2024, 1, 31), **DATED}
-PERIOD = {"engagement_id": "E1", "period": "2024-01", **DATED}
-ENGAGEMENT = {"engagement_id": "E1", "hours_per_day": Decimal(8), "rounding": {"increment_minutes": 15}, **DATED}
+TASK = sound("master.tasks", task_id="T1", engagement_id="E1")
+ENTRY = sound("time.entries", entry_id="t1", engagement_id="E1")
+RATE = sound("master.fx-rates", base="EUR", quote="USD", date=date(2024, 1, 31))
+PERIOD = sound("billing.periods", engagement_id="E1", period="2024-01")
+CODE = sound("master.code-map", system="tempo", kind="task", code="x")
+LETTER = sound("dead.letters", topic="expenses", partition=3, offset=9)
+ENGAGEMENT = sound("master.engagements", engagement_id="E1")
+NO_INCREMENT = {"increment_minutes": 0, "mode": "up", "scope": "entry"}
 
 
 def test_the_catalogue_has_every_topic_of_the_domain() -> None:
@@ -110,12 +113,12 @@ def test_a_changelog_is_compacted_and_as_wide_as_its_inputs() -> None:
     [
         ("master.tasks", TASK, "T1", "T1"),
         ("master.fx-rates", RATE, "EUR:USD:2024-01-31", "EUR:USD:2024-01-31"),
-        ("master.code-map", {"system": "tempo", "kind": "task", "code": "x", **DATED}, "tempo:task:x", "tempo:task:x"),
+        ("master.code-map", CODE, "tempo:task:x", "tempo:task:x"),
         ("time.entries", ENTRY, "E1", "t1"),
         ("billing.periods", PERIOD, "E1", "2024-01"),
-        ("dead.letters", {"topic": "expenses", "partition": 3, "offset": 9}, "expenses:3:9", "expenses:3:9"),
-        ("source.tock.lines", {"id": 48}, "48", "48"),
-        ("billing.exceptions", {"exception_id": "x", "engagement_id": ""}, "", "x"),
+        ("dead.letters", LETTER, "expenses:3:9", "expenses:3:9"),
+        ("source.tock.lines", sound("source.tock.lines", id=48), "48", "48"),
+        ("billing.exceptions", sound("billing.exceptions", exception_id="x", engagement_id=""), "", "x"),
     ],
 )
 def test_keys_and_identities(topic: str, record: dict[str, object], key: str, id_: str) -> None:
@@ -132,18 +135,18 @@ def test_the_key_on_masters_current_names_topic_and_id() -> None:
 @pytest.mark.parametrize(
     ("topic", "key", "record", "said"),
     [
-        ("time.entries", b"E2", ENTRY, "the key is 'E2', the value's own is 'E1'"),
+        ("time.entries", b"E2", ENTRY, "the key is 'E2': give the value's own, 'E1'"),
         ("time.entries", None, ENTRY, "the key is missing"),
         ("time.entries", b"\xff", ENTRY, r"the key is '\\\\xff'"),
-        ("time.entries", b"E1", ENTRY | {"entry_id": ""}, "entry_id is empty"),
-        ("time.entries", b"", ENTRY | {"engagement_id": ""}, "engagement_id is empty"),
-        ("time.entries", b"E1", ENTRY | {"revision": 0}, "revision is 0, below 1"),
-        ("billing.periods", b"E1", PERIOD | {"period": ""}, "period is empty"),
-        ("master.tasks", b"", TASK | {"task_id": ""}, "task_id is empty"),
-        ("master.tasks", b"T1", TASK | {"engagement_id": ""}, "engagement_id is empty"),
-        ("master.fx-rates", b":USD:2024-01-31", RATE | {"base": ""}, "base is empty"),
-        ("master.engagements", b"E1", ENGAGEMENT | {"hours_per_day": Decimal("0.99")}, "hours_per_day is 0.99, below"),
-        ("master.engagements", b"E1", ENGAGEMENT | {"rounding": {"increment_minutes": 0}}, "increment_minutes is 0"),
+        ("time.entries", b"E1", ENTRY | {"entry_id": ""}, "entry_id is '': give 1 to 200"),
+        ("time.entries", b"", ENTRY | {"engagement_id": ""}, "engagement_id is '': give 1 to 200"),
+        ("time.entries", b"E1", ENTRY | {"revision": 0}, "revision is 0: give 1 or more"),
+        ("billing.periods", b"E1", PERIOD | {"period": ""}, "period is '': give 1"),
+        ("master.tasks", b"", TASK | {"task_id": ""}, "task_id is '': give 1"),
+        ("master.tasks", b"T1", TASK | {"engagement_id": ""}, "engagement_id is '': give 1 to 200"),
+        ("master.fx-rates", b":USD:2024-01-31", RATE | {"base": ""}, "base is '': give a currency"),
+        ("master.engagements", b"E1", ENGAGEMENT | {"hours_per_day": Decimal("0.99")}, "hours_per_day is 0.99: give"),
+        ("master.engagements", b"E1", ENGAGEMENT | {"rounding": NO_INCREMENT}, "increment_minutes is 0: give"),
     ],
 )
 def test_what_the_domain_calls_a_dead_letter_is_refused(

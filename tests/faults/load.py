@@ -33,9 +33,9 @@ SILENCE = 40.0  # seconds without an answer; seen once after a broker's restart,
 class Load:
     """Publishes from a thread of its own between `start` and `finish`."""
 
-    def __init__(self, broker: str, random: Random) -> None:
+    def __init__(self, broker: str, random: Random, per_second: int = PER_SECOND) -> None:
         self.acknowledged: Acknowledged = {}
-        self._random, self._revisions = random, Revisions()
+        self._random, self._revisions, self._per_second = random, Revisions(), per_second
         self.unheard: set[Sent] = set()  # what a producer that went silent was told to send: nobody knows if it did
         self._config = {**producer_config(broker), "reconnect.backoff.max.ms": 500, "log_level": 0}
         self._producer, self._heard = Producer(self._config), time.monotonic()
@@ -60,7 +60,7 @@ class Load:
         lines, due = self._lines(), time.monotonic()
         try:
             while not self._stop.is_set():
-                for _ in range(round(PER_SECOND * STEP)):
+                for _ in range(round(self._per_second * STEP)):
                     self._publish(next(lines))
                 self._producer.poll(0)
                 if len(self._producer) and time.monotonic() - self._heard > SILENCE:

@@ -190,10 +190,10 @@ def plant(home: Path, session_seconds: float) -> Iterator[Plant]:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[str | None]:
-    """A disk of its own mounted at `folder`, or the reason why not. What it held is kept in the folder afterwards."""
+def small_disk(folder: Path, megabytes: int = DISK_MB, keep: bool = True) -> Iterator[str | None]:
+    """A disk of its own mounted at `folder`, or the reason why not. What it held stays in the folder with `keep`."""
     folder.mkdir(parents=True)
-    options = ["-t", "tmpfs", "-o", f"size={DISK_MB}m", "hourstream-faults", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "hourstream-faults", str(folder)]
     try:
         subprocess.run(["mount", *options], check=True, capture_output=True, text=True)  # noqa: S607
     except (OSError, subprocess.CalledProcessError) as error:
@@ -204,8 +204,10 @@ def small_disk(folder: Path) -> Iterator[str | None]:
         yield None
     finally:
         try:
-            shutil.copytree(folder, kept)
+            if keep:
+                shutil.copytree(folder, kept)
         finally:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
-        folder.rmdir()
-        kept.rename(folder)
+        if keep:
+            folder.rmdir()
+            kept.rename(folder)

@@ -25,6 +25,7 @@ class Proxy(LoopServer):
         self._open: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._cutting = 0  # connections that are to break in the middle of their next piece
+        self._refusing = False
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -32,14 +33,23 @@ class Proxy(LoopServer):
         """Reset every open connection, each other one only in the middle of what it carries next; returns how many."""
         return self._ask(self._cut())
 
+    def refuse(self) -> None:
+        """Reset every connection, also those to come, until `flow`: the broker's process is gone."""
+        self._refusing = True
+        self._ask(self._reset_all())
+
     def stall(self) -> None:
         """Carry nothing, and keep every connection open, until `flow`."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def flow(self) -> None:
-        """End a stall and a latency."""
-        self.latency = 0.0
+        """End a stall, a latency and a refusal."""
+        self.latency, self._refusing = 0.0, False
         self._loop.call_soon_threadsafe(self._flowing.set)
+
+    async def _reset_all(self) -> None:
+        for writer in list(self._open):
+            reset(writer)
 
     async def _cut(self) -> int:
         writers = list(self._open)
@@ -57,6 +67,9 @@ class Proxy(LoopServer):
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            reset(writer)
+            return
         try:
             onward = await asyncio.open_connection(LOOPBACK, self.target)
         except OSError:  # the broker is down

@@ -83,6 +83,20 @@ CASES: tuple[Case, ...] = (
     ),
     Case("HourstreamCommitStalled", {_LAG: "10x60", _OFFSET: "5+5x60"}, "8m", None),
     Case(
+        "HourstreamWorkerStalled",
+        {'hourstream_idle_seconds{stage="settle"}': "121x60"},
+        "8m",
+        {"stage": "settle", "severity": "ticket"},
+    ),
+    Case("HourstreamWorkerStalled", {'hourstream_idle_seconds{stage="settle"}': "60x60"}, "8m", None),
+    Case(
+        "HourstreamWorkerStalled",
+        {'hourstream_last_stall_timestamp_seconds{stage="settle"}': "60x60"},
+        "8m",
+        {"stage": "settle", "severity": "ticket"},
+    ),
+    Case("HourstreamWorkerStalled", {'hourstream_last_stall_timestamp_seconds{stage="settle"}': "60x60"}, "32m", None),
+    Case(
         "HourstreamRestoreSlow",
         {
             'hourstream_partitions_running{stage="settle"}': "1x60",

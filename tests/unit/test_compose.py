@@ -32,6 +32,15 @@ def filled(value: str) -> str:
     return re.sub(r"\$\{\w+:\?[^}]+\}", "s3cret", value)
 
 
+def secrets_of(service: dict[str, Any]) -> list[str]:
+    """The secrets mounted into a service, each readable by its user alone, or our processes would refuse it."""
+    mounted = service.get("secrets", [])
+    user, group = (service.get("user") or COMPOSE["x-worker"]["user"]).split(":") if mounted else ("", "")
+    for each in mounted:
+        assert (each["uid"], each["gid"], each["mode"]) == (user, group, 0o400)
+    return [each["source"] for each in mounted]
+
+
 @pytest.fixture(params=sorted(OURS))
 def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     """The settings a process of ours reads inside its container, its secrets' files in `tmp_path`."""
@@ -62,9 +71,9 @@ def test_one_seals_with_a_key_that_no_other_service_sees() -> None:
     assert seal["command"] == ["hourstream", "seal", "--every", "60"]
     assert seal["environment"] == {
         **SERVICES["settle"]["environment"],
-        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{seal['secrets'][0]}",
+        PREFIX + "SEAL_KEY_FILE": f"/run/secrets/{secrets_of(seal)[0]}",
     }
-    assert [name for name, service in SERVICES.items() if "seal_key" in service.get("secrets", [])] == ["seal"]
+    assert [name for name, service in SERVICES.items() if "seal_key" in secrets_of(service)] == ["seal"]
     assert COMPOSE["secrets"] == {name: {"environment": name.upper()} for name in ("seal_key", "people_key")}
     assert noted(Settings.load(home=Path("/var/lib/hourstream"))).as_posix() in seal["healthcheck"]["test"][3]
 
@@ -152,7 +161,7 @@ def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere
     for name in with_it:
         service = OURS[name]
         key = service["environment"]["HOURSTREAM_PEOPLE_KEY_FILE"]
-        assert [key] == [MOUNTED + secret for secret in service["secrets"]]
+        assert [key] == [MOUNTED + secret for secret in secrets_of(service)]
         folder = service["environment"]["HOURSTREAM_PEOPLE_ERASED_FILE"].rpartition("/")[0]
         assert f"people:{folder}" in service["volumes"]
         assert f"--mode=0700 {folder}\n" in DOCKERFILE

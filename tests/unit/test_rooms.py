@@ -95,7 +95,7 @@ def test_packages_and_modules_import_each_other_in_no_circle() -> None:
 
 
 def test_settings_import_the_standard_library_and_pydantic_only() -> None:
-    known = sys.stdlib_module_names | {"pydantic", "pydantic_settings", "common"}
+    known = sys.stdlib_module_names | {"pydantic", "pydantic_settings", "platformdirs", "common"}
     assert [name for name in imports(CHECKOUT / "settings.py") if name not in known] == []
 
 

@@ -100,3 +100,20 @@ def test_a_seal_taken_out_or_altered_is_found() -> None:
     assert faults(RECORDS, [*SEALS[:2], other]) == (
         "billing.ready[0]: the seal of 8 to 9 was altered, or made with another key",
     )
+
+
+def test_seals_are_what_the_first_version_made_of_the_same_records() -> None:
+    """Worked out with the code of that version: what it sealed is verified, and continued, for good."""
+    assert SEALS[-1].hash.hex() == "1f03ce93ff8fa5b626a1ad9ebab18cd4fee4f12765d1f1927583f4a9bc06eed7"
+    assert SEALS[0].marks.hex() == "2343dd2832cc9c1715cdc401f00dd027c07b6808331e4d5e"
+
+
+def test_a_seal_made_without_the_key_counts_where_a_later_one_covers_it() -> None:
+    seals: list[Seal] = []
+    for at, key in ((0, KEY), (3, b""), (6, KEY)):
+        seals.append(make(key, seals[-1] if seals else None, RECORDS[at : at + 3]))
+    found = verdict(KEY, PLACE, seals, RECORDS)
+    assert (found.faults, len(found.notices)) == ((), 1)
+    assert "was made without the key" in faults(RECORDS, seals[:2])[0]
+    [told] = faults([*RECORDS[:4], record(5, value=b"other"), *RECORDS[5:]], seals)
+    assert told.startswith("billing.ready[0]@5 was altered")

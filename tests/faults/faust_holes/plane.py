@@ -15,6 +15,7 @@ from streaming.batch import Batch, Output, Record
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
 from streaming.transactions import TransactionalCommitter
+from tests.faults.faust_holes.hangs import HANGS
 
 HOLE, BROKER, NAME = sys.argv[1], os.environ["HOLE_BROKER"], os.environ["HOLE_NAME"]
 SOURCE, OUTPUT, CHANGELOG = f"{NAME}.in", f"{NAME}.out", f"{NAME}.changelog"
@@ -43,7 +44,14 @@ def one(value: bytes, state: State) -> Iterator[Output]:
 
 def committer(partition: int) -> TransactionalCommitter:
     return TransactionalCommitter(
-        NAME, partition, SOURCES, broker=BROKER, changelog=CHANGELOG, state_dir=HOME / "state", decide=decide
+        NAME,
+        partition,
+        SOURCES,
+        broker=BROKER,
+        changelog=CHANGELOG,
+        state_dir=HOME / "state",
+        decide=decide,
+        request_seconds=Settings.load().request_seconds,
     )
 
 
@@ -61,6 +69,8 @@ def flush() -> None:
 
 def work() -> None:
     settings = Settings.load(broker=BROKER, home=HOME, session_seconds=2.0, batch_seconds=0.05)
+    if FIRST_LIFE and HOLE in HANGS:
+        HANGS[HOLE]()
     process = BatchProcess(NAME, SOURCES, committer, settings)
     if "HOLE_INSTANCE" in os.environ:
         process.app.conf.consumer_group_instance_id = os.environ["HOLE_INSTANCE"]

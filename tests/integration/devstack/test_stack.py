@@ -217,12 +217,16 @@ def test_one_stack_a_home(tmp_path: Path, stack: Stack) -> None:
             running.kafka.kill()
 
 
-def test_existing_servers_are_used_and_nothing_is_started(tmp_path: Path, stack: Stack) -> None:
-    settings = Settings.load(home=tmp_path / "never", broker=stack.broker, postgres_url=stack.postgres_url)
+def test_existing_servers_are_used_and_the_home_is_held_all_the_same(tmp_path: Path, stack: Stack) -> None:
+    settings = Settings.load(home=tmp_path / "home", broker=stack.broker, postgres_url=stack.postgres_url)
     with Stack.start(settings) as used:
         assert (used.broker, used.postgres_url) == (stack.broker, stack.postgres_url)
         assert used.settings == settings
-    assert not (tmp_path / "never").exists()
+        with pytest.raises(StackError, match=rf"already runs on .*process {os.getpid()}"):
+            Stack.start(settings)
+        with Stack.start(settings, join=True) as joined:  # a command beside it holds nothing
+            assert joined.broker == stack.broker
+    assert {path.name for path in settings.home.iterdir()} <= {"stack.lock", "ports.json"}
     assert AdminClient({"bootstrap.servers": stack.broker}).list_topics(timeout=30).brokers
 
 
@@ -270,6 +274,8 @@ def test_an_ordinary_user_starts_it_too() -> None:
     try:
         cache = folder / "cache"
         shutil.copytree(Settings.load().cache_dir, cache)
+        for path in (cache, *cache.rglob("*")):  # its own, as a cache is
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
         environment = {"HOME": str(folder), "HOURSTREAM_CACHE": str(cache), "PATH": os.environ["PATH"]}
         environment["JAVA_TOOL_OPTIONS"] = os.environ["JAVA_TOOL_OPTIONS"]
         environment["PYTHONPATH"] = os.pathsep.join([str(CHECKOUT), sysconfig.get_path("purelib")])

@@ -15,8 +15,12 @@ from click.testing import CliRunner
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from assurance.hash_chain import SEALS, Sealer, seals_of, verify
+from assurance.hash_chain import SEALS
+from assurance.seal_heads import FileCopy
+from assurance.seal_topic import read_seals
+from assurance.seal_verify import verify
 from assurance.sealed_tables import SEALED_TABLES, rows_from
+from assurance.sealer import Sealer
 from assurance.table_vs_topic import differing
 from cli.main import main
 from cli.seal import sealing
@@ -39,6 +43,7 @@ from topics.create import create_topics
 KEY = b"kept elsewhere"
 DECISIONS = "exception.decisions"
 ONLY_CHARGES = (CHARGES_TOPIC,)
+NOT_USED = ("invoices", "journal_postings", "api_tokens", "revenue_plans", "revenue_runs")
 DECISION = {
     "decision_id": "d1",
     "engagement_id": "E-1",
@@ -75,6 +80,12 @@ def kafka(home: Path) -> Iterator[Kafka]:
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def heads(home: Path) -> Path:
+    """The file of heads."""
+    return home / "seals" / "heads"
+
+
 def publish(broker: str, charges: list[Any]) -> None:
     """In one transaction, as settle does, and uncompressed, so that a test can alter a byte of it."""
     config = producer_config(broker) | {"compression.type": "none", "transactional.id": "test"}
@@ -86,15 +97,16 @@ def publish(broker: str, charges: list[Any]) -> None:
     producer.commit_transaction(30)
 
 
-def test_a_second_sealer_takes_over_from_the_first(kafka: Kafka) -> None:
+def test_a_second_sealer_takes_over_from_the_first(kafka: Kafka, heads: Path) -> None:
     first = Producer(producer_config(kafka.broker) | {"transactional.id": "hourstream-seal-0"})
     first.init_transactions(30)
-    assert Sealer(kafka.broker, KEY).seal() == len(CHARGES)
+    assert Sealer(kafka.broker, KEY, [FileCopy(heads)]).seal() == len(CHARGES)
     first.begin_transaction()
     first.produce(SEALS, b"late", b"late")
     with pytest.raises(KafkaException, match=r"fenced|newer instance"):
         first.commit_transaction(30)
-    assert [each.faults for each in verify(kafka.broker, KEY, ONLY_CHARGES)] == [()]
+    found = verify(kafka.broker, KEY, [FileCopy(heads)], ONLY_CHARGES)
+    assert (found.all_faults, found.all_notices) == ([], [])
 
 
 @pytest.fixture
@@ -152,14 +164,16 @@ ACT = (
 
 
 def test_what_the_tables_owner_does_to_acts_of_people_is_found(
-    kafka: Kafka, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, heads: Path, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "key").chmod(0o600)
     for name, value in {
         "BROKER": kafka.broker,
         "POSTGRES_URL": database,
         "HOME": str(tmp_path / "home"),
         "SEAL_KEY_FILE": str(tmp_path / "key"),
+        "SEAL_HEADS_FILE": str(heads),
     }.items():
         monkeypatch.setenv(f"HOURSTREAM_{name}", value)
     value = from_json(DECISIONS, DECISION)
@@ -187,6 +201,7 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
             DECISIONS: (1, 0),
             "hourstream.acts": (6, 0),
             "hourstream.delivery_replays": (1, 0),
+            **{f"hourstream.{name}": (0, 0) for name in NOT_USED},
         }
         with transaction(pool) as cursor:
             cursor.execute("DROP TRIGGER acts_are_kept ON hourstream.acts")
@@ -211,7 +226,7 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
 
 def sealed_acts(kafka: Kafka) -> int:
     """How many acts have a seal."""
-    return seals_of(kafka.broker)["hourstream.acts", 0][-1].records
+    return read_seals(kafka.broker, KEY).found["hourstream.acts", 0][-1].seal.records
 
 
 def test_an_act_that_is_still_being_written_is_waited_for(database: str) -> None:
@@ -240,17 +255,18 @@ def alter(log: Path, was: bytes, now: bytes) -> None:
     log.write_bytes(content)
 
 
-def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path) -> None:
-    sealer = Sealer(kafka.broker, KEY)
+def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path, heads: Path) -> None:
+    copies = [FileCopy(heads)]
+    sealer = Sealer(kafka.broker, KEY, copies)
     sealer.seal()
     assert sealer.seal() == 0
-    for name, each in (("later", sealer), ("by another", Sealer(kafka.broker, KEY)), ("and back", sealer)):
+    for name, each in (("later", sealer), ("by another", Sealer(kafka.broker, KEY, copies)), ("and back", sealer)):
         publish(kafka.broker, [charge(name)])
         assert each.seal() == 1
-    [sound] = verify(kafka.broker, KEY, ONLY_CHARGES)
+    [sound] = verify(kafka.broker, KEY, copies, ONLY_CHARGES).chains
     assert (sound.sealed, sound.open, sound.faults) == (9, 0, ())
     publish(kafka.broker, [charge("not sealed")])
-    assert [each.open for each in verify(kafka.broker, KEY, ONLY_CHARGES)] == [1]
+    assert [each.open for each in verify(kafka.broker, KEY, copies, ONLY_CHARGES).chains] == [1]
 
     kafka.stop()
     [log] = (home / "data" / "billing.ready-0").glob("*.log")
@@ -259,7 +275,7 @@ def test_a_byte_altered_on_the_brokers_disk_is_found(kafka: Kafka, home: Path) -
 
     records = list(read_all(kafka.broker, [CHARGES_TOPIC]))
     assert b"time:t9" in (records[3].value or b"")  # the broker and its clients notice nothing
-    [found] = verify(kafka.broker, KEY, ONLY_CHARGES)
+    [found] = verify(kafka.broker, KEY, copies, ONLY_CHARGES).chains
     [told] = found.faults
     assert told.startswith(f"billing.ready[0]@{records[3].offset} was altered since it was sealed at ")
     assert found.head == sound.head

@@ -141,7 +141,7 @@ class Running:
         self.rest()
         found = answered(self.hourstream("audit", "--json"))
         assert found["all_true"]
-        assert [one["holds"] for one in found["statements"]] == [True] * 5
+        assert [one["holds"] for one in found["statements"]] == [True] * 8
         shown = self.hourstream("audit")
         assert (shown.exit_code, "FALSE" in shown.output) == (0, False)
         read_again = self.books()

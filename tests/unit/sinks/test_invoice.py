@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from invoicing.draft import Draft, DueCharge, TaxKey, draft_invoices, tax_of
+from invoicing.store import number_of
 from tests.unit.sinks.documents import due
 
 AMOUNTS = st.decimals(Decimal("-5000"), Decimal("5000"), places=2)
@@ -145,3 +146,11 @@ def test_credits_of_an_invoice_give_back_exactly_what_it_asked_for(amounts: list
         back += credit.payable
         rest += credit.net
     assert back == -invoiced.payable
+
+
+def test_a_number_has_200_characters_at_most_and_entities_never_share_one() -> None:
+    assert number_of("18F", 2015, 7) == "18F-2015-00007"
+    assert number_of("E" * 180, 2015, 7) == "E" * 180 + "-2015-00007"
+    long = {number_of("E" * 199 + last, 2015, 999_999_999) for last in "AB"}
+    assert len(long) == 2
+    assert max(map(len, long)) <= 200

@@ -1,6 +1,9 @@
 """Live figures: windows by the broker's append time, totals, both of them rows that outlive the process."""
 
+import pytest
+
 from streaming.state import MemoryRows, State
+from tables.rollup_sums import Sums, sums
 from tables.windows import KEPT_MINUTES, TOTAL, WINDOW, Tally, totals, windows
 
 MINUTE = 60_000
@@ -74,3 +77,17 @@ def test_totals_run_by_name_and_labels() -> None:
         rows.commit(state)
     assert totals(rows.items()) == {("parked", "NO_RATE", "EMEA"): 2, ("charges",): 2}
     assert TOTAL.get(State(rows), "charges") == 2
+
+
+@pytest.mark.parametrize("amount", [10**18, -(10**18), 2**64, 10**30])
+def test_totals_and_sums_of_any_size_are_kept(amount: int) -> None:
+    rows = MemoryRows()
+    for _ in range(30):
+        state, tally, sums_of_batch = State(rows), Tally(), Sums()
+        tally.add(amount, "charge_amount", "EUR")
+        sums_of_batch.move({}, {("ready_amount", "EUR"): amount})
+        tally.write(state)
+        sums_of_batch.write(state)
+        rows.commit(state)
+    assert totals(rows.items()) == {("charge_amount", "EUR"): 30 * amount}
+    assert sums(rows.items()) == {("ready_amount", "EUR"): 30 * amount}

@@ -1,0 +1,107 @@
+"""Postings and documents in the database held to what was announced of them (DOMAIN.md §5.3)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from assurance.publications import POSTINGS, STATUSES, Announcements, Said
+from sinks.journal import JOURNAL
+from sinks.routing_policy import Routes
+from storage.postgres import Pool, transaction
+from topics.catalogue import CHARGES_TOPIC
+
+_POSTINGS: LiteralString = """
+SELECT posting_id, system, charge_id, status, 'JRN-' || number, reason, revision
+FROM hourstream.journal_postings WHERE entry = 'charge'
+"""
+_STATUSES: LiteralString = """
+SELECT invoice_id, engagement_id, standing, payable, currency, revision,
+       ARRAY(SELECT charge_id FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id ORDER BY charge_id)
+FROM hourstream.invoices i WHERE kind <> 'nothing'
+"""
+_UNSENT: LiteralString = """
+SELECT topic, coalesce(value ->> 'posting_id', value ->> 'invoice_id'), (value ->> 'revision')::bigint
+FROM hourstream.outbox WHERE sent_at IS NULL AND topic = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the database holds at one moment: rows by the name they are announced under, how far journals have read, and
+    the announcements that wait, by topic, name and revision."""
+
+    postings: Mapping[str, tuple[Any, ...]]
+    documents: Mapping[str, tuple[Any, ...]]
+    unsent: frozenset[tuple[str, str, int]]
+    positions: Mapping[tuple[str, int], int]
+    journals: frozenset[str]
+
+
+def rows(pool: Pool) -> Rows:
+    """All of it. Raises Unreachable."""
+    with transaction(pool) as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        postings = {name: tuple(row) for name, *row in cursor.execute(_POSTINGS).fetchall()}
+        documents = {name: tuple(row) for name, *row in cursor.execute(_STATUSES).fetchall()}
+        unsent = cursor.execute(_UNSENT, ([POSTINGS, STATUSES],)).fetchall()
+        positions = cursor.execute(
+            "SELECT sink, partition, next_offset FROM hourstream.positions WHERE topic = %s", (CHARGES_TOPIC,)
+        ).fetchall()
+    return Rows(
+        postings,
+        documents,
+        frozenset((topic, name, revision) for topic, name, revision in unsent),
+        {(sink, partition): at for sink, partition, at in positions},
+        frozenset(row[0] for row in postings.values()),
+    )
+
+
+def posting_faults(held: Rows, said: Announcements) -> Iterator[str]:
+    """Postings that were not announced as they are, and announcements of postings that are not there."""
+    heard = said.said[POSTINGS]
+    for name, (system, charge_id, status, reference, reason, revision) in held.postings.items():
+        told = heard.get(name)
+        if told is None or max(told.revisions) != revision:
+            if (POSTINGS, name, revision) not in held.unsent:
+                yield f"{system} has posted {charge_id} at revision {revision}, which {POSTINGS} does not say"
+            continue
+        if tuple(told.last[field] for field in ("status", "reference", "reason")) != (status, reference, reason):
+            yield f"{system} holds {charge_id} otherwise than {POSTINGS} says"
+    for name, told in heard.items():
+        if told.last["system"] in held.journals and name not in held.postings:
+            yield f"{POSTINGS} says {told.last['system']} has {told.last['charge_id']}, which has no posting"
+
+
+def status_faults(held: Rows, said: Announcements) -> Iterator[str]:
+    """Documents whose status was not announced as it is, and announcements of documents that are not there."""
+    heard = said.said[STATUSES]
+    for name, (engagement_id, standing, payable, currency, revision, charge_ids) in held.documents.items():
+        told = heard.get(name)
+        if told is None or max(told.revisions) != revision:
+            if (STATUSES, name, revision) not in held.unsent:
+                yield f"{name} is {standing} at revision {revision}, which {STATUSES} does not say"
+            continue
+        if _status(told) != (engagement_id, standing, payable, currency, sorted(charge_ids)):
+            yield f"{name} stands otherwise than {STATUSES} says"
+    for name in heard:
+        if name not in held.documents:
+            yield f"{STATUSES} speaks of {name}, which is no document"
+
+
+def _status(told: Said) -> tuple[object, ...]:
+    last = told.last
+    return last["engagement_id"], last["status"], last["amount"], last["currency"], sorted(last["charge_ids"])
+
+
+def unposted(
+    held: Rows, routes: Routes, charges: Iterable[Mapping[str, Any]], places: Mapping[str, tuple[int, int]]
+) -> Iterator[str]:
+    """Charges that a journal has read, that routes give to it, and that it has not posted. `places` by charge id."""
+    posted = {(system, charge_id) for system, charge_id, *_ in held.postings.values()}
+    read = {system for system, _ in held.positions} & {JOURNAL, *held.journals}
+    for charge in charges:
+        charge_id, (partition, offset) = str(charge["charge_id"]), places[str(charge["charge_id"])]
+        for system in sorted(read):
+            due = routes.goes_to(system, charge, (system, charge["reverses"]) in posted)
+            if due and offset < held.positions.get((system, partition), 0) and (system, charge_id) not in posted:
+                yield f"{system} has read {charge_id} and not posted it"

@@ -1,0 +1,201 @@
+"""The sealer: makes the next seals of every chain, and notes where the chains end.
+
+Before it continues chains it holds them to the heads that were noted last: it refuses to continue where seals are
+missing, where heads are, or where either was made with another key. A person who has the key can make it continue all
+the same (`adopt`), which is noted in the heads for good.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from confluent_kafka import KafkaException, Producer
+
+from assurance.hash_chain import KEYLESS, SEALED, SEALS, Place, Readers, Seal, made_with, make
+from assurance.seal_heads import Copy, Heads, Kept, heads_of, kept
+from assurance.seal_topic import Found, SealTopic, follow, publish, read_seals
+from assurance.sealed_tables import StillWriting
+from streaming.batch import Record
+from streaming.topic_reader import partitions_of, read_partitions
+from streaming.transactions import producer_config
+
+_MOST = 500  # records of one seal
+_LastUnsigned = Callable[[Place, Sequence[Found]], Seal]
+
+
+class SealingRefused(RuntimeError):
+    """The chains are not what the sealer left: the text says what is wrong and what a person can do."""
+
+
+class Sealer:
+    """Seals what is not sealed yet, again and again; of several, the one that came last continues.
+
+    `copies` are the places where heads are kept. `postponed` says in words what the last round had to leave.
+    """
+
+    def __init__(
+        self,
+        broker: str,
+        key: bytes,
+        copies: Sequence[Copy],
+        topics: Sequence[str] = SEALED,
+        others: Readers | None = None,
+    ) -> None:
+        self._broker, self._key, self._copies = broker, key, copies
+        self._topics, self._others = topics, others
+        self._producer: Producer | None = None
+        self._last: dict[Place, Seal] = {}
+        self._heads: Heads | None = None
+        self._noted = False
+        self.postponed: list[str] = []
+
+    def seal(self) -> int:
+        """The number of records sealed. Raises KafkaException, Unreachable, OSError, SealingRefused.
+
+        What was not sealed then is by the next call.
+        """
+        if self._producer is not None:
+            with contextlib.suppress(KafkaException):  # where another one took over since: it is asked again below
+                return self._round(self._producer)
+            self._producer = None
+        producer = self._take_over()
+        sealed = self._round(producer)
+        self._producer = producer
+        return sealed
+
+    def adopt(self, note: str) -> None:
+        """Continue the chains as they are found; `note` says who decided so and why. Raises like `seal`."""
+        self._producer = None
+        self._take_over(note=note)
+
+    def _take_over(self, note: str | None = None) -> Producer:
+        """From here on no other sealer's seal lands: what is read next is the last of each chain."""
+        producer = Producer({**producer_config(self._broker), "transactional.id": "hourstream-seal-0"})
+        producer.init_transactions(60)
+        lying, held = read_seals(self._broker, self._key), kept(self._copies, self._key)
+        if note is None:
+            self._last, self._heads = _continued(lying, held, self._last_unsigned), held.heads
+        else:
+            found = ((place, self._last_adopted(place, each)) for place, each in lying.found.items())
+            self._last = {place: last for place, last in found if last is not None}
+            self._heads = held.heads
+            self._note([f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(note.split())}"])
+        self._noted = held.complete and note is None
+        return producer
+
+    def _round(self, producer: Producer) -> int:
+        sealed, self.postponed = 0, []
+        for place, read in readers_of(self._broker, self._topics, self._others).items():
+            last = self._last.get(place)
+            try:
+                for records in _groups(read(0 if last is None else last.end)):
+                    last = make(self._key, last, records)
+                    publish(producer, self._key, last)
+                    self._last[place] = last
+                    sealed += len(records)
+            except StillWriting as error:
+                self.postponed.append(str(error))
+        if self._last and (sealed or not self._noted):
+            self._note()
+        return sealed
+
+    def _note(self, notes: Sequence[str] = ()) -> None:
+        heads = heads_of(self._last, self._heads, datetime.now(UTC), notes).signed(self._key)
+        for copy in self._copies:
+            copy.write(heads.text)
+        self._heads, self._noted = heads, True
+
+    def _last_unsigned(self, place: Place, found: Sequence[Found]) -> Seal:
+        """The last seal of a chain that has no head, and no MAC. Raises SealingRefused where it was made otherwise.
+
+        Seals of a run without the key are left out at the end. One that fits no key stays: a record of it was altered,
+        and must not be sealed again as what it is now.
+        """
+        chain = follow(found, None).chain
+        while chain and self._key != KEYLESS and self._fits(KEYLESS, chain[-1]):
+            chain.pop()
+        if any(self._fits(self._key, seal) for seal in reversed(chain)):
+            return chain[-1]
+        raise SealingRefused(
+            f"the seals of {place[0]}[{place[1]}] were made with another key, or without one: set"
+            " HOURSTREAM_SEAL_KEY_FILE to the key they were made with, or continue them as they are with"
+            " `hourstream seal --adopt REASON`"
+        )
+
+    def _last_adopted(self, place: Place, found: Sequence[Found]) -> Seal | None:
+        """The last seal of a chain that is there and was made with the key, or else without one."""
+        chain = follow(found, None).chain
+        signed = {each.seal.hash for each in found if each.signed}
+        for keys in ((self._key,), (self._key, KEYLESS)):
+            for seal in reversed(chain):
+                if seal.hash in signed or any(self._fits(key, seal) for key in keys):
+                    return seal
+        return None
+
+    def _fits(self, key: bytes, seal: Seal) -> bool:
+        """Whether a seal is what a key makes of the records that are there."""
+        read = readers_of(self._broker, self._topics, self._others).get((seal.topic, seal.partition))
+        return made_with(key, seal, _inside(seal, read(seal.start) if read else ()))
+
+
+def _continued(lying: SealTopic, held: Kept, unsigned: _LastUnsigned) -> dict[Place, Seal]:
+    """The last seal of each chain, held to the heads. Raises SealingRefused."""
+    heads = held.heads
+    if heads is None:
+        if held.others:
+            raise SealingRefused(
+                f"{'; '.join(held.others)}: set HOURSTREAM_SEAL_KEY_FILE to the key the chains were made with, put the"
+                " file back, or continue the chains as they are with `hourstream seal --adopt REASON`"
+            )
+        if any(each.signed is not None for each in lying.all):
+            raise SealingRefused(
+                f"{SEALS} has seals, and the heads of its chains are nowhere: put the file of heads back, or continue"
+                " the chains as they are with `hourstream seal --adopt REASON`"
+            )
+        return {place: unsigned(place, found) for place, found in lying.found.items()}
+    last: dict[Place, Seal] = {}
+    for place, head in heads.chains.items():
+        followed = follow(lying.found.get(place, ()), head.hash)
+        if followed.headless:
+            raise SealingRefused(
+                f"the last seal of {place[0]}[{place[1]}], of records up to {head.end}, is gone from {SEALS}: seals"
+                " were deleted, or the topic was. Put the topic back, or continue what is there with"
+                " `hourstream seal --adopt REASON`"
+            )
+        last[place] = followed.chain[-1]
+    for place, found in lying.found.items():
+        signed = [each for each in found if each.signed]
+        if place not in last and signed:  # made, and the sealer ended before it noted it
+            last[place] = follow(signed, None).chain[-1]
+    return last
+
+
+def readers_of(broker: str, topics: Sequence[str], others: Readers | None) -> Readers:
+    """How each partition of the topics is read, and the others."""
+    found = {place: partial(_from, broker, place) for place in partitions_of(broker, topics)}
+    return {**found, **(others or {})}
+
+
+def _from(broker: str, place: Place, offset: int) -> Iterator[Record]:
+    return read_partitions(broker, [place], offset)
+
+
+def _inside(seal: Seal, records: Iterable[Record]) -> list[Record]:
+    inside = []
+    for record in records:
+        if record.offset >= seal.end:
+            break
+        inside.append(record)
+    return inside
+
+
+def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:
+    group: list[Record] = []
+    for record in records:
+        group.append(record)
+        if len(group) == _MOST:
+            yield group
+            group = []
+    if group:
+        yield group

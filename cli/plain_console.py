@@ -1,0 +1,39 @@
+"""A console on which data is only ever text: no markup, no emoji codes, no control characters of a terminal.
+
+Styles are given beside the text (`styled`), never inside it.
+"""
+
+import re
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+# All control characters but line feed and tab: a terminal would obey them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """The text with control characters and halves of surrogate pairs written out."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def styled(text: object, style: str) -> Text:
+    """A text in a style of Rich, such as "bold" or "red"."""
+    return Text(plain(str(text)), style=style)
+
+
+def verdict(holds: bool, yes: str, no: str) -> Text:
+    """`yes` in green where something holds, `no` in red where it does not."""
+    return styled(yes, "green") if holds else styled(no, "red")
+
+
+class PlainConsole(Console):
+    """Rich's console; strings that it is given, also as cells of a table, are shown as they are."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as in the base class
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as in the base class
+        """As in the base class, of a text without control characters."""
+        return super().render_str(plain(text), **options)

@@ -1,0 +1,124 @@
+"""One supervising program for each home folder: its lock, and what an earlier one left running there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from common.private import make_private
+from devstack.errors import StackError
+from devstack.leftover import end_orphans
+from settings import Settings
+
+_LOCK = "stack.lock"
+_OURS = ("kafka", "postgres", "state", "logs", "run", "demo", "ports.json", "schema-ids.json", _LOCK)
+_ORPHAN_SECONDS = 20.0
+_WRITING_SECONDS = 0.3  # between taking the lock and writing its pid
+
+
+class HomeTaken(StackError):
+    """Another program runs on this home; the text names its process."""
+
+    def __init__(self, home: Path, holder: str) -> None:
+        super().__init__(
+            f"A stack already runs on {home} (process {holder}). Stop it, or set HOURSTREAM_HOME to another folder."
+        )
+        self.holder = holder
+
+
+def take_home(home: Path) -> IO[str]:
+    """Lock `home` for this process and make everything below it private. Raises HomeTaken at once where it is taken."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (home / _LOCK).open("a+", encoding="ascii")
+    for pause in (0.05, 0.05, 0.0):  # somebody who only looks holds it for a moment
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            time.sleep(pause)
+    else:
+        with lock:
+            raise HomeTaken(home, _holder(lock))
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without its text
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    for path in [home] if not _holds_more(home) else [home / name for name in _OURS]:
+        make_private(path)
+    return lock
+
+
+def _holds_more(home: Path) -> bool:
+    """Whether the folder is plainly not for a stack alone: then only what a stack makes there is made private."""
+    shared = (Path("/"), Path.home(), Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+    return home.resolve() in {path.resolve() for path in shared}
+
+
+def refuse_taken(home: Path) -> None:
+    """Raise HomeTaken where a program holds `home` now; changes nothing."""
+    try:
+        lock = (home / _LOCK).open("r+", encoding="ascii")
+    except OSError:
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            raise HomeTaken(home, _holder(lock)) from None
+
+
+def home_of(command: str, settings: Settings) -> Path | None:
+    """The home that a supervising command (`up`, `run`, `demo`) holds; None for one it makes for itself."""
+    if command == "demo":
+        return settings.home / "demo"
+    return None if command == "run" and settings.broker is None else settings.home
+
+
+def leave_home(lock: IO[str]) -> None:
+    """Give the home up. Raises nothing: a full disk does not stop an orderly end."""
+    with contextlib.suppress(OSError):
+        lock.truncate(0)
+    with contextlib.suppress(OSError):
+        lock.close()
+
+
+@contextlib.contextmanager
+def hold_home(home: Path) -> Iterator[None]:
+    """Keep every stack from starting on `home`. Raises HomeTaken where one runs."""
+    lock = take_home(home)
+    try:
+        yield
+    finally:
+        leave_home(lock)
+
+
+def empty_home(home: Path) -> None:
+    """Remove everything below `home`, and end what a killed run left there.
+
+    Raises HomeTaken where a stack runs on it.
+    """
+    with hold_home(home):
+        for folder in (home / "run", home / "kafka", home / "postgres"):
+            end_orphans(folder, _ORPHAN_SECONDS)
+        for path in home.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+
+
+def _holder(lock: IO[str]) -> str:
+    deadline = time.monotonic() + _WRITING_SECONDS
+    while True:
+        lock.seek(0)
+        holder = lock.read().strip()
+        if holder or time.monotonic() > deadline:
+            return holder or "unknown"
+        time.sleep(0.02)

@@ -1,0 +1,81 @@
+"""docker-compose.yml as the Compose of Debian can read it, with images that were made here in place of pulled ones.
+
+That Compose is version 1: it knows neither `name`, nor secrets from the environment, nor optional env files. What is
+changed for it is in `as_version_1`; every health check and every restriction is the file's own.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from settings import CHECKOUT
+from tests.containers.images import run
+
+PROJECT = "hourstream-test"
+WITHOUT_IMAGE = ("grafana",)  # no registry that is reached here has it
+
+
+def as_version_1(images: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """The compose file for version 1: local images, secrets as files of `folder`, no published ports."""
+    found: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
+    services = {name: service for name, service in found["services"].items() if name not in WITHOUT_IMAGE}
+    for name, service in services.items():
+        service["image"] = images["hourstream" if service["image"].startswith("hourstream:") else name]
+        service.pop("build", None)
+        service.pop("ports", None)  # several runs may share a machine; tests ask from inside
+        service.pop("env_file", None)
+        service["volumes"] = [_absolute(each) for each in service.get("volumes", [])]
+    secrets = {}
+    for name in found["secrets"]:
+        file = folder / name
+        file.write_text(f"{name} of the tests, 32 bytes or more\n" if name != "people_key" else "ab" * 32)
+        file.chmod(0o444)  # Compose mounts a file as it is; the process is not its owner
+        secrets[name] = {"file": str(file)}
+    return {"version": "3.9", "services": services, "secrets": secrets, "volumes": found["volumes"]}
+
+
+def _absolute(volume: str) -> str:
+    return str(CHECKOUT / volume) if volume.startswith("./") else volume
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """A running compose project."""
+
+    file: Path
+
+    def __call__(self, *command: str, seconds: float = 600) -> str:
+        """Run docker-compose; its standard output."""
+        return run("docker-compose", "--project-name", PROJECT, "--file", str(self.file), *command, seconds=seconds)
+
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        return self("ps", "--quiet", service).strip()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What the engine says of a service's container."""
+        (found,) = json.loads(run("docker", "inspect", self.container(service)))
+        return dict(found)
+
+    def health(self, service: str) -> str:
+        """healthy, unhealthy, starting; the exit code of a container that has none and ended."""
+        state = self.inspect(service)["State"]
+        return str(state["Health"]["Status"] if "Health" in state and state["Running"] else state["ExitCode"])
+
+    def wait_healthy(self, services: list[str], seconds: float) -> dict[str, float]:
+        """Wait until all are healthy; the seconds each took. Raises TimeoutError with the log of one that is not."""
+        began, took = time.monotonic(), dict[str, float]()
+        while len(took) < len(services):
+            for service in services:
+                if service not in took and self.health(service) == "healthy":
+                    took[service] = time.monotonic() - began
+            if time.monotonic() - began > seconds:
+                late = next(service for service in services if service not in took)
+                raise TimeoutError(f"{late} is {self.health(late)}\n{self('logs', '--tail', '60', late)}")
+            time.sleep(1)
+        return took

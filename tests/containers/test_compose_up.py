@@ -1,0 +1,46 @@
+"""docker-compose.yml brought up: the demo runs in it, every service is healthy, a stop and a start lose nothing."""
+
+import json
+import time
+
+from tests.containers.compose import Compose
+
+SERVERS = ["kafka", "postgres", "registry"]
+WORKERS = ["masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics", "warehouse", "console"]
+WATCHERS = ["prometheus", "alertmanager"]
+COMMANDS = ("--profile", "commands", "--profile", "console")
+
+
+def audited(compose: Compose) -> dict[str, object]:
+    """The audit's statements, as a command inside the network gives them."""
+    said = compose("--profile", "commands", "run", "--rm", "-T", "commands", "hourstream", "audit", "--json")
+    return dict(json.loads(said[said.index("{") :]))
+
+
+def test_the_demo_runs_in_containers_and_a_stop_and_start_lose_nothing(compose: Compose) -> None:
+    compose("up", "--detach", *SERVERS)
+    print("healthy after", compose.wait_healthy(SERVERS, 120))
+
+    table = compose("--profile", "commands", "run", "--rm", "-T", "commands", "hourstream", "demo", seconds=600)
+    print(table)
+    assert "in = out, to the minute" in table
+    assert "NO" not in table.partition("in = out, to the minute")[2].splitlines()[0]
+
+    began = time.monotonic()
+    compose("--profile", "console", "up", "--detach")
+    healthy = compose.wait_healthy([*SERVERS, *WORKERS, *WATCHERS], 240)
+    print(f"all healthy after {time.monotonic() - began:.0f} s", healthy)
+    for service in WORKERS:
+        host = compose.inspect(service)["HostConfig"]
+        assert compose.inspect(service)["Config"]["User"] == "10001:10001"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+
+    before = audited(compose)
+    compose("stop", "--timeout", "30")
+    compose("start")
+    compose.wait_healthy([*SERVERS, *WORKERS], 240)
+    after = audited(compose)
+    assert before == after
+    assert after["all_true"] is True, after

@@ -1,0 +1,48 @@
+"""What the command line prints of data is text: nothing in it is markup, an emoji or an order to the terminal."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+
+from cli.plain_console import PlainConsole, styled
+
+HOSTILE = ["[/x]", "[bold]x[/bold]", "[link=https://example.com]x[/link]", ":warning:", "[", "\\[/", "[[/]]"]
+
+
+def shown(*content: object) -> str:
+    """What is printed, without the terminal's own codes."""
+    screen = PlainConsole(file=io.StringIO(), width=200, highlight=False)
+    screen.print(*content)
+    return str(screen.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_is_printed_as_it_is(text: str) -> None:
+    assert shown(text) == f"{text}\n"
+    assert shown(styled(text, "red")) == f"{text}\n"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_cell_a_heading_and_a_title_are_printed_as_they_are(text: str) -> None:
+    table = Table(text, title=text)
+    table.add_row(text)
+    assert shown(table).count(text) == 3
+
+
+def test_control_characters_and_halves_of_surrogates_are_written_out() -> None:
+    assert shown("a\x1b[31mb\x00\x07\u009b\ud800") == "a\\x1b[31mb\\x00\\x07\\x9b\\ud800\n"
+    assert shown(styled("a\x1b[31mb", "bold")) == "a\\x1b[31mb\n"
+
+
+def test_a_file_whose_name_and_rows_look_like_markup_can_be_checked(tmp_path: Path) -> None:
+    export = tmp_path / "[bold].csv"
+    export.write_text("Project,[/x]\nA,[/y]\n", encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("hourstream")), "sources", "check", str(export), "--source", "toggl"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "MarkupError" not in done.stderr
+    assert "Traceback" not in done.stderr
