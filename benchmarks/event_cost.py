@@ -4,7 +4,7 @@
 
 The settle agent's own `decide` over a RocksDB store, without a broker: a plain time entry, and an outcome of one metric
 and month, in an engagement that holds 100 and 100,000 of them (the ratio should be near 1), and a cap and a retainer
-put on an engagement of 10,000.
+put on an engagement of 10,000. Time under a cap and of a retainer is compared in the same way.
 """
 
 import statistics
@@ -173,6 +173,8 @@ def main() -> None:
         "billing_method": "retainer",
         "retainer": {"included_minutes": 6000, "monthly_fee": "1000", "rollover_months": 2},
     }
+    compare("time under a cap", entry, **cap)
+    compare("time of a retainer", entry, **retainer)
     for name, change in (("cap", cap), ("retainer", retainer)):
         seconds, published = cost_of_a_change(10_000, **change)
         print(f"{name} put on 10,000 entries: {seconds:.2f} s CPU, {published} records published")
