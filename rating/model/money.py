@@ -5,14 +5,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-# ISO 4217 list one (active codes): those whose minor unit is not 2. Every other code has 2.
-_MINOR_UNITS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
-    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-    "BYR": 0,  # withdrawn (DOMAIN.md, appendix B)
-}
+from common.iso_codes import MINOR_UNITS
+
 # Wide enough for any product of decimal(18,6) fields; the default context's 28 digits are not.
 _WIDE = Context(prec=80)
 
@@ -22,7 +16,7 @@ ONE = Fraction(1)
 
 def minor_units(currency: str) -> int:
     """Digits after the point of a currency: JPY 0, USD 2, KWD 3 (DOMAIN.md, appendix B)."""
-    return _MINOR_UNITS.get(currency, 2)
+    return MINOR_UNITS.get(currency, 2)
 
 
 @lru_cache(maxsize=4096)

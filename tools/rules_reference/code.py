@@ -26,6 +26,8 @@ ROOMS = (
     "cli",
     "operations",
     "streaming",
+    "schemas",
+    "common",
 )
 _GIVERS = frozenset({"Rejection", "Problem"})  # calls whose first argument is a code
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -10,6 +10,7 @@ from rating.model.charge import Settled, Settlement
 from rating.model.facts import BillingPeriod, Facts
 from rating.model.masters import Masters
 from rating.settle import settle
+from rating.time.shared import Shared
 from streaming.state import State
 from tables.settlement import engine, masters_snapshot, resettle
 from tables.settlement.bucket_store import LOOKED
@@ -151,8 +152,10 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod] = ()) -> Settled:
-        settled = settle(engagement_id, facts, masters, periods)
+    def dearer(
+        engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod], shared: Shared
+    ) -> Settled:
+        settled = settle(engagement_id, facts, masters, periods, shared)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")
