@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tables.settlement import bucket_store as buckets
 from tables.settlement import sum_tree
 from tables.settlement.large_bucket import MEMBERS
 from tables.settlement.sum_tree import NODES
@@ -130,3 +131,14 @@ def test_rows_of_a_month_do_not_grow() -> None:
     assert len(sizes) > 300
     assert max(sizes.values()) < 4_000
     assert max(len(row) for row in stream.settle_rows.values()) < 4_000
+
+
+def test_8500_outcomes_of_one_month_are_all_charged_in_rows_that_fit() -> None:
+    stream = Stream()
+    stream.deliver(numbered([*OTHERS, terms("graduated", 1)]))
+    for start in range(0, 8_500, 500):
+        stream.deliver([line(outcome("E1", f"o{n}", "calls", "1", "2024-02-01")) for n in range(start, start + 500)])
+    charges = stream.said("billing.ready")
+    assert len({record["subject"] for record in charges if record["reverses"] is None}) == 8_500
+    assert max(len(row) for row in stream.settle_rows.values()) < buckets.MOST_BYTES
+    assert stream.books.ledger() == list(stream.books.expected())
