@@ -66,7 +66,7 @@ class BucketRow(msgspec.Struct, array_like=True):
     large: LargeHead | None = None
 
 
-class _Named(msgspec.Struct, array_like=True, frozen=True):
+class Named(msgspec.Struct, array_like=True, frozen=True):
     """The beginning of a `StoredFact`, which is all that is read of it."""
 
     name: str
@@ -75,7 +75,7 @@ class _Named(msgspec.Struct, array_like=True, frozen=True):
 class BucketNames(msgspec.Struct, array_like=True, frozen=True):
     """A bucket's row, read for the names of its facts only."""
 
-    facts: list[_Named]
+    facts: list[Named]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rating.model.facts import Fact, Outcome, TimeEntry
 from rating.scope import names
 from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
-from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket
+from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket, MemberFact
 
 TIME = "day:"  # begins the name of every bucket of time
 OUTCOMES = "outcomes:"  # of every bucket of outcomes
@@ -23,6 +23,7 @@ MOST_BYTES = 32 << 10  # of a bucket's row; one that would be larger becomes a r
 
 BUCKETS = Table(b"b", BucketRow)  # (engagement, bucket name) -> the bucket
 PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it; follows from BUCKETS
+_read_fact = msgspec.msgpack.Decoder(MemberFact).decode
 _read_names = msgspec.msgpack.Decoder(BucketNames).decode
 LOOKED = Table(b"l", bool)  # (look-up, engagement): the engagement's settlements looked there
 
@@ -37,8 +38,9 @@ def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
         if row is None:
             continue
         if MEMBERS.holds(key):
-            engagement_id, name, member = MEMBERS.parts(key)
-            found[PLACES.key(engagement_id, member)] = PLACES.pack(name)
+            if _read_fact(row).fact is not None:
+                engagement_id, name, member = MEMBERS.parts(key)
+                found[PLACES.key(engagement_id, member)] = PLACES.pack(name)
             continue
         if not BUCKETS.holds(key):
             continue

@@ -15,6 +15,7 @@ from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket import (
     BucketRow,
     LargeHead,
+    Named,
     Published,
     SmallBucket,
     StoredFact,
@@ -32,6 +33,12 @@ class Member(msgspec.Struct, array_like=True, frozen=True):
     fact: StoredFact | None = None
     published: Published | None = None
     key: str | None = None
+
+
+class MemberFact(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of a `Member`, read for whether it has a fact: a minimum is published without one of its own."""
+
+    fact: Named | None
 
 
 MEMBERS = Table(b"f", Member)  # (engagement, bucket, name of a fact)
