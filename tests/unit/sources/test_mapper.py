@@ -36,6 +36,8 @@ def test_a_line_becomes_an_entry_a_weekday(tock: Tock) -> None:
         "status": "approved",
         "approved_by": None,
         "note": None,
+        "started_at": None,
+        "ended_at": None,
         "source": "tock",
         "revision": 1,
         "occurred_at": datetime(2015, 4, 6, 14, 9, 33, 703000, UTC),
