@@ -40,6 +40,7 @@ _TOPIC_OF = {
     "outcome": "outcomes",
     "adjustment": "adjustments",
     "fee": "billing.periods",
+    "minimum": "billing.periods",
 }
 STATES = "charge.states"
 FOLLOWED = ("exception.decisions", "billing.ready", "billing.exceptions", "erp.postings", "invoice.status")

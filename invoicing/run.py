@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from common.errors import SinkError
 from invoicing.charge_projection import NAME as PROJECTION
 from invoicing.draft import Draft, Kind, draft_invoices
+from invoicing.holds import Holds
 from invoicing.outbox_records import STATUS_TOPIC, SYSTEM, announce, status_record
 from invoicing.parties import Names
 from invoicing.store import due_charges, rests_of, store
@@ -18,9 +21,31 @@ from invoicing.void import void
 from storage.postgres import Lock, Pool, transaction
 from topics.catalogue import CHARGES_TOPIC
 
-__all__ = ["STATUS_TOPIC", "InvoiceRun", "Issued", "NotVoidable", "ProjectionBehind", "run_invoices", "void_invoice"]
+__all__ = [
+    "STATUS_TOPIC",
+    "InvoiceRun",
+    "IssueDateTooEarly",
+    "Issued",
+    "NotVoidable",
+    "ProjectionBehind",
+    "run_invoices",
+    "void_invoice",
+]
 
 _POLL_SECONDS = 0.1
+_LATEST_DATES = """
+SELECT legal_entity, max(issue_date) FROM hourstream.invoices
+WHERE legal_entity = ANY(%s) AND sequence IS NOT NULL GROUP BY legal_entity ORDER BY legal_entity
+"""
+_LIVE_CREDIT_NOTES = """
+SELECT note.invoice_id
+FROM hourstream.invoice_charges own
+JOIN hourstream.charges reversal ON reversal.reverses = own.charge_id
+JOIN hourstream.invoice_charges credited ON credited.charge_id = reversal.charge_id AND credited.live
+JOIN hourstream.invoices note ON note.invoice_id = credited.invoice_id
+WHERE own.invoice_id = %s AND note.invoice_id <> own.invoice_id AND note.kind = 'credit_note'
+ORDER BY note.invoice_id LIMIT 1
+"""
 
 
 class ProjectionBehind(SinkError):
@@ -28,7 +53,11 @@ class ProjectionBehind(SinkError):
 
 
 class NotVoidable(SinkError):
-    """There is no such invoice, or it is voided already."""
+    """There is no such invoice, it is voided or paid, or a live credit note credits it."""
+
+
+class IssueDateTooEarly(SinkError):
+    """A legal entity has issued a document of a later date already; nothing was invoiced (DOMAIN.md §4.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +91,29 @@ def run_invoices(
     end_offsets: Mapping[int, int],
     at: datetime,
     names: Names | None = None,
+    holds: Holds | None = None,
     timeout_seconds: float = 60.0,
 ) -> InvoiceRun:
     """Invoice every account's charges of work up to and including `cut_off`, dated `issue_date`.
 
     `end_offsets` are the ends of the partitions of `billing.ready` that the caller saw: the run waits until the
-    projection has read that far. `at` is the time noted on `invoice.status`. Runs at the same time follow each other.
-    Raises ProjectionBehind, Unreachable; after either nothing was invoiced.
+    projection has read that far. `at` is the time noted on `invoice.status`. `holds` are those of the issue date. Runs
+    at the same time follow each other.
+    Raises ProjectionBehind, IssueDateTooEarly, Unreachable; after any of them nothing was invoiced.
     """
     await_projection(pool, end_offsets, timeout_seconds)
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
-        charges = due_charges(cursor, cut_off)
+        kept_back = holds or Holds()
+        charges = [
+            charge
+            for charge in due_charges(cursor, cut_off)
+            if not kept_back.keeps_back(charge.engagement_id, charge.subject)
+        ]
         drafts = draft_invoices(charges, rests_of(cursor, (charge.credits for charge in charges if charge.credits)))
         if not drafts:
             return InvoiceRun((), 0)
+        _refuse_earlier_dates(cursor, {d.account.legal_entity for d in drafts if d.kind != "nothing"}, issue_date)
         run = cursor.execute(
             "INSERT INTO hourstream.invoice_runs (cut_off, issue_date, end_offsets, run_at) VALUES (%s, %s, %s, %s)"
             " RETURNING run",
@@ -94,8 +131,8 @@ def run_invoices(
 def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> int:
     """Void an invoice and free its charges for the next run; gives their number. Its number is not used again.
 
-    One that is paid, if only in part, is not voided but credited; one that another system made is voided there.
-    Raises NotVoidable, Unreachable.
+    One that is paid, if only in part, is not voided but credited; one that another system made is voided there; one
+    with a live credit note is not voided before that (DOMAIN.md §4.9). Raises NotVoidable, Unreachable.
     """
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
@@ -113,7 +150,18 @@ def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> i
             raise NotVoidable(
                 f"{invoice_id} has been paid, if only in part: correct its charges, and a run credits them"
             )
+        credited_by = cursor.execute(_LIVE_CREDIT_NOTES, (invoice_id,)).fetchone()
+        if credited_by is not None:
+            raise NotVoidable(f"{invoice_id} is credited by {credited_by[0]}: void that credit note first")
         return void(cursor, invoice_id, at=at, reason=reason) or 0
+
+
+def _refuse_earlier_dates(cursor: Cursor[TupleRow], legal_entities: set[str], issue_date: date) -> None:
+    for legal_entity, latest in cursor.execute(_LATEST_DATES, (sorted(legal_entities),)).fetchall():
+        if issue_date < latest:
+            raise IssueDateTooEarly(
+                f"{legal_entity} has a document of {latest}, and {issue_date} is before it: issue on {latest} or later"
+            )
 
 
 def await_projection(pool: Pool, end_offsets: Mapping[int, int], timeout_seconds: float) -> None:
