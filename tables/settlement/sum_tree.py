@@ -14,7 +14,7 @@ import msgspec
 
 from streaming.state_tables import StateRows, Table
 
-MOST = 32  # items of a node; a node that has more is cut in two
+MOST = 64  # items of a node; a node that has more is cut in two
 _ROOT = "0"
 _KEY = attrgetter("key")
 
