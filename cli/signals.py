@@ -3,6 +3,8 @@
 Servers that have handlers of their own (a worker's Faust, a uvicorn in the main thread) replace these.
 """
 
+import atexit
+import gc
 import signal
 import threading
 from types import FrameType
@@ -17,6 +19,7 @@ def stop_on_signals() -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
+    atexit.register(gc.freeze)  # the interpreter's last search for garbage took seconds of every stop
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _unwind)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:

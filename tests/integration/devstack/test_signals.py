@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from settings import CHECKOUT, Settings
 from tests.faults.up import COMMAND
 from topics.create import create_topics
 
+# By name: what is typed, and the file below the home or the text on standard output that shows it at work.
 COMMANDS = {
-    "console": ("console", "--without-login", "--port", str(free_port())),
-    "receive": ("receive", "--source", "jira", "--secret-file", "SECRET"),
-    "watch": ("watch", "FOLDER", "--source", "harvest"),
-    "seal": ("seal", "--every", "5"),
-    "worker": ("worker", "masters"),
+    "console": (("console", "--without-login", "--port", str(free_port())), "Ctrl-C stops it"),
+    "receive": (("receive", "--source", "jira", "--secret-file", "SECRET"), "listening"),
+    "watch": (("watch", "FOLDER", "--source", "harvest"), "watching"),
+    "seal": (("seal", "--every", "5"), Path("run", "sealed")),
+    "worker": (("worker", "masters", "--status-file", "STATUS"), Path("status")),
 }
 
 
@@ -44,24 +46,30 @@ def test_a_command_ends_in_order_when_it_is_told_to(
     environment: Mapping[str, str], command: str, number: signal.Signals
 ) -> None:
     home = Path(environment["HOURSTREAM_HOME"])
-    places = {"SECRET": str(home / "secret"), "FOLDER": str(home / "folder")}
-    arguments = [places.get(each, each) for each in COMMANDS[command]]
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=CHECKOUT,
-        env=dict(environment),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts what has an `&`
-    ) as process:
+    places = {"SECRET": home / "secret", "FOLDER": home / "folder", "STATUS": home / "status"}
+    typed, sign = COMMANDS[command]
+    for file in (home / "status", home / "run" / "sealed"):
+        file.unlink(missing_ok=True)
+    output = home / "output"
+    with output.open("wb") as out:
+        process = subprocess.Popen(
+            [*COMMAND, *(str(places.get(each, each)) for each in typed)],
+            cwd=CHECKOUT,
+            env=dict(environment),
+            stdout=out,
+            stderr=out,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts what has an `&`
+        )
+    with process:
         try:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(6)
+            deadline = time.monotonic() + 90
+            while not ((home / sign).exists() if isinstance(sign, Path) else sign in output.read_text()):
+                assert process.poll() is None, output.read_text()
+                assert time.monotonic() < deadline, output.read_text()
+                time.sleep(0.1)
             process.send_signal(number)
-            code = process.wait(20)
-            said = process.communicate()
+            code = process.wait(30)
         finally:
             process.kill()
-    assert "Traceback" not in said[1], said[1]
-    assert code in (0, 1, 128 + number), said
+    assert "Traceback" not in output.read_text()
+    assert code in (0, 1, 128 + number), output.read_text()

@@ -114,6 +114,9 @@ def test_every_killed_process_comes_back_on_its_port_also_without_its_log_folder
 
 
 def test_status_tells_pids_ports_restarts_their_reasons_and_lags(firm: Firm) -> None:
+    before = firm.up.restarts()
+    firm.up.kill("settle")  # which has a log again since the test before
+    firm.up.await_that(restored(firm.up, before, "settle"), "settle did not come back")
     told = subprocess.run(
         [*COMMAND, "status", "--json"], cwd=CHECKOUT, env=firm.up.environment, capture_output=True, text=True
     )

@@ -17,7 +17,7 @@ import pytest
 
 from schemas.codec import encode
 from schemas.json_codec import from_json
-from tests.integration.stream.robust_cases import Line, entry, expected_of, lines_of, minutes, notes
+from tests.integration.stream.robust_cases import ROBUST, Line, entry, expected_of, lines_of, minutes, notes
 from tests.integration.stream.running import Running, running
 
 COMMAND = Path(sys.executable).with_name("hourstream")
@@ -143,3 +143,21 @@ def test_bad_records_of_producers_that_check_nothing_are_dead_letters_and_no_wor
     assert [(letter["topic"], letter["key"]) for letter in cut] == [("time.entries", b"K91E")]
     assert hashlib.sha256(GARBAGE).hexdigest() in cut[0]["error"]
     assert cut[0]["value"] == GARBAGE[:65_536]
+
+
+def test_commands_skip_what_is_no_record(stream: Running) -> None:
+    for topic in ("files.taken", "billing.exceptions", "charge.states", "master.code-map", "masters.current"):
+        stream.send(topic, b"K91E", b"garbage", ())
+        stream.send(topic, None, None, ())
+    export = ROBUST / "year-one-in-a-file" / "w.json"
+    ingested = stream.hourstream("ingest", str(export), "--source", "jira")
+    assert ingested.exit_code == 0, ingested.output
+    assert "1 records published, 1 rows to dead.letters" in ingested.output
+    assert "was taken" in stream.hourstream("ingest", str(export), "--source", "jira").output
+    (letter,) = [letter for letter in stream.letters() if letter["stage"] == "ingest"]
+    assert "'0001-01-01T00:00:00.000+0100' leaves the years 1 to 9999" in letter["error"]
+    for command in (["exceptions", "list"], ["exceptions", "codes"], ["trace", "K91E/time:before"], ["audit"]):
+        told = stream.hourstream(*command)
+        assert told.exception is None, (command, told.output)
+    stream.rest()
+    assert stream.ended() == {}

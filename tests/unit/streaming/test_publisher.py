@@ -1,14 +1,27 @@
 """What a publisher refuses, whoever publishes: nothing of it leaves the process."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from common.errors import InvalidRecord
 from operations.decisions import check_text
-from streaming.publisher import RecordPublisher
+from streaming.publisher import RecordPublisher, Sealing
 from tests.unit.tables.contents import entry, line
 
-NOBODY = "127.0.0.1:1"  # a record that is refused is never sent
+NOBODY = "127.0.0.1:1"
 GOOD = line(entry("E1", "1"))
+
+
+class Recorded(RecordPublisher):
+    """Keeps what it would send."""
+
+    def __init__(self, sealing: Sealing | None = None) -> None:
+        super().__init__(NOBODY, sealing)
+        self.sent: list[tuple[str, bytes, bytes]] = []
+
+    def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.sent.append((topic, key, value))
 
 
 class Encrypting:
@@ -36,19 +49,18 @@ class Encrypting:
     ],
 )
 def test_a_record_with_a_fault_is_refused(key: str, change: dict[str, object], why: str) -> None:
-    publisher = RecordPublisher(NOBODY)
+    publisher = Recorded()
     with pytest.raises(InvalidRecord, match=why.replace("(", r"\(")):
         publisher.publish(GOOD["topic"], key, {**GOOD["value"], **change})
-    assert publisher.published == 0
-    publisher.finish()
+    assert (publisher.published, publisher.sent) == (0, [])
 
 
 def test_a_text_is_measured_before_it_is_encrypted() -> None:
-    publisher = RecordPublisher(NOBODY, Encrypting())
+    publisher = Recorded(Encrypting())
     with pytest.raises(InvalidRecord, match="give at most 4,000 characters"):
         publisher.publish(GOOD["topic"], "E1", {**GOOD["value"], "note": "n" * 4_001})
     publisher.publish(GOOD["topic"], "E1", {**GOOD["value"], "note": "n" * 4_000})
-    assert publisher.published == 1
+    assert publisher.published == len(publisher.sent) == 1
 
 
 def test_a_reason_is_a_text_that_a_record_may_hold() -> None:
