@@ -149,8 +149,8 @@ def verdict(
     ]
     unsealed = 0 if ahead is None else 1 + sum(1 for _ in coming)
     total, head = (0, b"") if last is None else (last.records, last.hash)
-    notices = (f"{_named(seal)} was made without the key; a later one made with it covers it" for seal in covered)
-    return Verdict(*place, total, unsealed, head, tuple(faults), tuple(notices))
+    notices = (_of_no_key(covered),) if covered else ()
+    return Verdict(*place, total, unsealed, head, tuple(faults), notices)
 
 
 def made_with(key: bytes, seal: Seal, records: Sequence[Record]) -> bool:
@@ -158,6 +158,12 @@ def made_with(key: bytes, seal: Seal, records: Sequence[Record]) -> bool:
     return [r.offset for r in records] == list(seal.offsets) and hmac.compare_digest(
         chain(key, seal.previous, records), seal.hash
     )
+
+
+def _of_no_key(seals: Sequence[Seal]) -> str:
+    seal = seals[-1]
+    where = f"{seal.topic}[{seal.partition}]"
+    return f"{where}: seals made without the key: {len(seals)}, the last up to {seal.end}; a later one covers them"
 
 
 def _named(seal: Seal) -> str:

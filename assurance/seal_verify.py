@@ -9,6 +9,7 @@ from assurance.seal_topic import Followed, Found, SealTopic, follow, read_seals
 from assurance.sealer import readers_of
 from streaming.batch import Record
 
+_SHOWN = 20  # seals of a chain that are skipped
 CANNOT_PROVE = (
     "WITHOUT THE KEY this cannot prove that nothing was altered: whoever can write to Kafka and to the heads can seal"
     " altered records again. Set HOURSTREAM_SEAL_KEY_FILE, or hold the chains to heads kept elsewhere (--head FILE)."
@@ -73,7 +74,9 @@ def verify(
                 f"{place[0]}[{place[1]}]: the seal that ends at {head.end if head else 0} is gone from {SEALS}, which"
                 " the heads name as the last: the end of the chain was deleted"
             )
-        notices += [_skipped(each) for each in followed.skipped]
+        notices += [_skipped(each) for each in followed.skipped[:_SHOWN]]
+        if (more := len(followed.skipped) - _SHOWN) > 0:
+            notices.append(f"{more} more seals are no part of the chain of {place[0]}[{place[1]}] and are skipped")
         faults += _not_among(place, followed, noted)
         vouched = head is not None and not followed.headless
         read = readers.get(place, _nothing)

@@ -77,6 +77,8 @@ class Sealer:
         if note is None:
             self._last, self._heads = _continued(lying, held, self._last_unsigned), held.heads
         else:
+            if self._key == KEYLESS and any(each.signed is False for each in lying.all):
+                raise SealingRefused("there are seals made with a key: set HOURSTREAM_SEAL_KEY_FILE to continue them")
             found = ((place, self._last_adopted(place, each)) for place, each in lying.found.items())
             self._last = {place: last for place, last in found if last is not None}
             self._heads = held.heads
@@ -113,10 +115,11 @@ class Sealer:
         and must not be sealed again as what it is now.
         """
         chain = follow(found, None).chain
-        while chain and self._key != KEYLESS and self._fits(KEYLESS, chain[-1]):
-            chain.pop()
-        if any(self._fits(self._key, seal) for seal in reversed(chain)):
-            return chain[-1]
+        makers = self._makers(place, chain)
+        while makers and makers[-1] == KEYLESS != self._key:
+            makers.pop()
+        if self._key in makers:
+            return chain[len(makers) - 1]
         raise SealingRefused(
             f"the seals of {place[0]}[{place[1]}] were made with another key, or without one: set"
             " HOURSTREAM_SEAL_KEY_FILE to the key they were made with, or continue them as they are with"
@@ -127,16 +130,27 @@ class Sealer:
         """The last seal of a chain that is there and was made with the key, or else without one."""
         chain = follow(found, None).chain
         signed = {each.seal.hash for each in found if each.signed}
+        makers = self._makers(place, chain)
         for keys in ((self._key,), (self._key, KEYLESS)):
-            for seal in reversed(chain):
-                if seal.hash in signed or any(self._fits(key, seal) for key in keys):
+            for seal, maker in reversed([*zip(chain, makers, strict=True)]):
+                if seal.hash in signed or maker in keys:
                     return seal
         return None
 
-    def _fits(self, key: bytes, seal: Seal) -> bool:
-        """Whether a seal is what a key makes of the records that are there."""
-        read = readers_of(self._broker, self._topics, self._others).get((seal.topic, seal.partition))
-        return made_with(key, seal, _inside(seal, read(seal.start) if read else ()))
+    def _makers(self, place: Place, chain: Sequence[Seal]) -> list[bytes | None]:
+        """The key that each seal was made with; None: neither ours nor none, or a record was altered since."""
+        read = readers_of(self._broker, self._topics, self._others).get(place)
+        records = iter(read(chain[0].start)) if read and chain else iter(())
+        ahead = next(records, None)
+        makers: list[bytes | None] = []
+        for seal in chain:
+            inside: list[Record] = []
+            while ahead is not None and ahead.offset < seal.end:
+                if ahead.offset >= seal.start:
+                    inside.append(ahead)
+                ahead = next(records, None)
+            makers.append(next((key for key in (self._key, KEYLESS) if made_with(key, seal, inside)), None))
+        return makers
 
 
 def _continued(lying: SealTopic, held: Kept, unsigned: _LastUnsigned) -> dict[Place, Seal]:
@@ -179,15 +193,6 @@ def readers_of(broker: str, topics: Sequence[str], others: Readers | None) -> Re
 
 def _from(broker: str, place: Place, offset: int) -> Iterator[Record]:
     return read_partitions(broker, [place], offset)
-
-
-def _inside(seal: Seal, records: Iterable[Record]) -> list[Record]:
-    inside = []
-    for record in records:
-        if record.offset >= seal.end:
-            break
-        inside.append(record)
-    return inside
 
 
 def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -13,6 +13,7 @@ from invoicing.document import load_invoice
 from invoicing.file_names import file_stem
 from invoicing.formats.en16931 import IncompleteDocument
 from invoicing.formats.ubl import render
+from invoicing.holds import read_holds
 from invoicing.parties import Names
 from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun, run_invoices, void_invoice
@@ -81,7 +82,13 @@ def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRu
     """One invoice run over everything that `billing.ready` holds now."""
     ends = {number: end for (_, number), end in topic_ends(broker, [CHARGES_TOPIC]).items()}
     done = run_invoices(
-        pool, cut_off=cut_off, issue_date=issue_date, end_offsets=ends, at=datetime.now(UTC), names=names(broker)
+        pool,
+        cut_off=cut_off,
+        issue_date=issue_date,
+        end_offsets=ends,
+        at=datetime.now(UTC),
+        names=names(broker),
+        holds=read_holds(broker, issue_date),
     )
     desk_of(pool).apply_waiting()  # what was said of these invoices before they were there
     return done

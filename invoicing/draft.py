@@ -24,13 +24,14 @@ Rests: TypeAlias = Mapping[str, Mapping[TaxKey, Decimal]]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """What may share an invoice; category O stands alone (EN 16931 BR-O-11)."""
+    """What may share an invoice (DOMAIN.md §4.2): one purchase order or none (empty); category O alone (BR-O-11)."""
 
     legal_entity: str
     client_id: str
     engagement_id: str
     currency: str
     outside_scope: bool
+    po_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class DueCharge:
     def account(self) -> Account:
         """The account it is billed to."""
         outside = self.tax_category == "O"
-        return Account(self.legal_entity, self.client_id, self.engagement_id, self.currency, outside)
+        order = self.po_number or ""
+        return Account(self.legal_entity, self.client_id, self.engagement_id, self.currency, outside, order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def draft_invoice(account: Account, charges: Sequence[DueCharge], rests: Rests) 
     payable = net + tax + rounding
     return Draft(
         account=account,
-        kind="nothing" if not net and not tax else "credit_note" if payable < 0 else "invoice",
+        kind="nothing" if not any(total.base for total in taxes) else "credit_note" if payable < 0 else "invoice",
         lines=lines,
         taxes=taxes,
         net=net,
@@ -179,7 +181,7 @@ def draft_invoice(account: Account, charges: Sequence[DueCharge], rests: Rests) 
         payable=payable,
         charge_ids=tuple(charge.charge_id for charge in charges),
         credits=tuple(sorted({charge.credits for charge in charges if charge.credits})),
-        po_number=next((charge.po_number for charge in reversed(charges) if charge.po_number), None),
+        po_number=account.po_number or None,
     )
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from common.errors import SinkError
 from common.isolation import divide
 from invoicing.charge_projection import NAME as PROJECTION
 from invoicing.draft import Account, Draft, DueCharge, Kind, by_account, draft_invoice
+from invoicing.holds import Holds
 from invoicing.outbox_records import STATUS_TOPIC, SYSTEM, announce, status_record
 from invoicing.parties import Names
 from invoicing.store import due_charges, rests_of, store
@@ -20,9 +23,31 @@ from storage.isolated_write import passes_on
 from storage.postgres import Lock, Pool, transaction
 from topics.catalogue import CHARGES_TOPIC
 
-__all__ = ["STATUS_TOPIC", "InvoiceRun", "Issued", "NotVoidable", "ProjectionBehind", "run_invoices", "void_invoice"]
+__all__ = [
+    "STATUS_TOPIC",
+    "InvoiceRun",
+    "IssueDateTooEarly",
+    "Issued",
+    "NotVoidable",
+    "ProjectionBehind",
+    "run_invoices",
+    "void_invoice",
+]
 
 _POLL_SECONDS = 0.1
+_LATEST_DATES = """
+SELECT legal_entity, max(issue_date) FROM hourstream.invoices
+WHERE legal_entity = ANY(%s) AND sequence IS NOT NULL GROUP BY legal_entity ORDER BY legal_entity
+"""
+_LIVE_CREDIT_NOTES = """
+SELECT note.invoice_id
+FROM hourstream.invoice_charges own
+JOIN hourstream.charges reversal ON reversal.reverses = own.charge_id
+JOIN hourstream.invoice_charges credited ON credited.charge_id = reversal.charge_id AND credited.live
+JOIN hourstream.invoices note ON note.invoice_id = credited.invoice_id
+WHERE own.invoice_id = %s AND note.invoice_id <> own.invoice_id AND note.kind = 'credit_note'
+ORDER BY note.invoice_id LIMIT 1
+"""
 
 
 class ProjectionBehind(SinkError):
@@ -30,7 +55,11 @@ class ProjectionBehind(SinkError):
 
 
 class NotVoidable(SinkError):
-    """There is no such invoice, or it is voided already."""
+    """There is no such invoice, it is voided or paid, or a live credit note credits it."""
+
+
+class IssueDateTooEarly(SinkError):
+    """A legal entity has issued a document of a later date already; nothing was invoiced (DOMAIN.md §4.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +104,26 @@ def run_invoices(
     end_offsets: Mapping[int, int],
     at: datetime,
     names: Names | None = None,
+    holds: Holds | None = None,
     timeout_seconds: float = 60.0,
 ) -> InvoiceRun:
     """Invoice every account's charges of work up to and including `cut_off`, dated `issue_date`.
 
     `end_offsets` are the ends of the partitions of `billing.ready` that the caller saw: the run waits until the
-    projection has read that far. `at` is the time noted on `invoice.status`. Runs at the same time follow each other.
-    An account whose document cannot be made is refused, and the others are invoiced. Raises ProjectionBehind,
-    Unreachable, Misconfigured; after any of them nothing was invoiced.
+    projection has read that far. `at` is the time noted on `invoice.status`. `holds` are those of the issue date. Runs
+    at the same time follow each other. An account whose document cannot be made is refused, and the others are
+    invoiced. Raises ProjectionBehind, IssueDateTooEarly, Unreachable, Misconfigured; after any of them nothing was
+    invoiced.
     """
     await_projection(pool, end_offsets, timeout_seconds)
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
-        charges = due_charges(cursor, cut_off)
+        kept_back = holds or Holds()
+        charges = [
+            charge
+            for charge in due_charges(cursor, cut_off)
+            if not kept_back.keeps_back(charge.engagement_id, charge.subject)
+        ]
         if not charges:
             return InvoiceRun((), 0)
         rests = rests_of(cursor, (charge.credits for charge in charges if charge.credits))
@@ -101,6 +137,7 @@ def run_invoices(
         def attempt(accounts: Sequence[tuple[Account, list[DueCharge]]]) -> None:
             with cursor.connection.transaction():  # a savepoint: what it numbered is numbered again
                 drafts = [draft_invoice(account, due, rests) for account, due in accounts]
+                _refuse_earlier_dates(cursor, {d.account.legal_entity for d in drafts if _is_document(d)}, issue_date)
                 number = 0 if run is None else int(run[0])
                 ids = store(cursor, number, drafts, issue_date, names or Names(), before=len(stored))
                 made = list(zip(ids, drafts, strict=True))
@@ -110,7 +147,12 @@ def run_invoices(
         def refuse(account: tuple[Account, list[DueCharge]], error: Exception) -> None:
             refused.append(_refused(account[0], error))
 
-        divide(list(by_account(charges).items()), attempt, refuse, passes_on)
+        divide(
+            list(by_account(charges).items()),
+            attempt,
+            refuse,
+            lambda e: passes_on(e) or isinstance(e, IssueDateTooEarly),
+        )
     return InvoiceRun(
         issued=tuple(_issued(*each) for each in stored if _is_document(each[1])),
         netted_charges=sum(len(draft.charge_ids) for _, draft in stored if not _is_document(draft)),
@@ -130,8 +172,8 @@ def _refused(account: Account, error: Exception) -> Refused:
 def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> int:
     """Void an invoice and free its charges for the next run; gives their number. Its number is not used again.
 
-    One that is paid, if only in part, is not voided but credited; one that another system made is voided there.
-    Raises NotVoidable, Unreachable.
+    One that is paid, if only in part, is not voided but credited; one that another system made is voided there; one
+    with a live credit note is not voided before that (DOMAIN.md §4.9). Raises NotVoidable, Unreachable.
     """
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
@@ -149,7 +191,18 @@ def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> i
             raise NotVoidable(
                 f"{invoice_id} has been paid, if only in part: correct its charges, and a run credits them"
             )
+        credited_by = cursor.execute(_LIVE_CREDIT_NOTES, (invoice_id,)).fetchone()
+        if credited_by is not None:
+            raise NotVoidable(f"{invoice_id} is credited by {credited_by[0]}: void that credit note first")
         return void(cursor, invoice_id, at=at, reason=reason) or 0
+
+
+def _refuse_earlier_dates(cursor: Cursor[TupleRow], legal_entities: set[str], issue_date: date) -> None:
+    for legal_entity, latest in cursor.execute(_LATEST_DATES, (sorted(legal_entities),)).fetchall():
+        if issue_date < latest:
+            raise IssueDateTooEarly(
+                f"{legal_entity} has a document of {latest}, and {issue_date} is before it: issue on {latest} or later"
+            )
 
 
 def await_projection(pool: Pool, end_offsets: Mapping[int, int], timeout_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sources.derive import Derived
@@ -45,8 +46,9 @@ def changes(
 ) -> tuple[Change, ...]:
     """New revisions, withdrawals first, so that nothing stands twice in between.
 
-    Equal content (all but occurred_at) is no change. Unmappable when a record does not fit its contract, or when two
-    are the same one.
+    Equal content (all but occurred_at) is no change. With an earlier occurred_at it is a repeat of the last revision,
+    since the earliest of equal repeats counts (DOMAIN.md §1.4). Unmappable when a record does not fit its contract, or
+    when two are the same one.
     """
     found: dict[str, Change] = {}
     for made in derived:
@@ -57,8 +59,8 @@ def changes(
             )
         found[change.identity] = change
     gone = (_withdrawn(system, contracts, before, last) for name, last in before.items() if name not in found)
-    renewed = (change for change in found.values() if _is_news(before.get(change.identity), change.published.content))
-    return (*(change for change in gone if change is not None), *renewed)
+    renewed = (_to_publish(before.get(change.identity), change) for change in found.values())
+    return tuple(change for change in (*gone, *renewed) if change is not None)
 
 
 def _numbered(
@@ -82,7 +84,16 @@ def _withdrawn(system: str, contracts: Contracts, before: Mapping[str, Published
     return _numbered(system, contracts, before, last.topic, {**last.content, "status": status})
 
 
-def _is_news(last: Published | None, content: dict[str, Json]) -> bool:
-    if last is None:
-        return True
-    return {**content, "occurred_at": None} != {**last.content, "occurred_at": None}
+def _to_publish(last: Published | None, change: Change) -> Change | None:
+    """The change where it says something new, the last revision again where it is earlier; else None."""
+    content = change.published.content
+    if last is None or {**content, "occurred_at": None} != {**last.content, "occurred_at": None}:
+        return change
+    if last.topic.startswith("master.") or _occurred_at(content) >= _occurred_at(last.content):
+        return None
+    change.checked.record["revision"] = last.revision
+    return Change(change.identity, Published(last.topic, last.revision, content), change.checked)
+
+
+def _occurred_at(content: Mapping[str, Json]) -> datetime:
+    return datetime.fromisoformat(str(content["occurred_at"]))

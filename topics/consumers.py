@@ -270,6 +270,7 @@ PROCESSES = (
         reads={
             "billing.ready": _BOOKED,
             "billing.exceptions": WHOLE,
+            "billing.holds": WHOLE,
             "erp.postings": (
                 "posting_id",
                 "charge_id",

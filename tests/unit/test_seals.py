@@ -114,6 +114,7 @@ def test_a_seal_made_without_the_key_counts_where_a_later_one_covers_it() -> Non
         seals.append(make(key, seals[-1] if seals else None, RECORDS[at : at + 3]))
     found = verdict(KEY, PLACE, seals, RECORDS)
     assert (found.faults, len(found.notices)) == ((), 1)
+    assert found.notices[0].endswith("made without the key: 1, the last up to 8; a later one covers them")
     assert "was made without the key" in faults(RECORDS, seals[:2])[0]
     [told] = faults([*RECORDS[:4], record(5, value=b"other"), *RECORDS[5:]], seals)
     assert told.startswith("billing.ready[0]@5 was altered")

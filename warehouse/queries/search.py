@@ -35,7 +35,7 @@ UNION
 UNION
 (SELECT 'client', identity, '', '' FROM hourstream.masters WHERE topic = 'master.clients' AND identity = %(id)s)
 """
-_KINDS = ("time", "expense", "milestone", "outcome", "adjustment", "fee")
+_KINDS = ("time", "expense", "milestone", "outcome", "adjustment", "fee", "minimum")
 
 
 def search(cursor: Asking, text: str) -> list[Found]:

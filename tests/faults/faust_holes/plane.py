@@ -69,8 +69,9 @@ def flush() -> None:
 
 def work() -> None:
     settings = Settings.load(broker=BROKER, home=HOME, session_seconds=2.0, batch_seconds=0.05)
-    if FIRST_LIFE and HOLE in HANGS:
-        HANGS[HOLE]()
+    hang = HANGS.get(HOLE.removeprefix("stopped-"))
+    if FIRST_LIFE and hang is not None:
+        hang()
     process = BatchProcess(NAME, SOURCES, committer, settings)
     if "HOLE_INSTANCE" in os.environ:
         process.app.conf.consumer_group_instance_id = os.environ["HOLE_INSTANCE"]

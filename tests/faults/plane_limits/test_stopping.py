@@ -1,7 +1,7 @@
 """SIGTERM ends a worker at every moment of its life, with 0, and in bounded time."""
 
 import time
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGTERM
 
 import pytest
 
@@ -23,7 +23,7 @@ def _begun(app: Subject, **environment: str) -> Subject:
     return app.start(**environment)
 
 
-@pytest.mark.parametrize("signal", [SIGTERM, SIGINT])
+@pytest.mark.parametrize("signal", [SIGTERM, SIGHUP])
 def test_a_worker_at_work_ends_at_once(worker: Make, signal: int) -> None:
     app = _begun(worker(f"stop-{signal}"))
     app.wait(lambda: bool(app.outputs()), "it did not begin")
@@ -31,9 +31,8 @@ def test_a_worker_at_work_ends_at_once(worker: Make, signal: int) -> None:
     assert _stopped(app, 30) < GRACE_SECONDS
 
 
-@pytest.mark.parametrize("hang", ["loop", "decide"])
-def test_a_worker_that_hangs_ends_after_the_grace(worker: Make, hang: str) -> None:
-    app = _begun(worker(hang))
+def test_a_worker_whose_event_loop_is_blocked_ends_after_the_grace(worker: Make) -> None:
+    app = _begun(worker("stopped-loop"))
     app.wait(lambda: "restored" in app.log(), "it did not begin")
     time.sleep(1)
     app.process.send_signal(SIGTERM)
@@ -48,7 +47,7 @@ def test_a_signal_that_comes_inside_a_step_is_heard_after_it(worker: Make, point
 
 
 def test_a_second_signal_ends_it_at_once(worker: Make) -> None:
-    app = _begun(worker("commit"))
+    app = _begun(worker("stopped-commit"))
     app.wait(lambda: "restored" in app.log(), "it did not begin")
     time.sleep(1)
     app.process.send_signal(SIGTERM)

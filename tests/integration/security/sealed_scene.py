@@ -73,7 +73,7 @@ class Scene:
         with psycopg.connect(self.url) as connection:
             connection.execute("SET session_replication_role = replica")
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]  # texts of the tests
+                connection.execute(statement)
 
     def rewrite(self, topic: str, records: Sequence[Record] | None) -> None:
         """Drop a topic, and write records at its offsets from 0 on; None: leave it away."""

@@ -195,7 +195,7 @@ def test_chains_of_the_version_before_heads_are_continued(stage: Stage, keys: tu
     before = scene.verify(key=key or None)
     assert before.exit_code == 0, before.output
     assert "no heads are kept yet" in before.output
-    assert (keys[1] == key) is ("was made without the key; a later one" not in before.output)
+    assert (keys[1] == key) is ("seals made without the key" not in before.output)
     sealed = scene.run("seal", key=key or None)
     assert sealed.exit_code == 0, sealed.output
     after = scene.verify(key=key or None)

@@ -176,8 +176,8 @@ def test_what_the_tables_owner_does_to_acts_of_people_is_found(
         "SEAL_HEADS_FILE": str(heads),
     }.items():
         monkeypatch.setenv(f"HOURSTREAM_{name}", value)
-    value = from_json(DECISIONS, DECISION)
-    Announcer(kafka.broker).publish([Output(DECISIONS, b"E-1", encode(DECISIONS, value))])
+    decided = from_json(DECISIONS, DECISION)
+    Announcer(kafka.broker).publish([Output(DECISIONS, b"E-1", encode(DECISIONS, decided))])
     with fresh_pool(database) as pool:
         with transaction(pool) as cursor:
             for name in ("ann", "bob", "cy", "dee"):

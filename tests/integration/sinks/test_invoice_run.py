@@ -10,9 +10,11 @@ import pytest
 
 from invoicing.charge_projection import Projection
 from invoicing.document import load_invoice
+from invoicing.holds import Holds
 from invoicing.run import (
     STATUS_TOPIC,
     InvoiceRun,
+    IssueDateTooEarly,
     NotVoidable,
     ProjectionBehind,
     run_invoices,
@@ -197,16 +199,38 @@ def test_voiding_frees_the_charges_and_keeps_the_number(pool: Pool, four: list[C
     assert (step.posting, step.invoice_id, step.invoice_status) == ("JRN-1", "LE-1-2025-00002", "issued")
 
 
-def test_voiding_an_invoice_that_was_credited_in_part_bills_the_rest_again(
-    pool: Pool, four: list[ChargeRecord]
-) -> None:
+def test_an_invoice_with_a_live_credit_note_is_not_voided_before_it(pool: Pool, four: list[ChargeRecord]) -> None:
     invoice(pool)
     publish(pool, reversal(four[0]))
     (credit,) = invoice(pool).issued
+    with pytest.raises(NotVoidable, match=f"credited by {credit.invoice_id}"):
+        void_invoice(pool, "LE-1-2025-00001", at=AT, reason="wrong address")
+    void_invoice(pool, credit.invoice_id, at=AT, reason="wrong address")
     void_invoice(pool, "LE-1-2025-00001", at=AT, reason="wrong address")
     (again,) = invoice(pool).issued
-    assert again.net + credit.net == Decimal("210.83")
+    assert again.net == Decimal("210.83")
     assert audit_holds(pool)
+
+
+def test_a_charge_that_is_held_waits_for_a_later_run(pool: Pool) -> None:
+    publish(pool, charge("a"), charge("b", "60.00"))
+    ends = {0: 2}
+    terms = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "end_offsets": ends, "at": AT}
+    held = Holds(subjects=frozenset({("E-1", "time:b")}))
+    assert [each.net for each in run_invoices(pool, holds=held, **terms).issued] == [Decimal("100.00")]  # type: ignore[arg-type]
+    assert run_invoices(pool, holds=Holds(engagements=frozenset({"E-1"})), **terms).issued == ()  # type: ignore[arg-type]
+    assert [each.net for each in run_invoices(pool, **terms).issued] == [Decimal("60.00")]  # type: ignore[arg-type]
+
+
+def test_a_run_before_the_latest_document_of_a_seller_is_refused_whole(pool: Pool) -> None:
+    publish(pool, charge("a"))
+    invoice(pool, issue_date=date(2025, 5, 2))
+    void_invoice(pool, "LE-1-2025-00001", at=AT, reason="wrong address")
+    publish(pool, charge("b", legal_entity="LE-2"))
+    with pytest.raises(IssueDateTooEarly, match="LE-1 has a document of 2025-05-02, and 2025-05-01 is before it"):
+        invoice(pool, issue_date=date(2025, 5, 1))
+    assert len(invoices(pool)) == 1
+    assert len(invoice(pool, issue_date=date(2025, 5, 2)).issued) == 2
 
 
 def test_statuses_are_records_of_their_topic(pool: Pool, four: list[ChargeRecord]) -> None:

@@ -61,12 +61,12 @@ def owner(stream: Running) -> Iterator[Cursor[TupleRow]]:
     with psycopg.connect(stream.settings.database_url, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         for table in ("journal_postings", "journal_lines", "invoices"):
-            cursor.execute(f"CREATE TABLE kept_{table} AS TABLE hourstream.{table}")  # type: ignore[call-overload]
+            cursor.execute(f"CREATE TABLE kept_{table} AS TABLE hourstream.{table}")
         yield cursor
         for table in ("journal_lines", "journal_postings", "invoices"):
-            cursor.execute(f"DELETE FROM hourstream.{table}")  # type: ignore[call-overload] # noqa: S608
-            cursor.execute(f"INSERT INTO hourstream.{table} OVERRIDING SYSTEM VALUE TABLE kept_{table}")  # type: ignore[call-overload]
-            cursor.execute(f"DROP TABLE kept_{table}")  # type: ignore[call-overload]
+            cursor.execute(f"DELETE FROM hourstream.{table}")  # noqa: S608
+            cursor.execute(f"INSERT INTO hourstream.{table} OVERRIDING SYSTEM VALUE TABLE kept_{table}")
+            cursor.execute(f"DROP TABLE kept_{table}")
 
 
 def test_a_posting_that_is_missing(stream: Running, owner: Cursor[TupleRow]) -> None:
@@ -114,7 +114,7 @@ def test_a_second_posting(stream: Running, owner: Cursor[TupleRow]) -> None:
 def test_a_row_that_was_not_announced_as_it_is(
     stream: Running, owner: Cursor[TupleRow], statement: str, told: str
 ) -> None:
-    owner.execute(statement)  # type: ignore[call-overload]
+    owner.execute(statement)
     assert any(told in one for one in false(stream)[HELD]["examples"])
 
 

@@ -91,8 +91,39 @@ def test_nothing_is_only_what_owes_neither_money_nor_tax() -> None:
     assert (moved.kind, str(moved.net), str(moved.payable)) == ("credit_note", "0.00", "-5.00")
 
 
-def test_the_order_number_is_the_latest_that_a_charge_names() -> None:
-    assert draft(due("a", po_number="PO-1"), due("b", po_number="PO-2"), due("c")).po_number == "PO-2"
+def test_nothing_has_a_net_of_zero_in_every_category_and_rate() -> None:
+    free = draft(
+        due("a", tax_category="Z", tax_rate=Decimal(0)), due("b", "-100.00", tax_category="E", tax_rate=Decimal(0))
+    )
+    assert (free.kind, str(free.payable), [str(line.net) for line in free.lines]) == (
+        "invoice",
+        "0.00",
+        ["-100.00", "100.00"],
+    )
+
+
+def test_each_order_number_has_an_invoice_of_its_own() -> None:
+    drafts = draft_invoices(
+        [due("a", po_number="PO-2"), due("b"), due("c", po_number="PO-1"), due("d", po_number="PO-2")], {}
+    )
+    assert [(each.po_number, each.charge_ids) for each in drafts] == [
+        (None, ("b",)),
+        ("PO-1", ("c",)),
+        ("PO-2", ("a", "d")),
+    ]
+
+
+def test_a_line_of_cumulative_amounts_reads_as_the_agreed_rate() -> None:
+    twenty = (
+        due(name, amount, billable_minutes=20) for name, amount in (("a", "33.33"), ("b", "33.34"), ("c", "33.33"))
+    )
+    (line,) = draft(*twenty).lines
+    assert (str(line.quantity.normalize()), line.unit, line.price, str(line.net)) == (
+        "1",
+        "HUR",
+        Decimal(100),
+        "100.00",
+    )
 
 
 def test_accounts_come_in_order_and_category_o_apart() -> None:

@@ -98,6 +98,19 @@ def test_an_equal_record_publishes_nothing(tock: Tock) -> None:
     assert tock.state == rows
 
 
+def test_a_record_that_is_earlier_and_no_different_repeats_its_revision(tock: Tock) -> None:
+    """The earliest of equal repeats counts (DOMAIN.md §1.4); a later one changes nothing."""
+    tock.week()
+    tock.line(48, timecard=7, project=2)
+    assert tock.line(48, timecard=7, project=2, created="2015-04-07T00:00:00.000Z").canonical == []
+    earlier = tock.line(48, timecard=7, project=2, created="2015-04-05T00:00:00.000Z").canonical
+    assert [each.record["revision"] for each in earlier] == [1] * 5
+    assert {each.record["occurred_at"] for each in earlier} == {datetime(2015, 4, 5, tzinfo=UTC)}
+    assert tock.line(48, timecard=7, project=2).canonical == []
+    changed = tock.line(48, timecard=7, project=2, hours="40.05").canonical
+    assert [each.record["revision"] for each in changed] == [2]
+
+
 def test_only_entries_that_change_get_a_revision(tock: Tock) -> None:
     tock.week()
     tock.line(48, timecard=7, project=2, hours="40.00")

@@ -222,6 +222,24 @@ def test_a_gsa_price_list_is_a_rate_card_for_each_contract() -> None:
     }
 
 
+def test_gsa_per_diems_are_two_rates_of_a_place_and_season() -> None:
+    rates = mapped("gsa/samples/per_diems.csv")
+    assert len(rates) == 2 * len(rows_of("gsa/samples/per_diems.csv"))
+    assert len({rate["per_diem_id"] for rate in rates}) == len(rates)
+    assert max(len(str(rate["per_diem_id"])) for rate in rates) <= 200
+    found = {
+        (rate["place"], rate["component"], rate["season_from"], rate["season_to"]): rate["amount"] for rate in rates
+    }
+    assert found["Boston / Cambridge, MA", "lodging", "11-01", "02-28"] == Decimal(209)
+    assert found["Boston / Cambridge, MA", "meals", "09-01", "09-30"] == Decimal(92)
+    assert found["Hot Springs, AR", "lodging", None, None] == Decimal(114)
+    assert found["Hot Springs, SD", "lodging", "06-01", "09-30"] == Decimal(161)
+    assert found["Standard CONUS", "meals", None, None] == Decimal(68)
+    assert {(str(rate["valid_from"]), rate["valid_to"], rate["currency"]) for rate in rates} == {
+        ("2025-10-01", None, "USD")
+    }
+
+
 def test_a_broken_price_leaves_the_rest_of_its_card() -> None:
     found = taken("gsa/samples/s70_bad_sample.csv")
     assert [(bad.line, bad.why) for bad in found.bad] == [
