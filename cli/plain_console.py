@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 # All control characters but line feed and tab: a terminal would obey them.
+_MOST_SHOWN = 4_000  # characters of a text; a record of another system may hold more, which nobody reads on a screen
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def shortened(text: str) -> str:
+    """A text that is too long for a screen, cut, with its length; any other as it is."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… ({len(text):,} characters)"
 
 
 def plain(text: str) -> str:
@@ -20,7 +26,7 @@ def plain(text: str) -> str:
 
 def styled(text: object, style: str) -> Text:
     """A text in a style of Rich, such as "bold" or "red"."""
-    return Text(plain(str(text)), style=style)
+    return Text(plain(shortened(str(text))), style=style)
 
 
 def verdict(holds: bool, yes: str, no: str) -> Text:
@@ -35,5 +41,5 @@ class PlainConsole(Console):
         super().__init__(markup=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as in the base class
-        """As in the base class, of a text without control characters."""
-        return super().render_str(plain(text), **options)
+        """As in the base class, of a text without control characters, and not longer than a screen can take."""
+        return super().render_str(plain(shortened(text)), **options)

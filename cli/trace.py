@@ -110,15 +110,16 @@ def _read(look: Reading | None, step: Step) -> Step:
 def _resolve(broker: str, given: str) -> tuple[str, str]:
     """(engagement, subject). An engagement named in front of a slash decides; else the one that knows the subject."""
     kind = given.partition(":")[0]
-    if kind not in _TOPIC_OF and "/" in given:
-        engagement, _, subject = given.partition("/")
-        return engagement, subject
     if kind not in _TOPIC_OF:
+        for slash in re.finditer("/", given):
+            engagement, subject = given[: slash.start()], given[slash.end() :]
+            if subject.partition(":")[0] in _TOPIC_OF:
+                return engagement, subject
         raise click.ClickException(f"{given!r} is no subject: write {', '.join(k + ':ID' for k in _TOPIC_OF)}")
     topic, engagements = _TOPIC_OF[kind], set[str]()
     for record in read_partitions(broker, partitions_of(broker, [topic])):
         value = _decoded(record)
-        if value is not None and subject_of(fact(topic, value)) == given:
+        if value is not None and subject_of(fact(topic, value)) == _of_fact(given):
             engagements.add(str(value["engagement_id"]))
     if not engagements:
         raise click.ClickException(f"no revision of {given} is on {topic}")
@@ -126,6 +127,11 @@ def _resolve(broker: str, given: str) -> tuple[str, str]:
         names = ", ".join(f"{e}/{given}" for e in sorted(engagements))
         raise click.ClickException(f"several engagements have {given}: say which, {names}")
     return engagements.pop(), given
+
+
+def _of_fact(subject: str) -> str:
+    """The subject that a fact names: a minimum is due by the period that the fee of its month is due by."""
+    return re.sub("^minimum:", "fee:", subject)
 
 
 def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
@@ -138,7 +144,7 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
         value = _decoded(record)
         if value is None:
             continue
-        if record.topic == topic and subject_of(fact(topic, value)) == subject:
+        if record.topic == topic and subject_of(fact(topic, value)) == _of_fact(subject):
             if source := _source(broker, record):
                 sources.setdefault(source.where, source)
             found.append(_step(record, "fact", _fact_words(value)))

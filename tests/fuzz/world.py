@@ -165,6 +165,7 @@ class Source:
         for topic, record in self.rows:
             self._rows.setdefault(topic, []).append(record)
             self._intake.arrives(topic, record["id"], record)
+        self._of_samples = set(self._intake.published)  # which bad rows are about too, so that anything may follow
 
     def _code(self, system: str, kind: str, code: str) -> None:
         value = {"system": system, "kind": kind, "code": code, "canonical_id": f"G-{code}"[:200]}
@@ -186,7 +187,7 @@ class Source:
 
     def wanted(self) -> set[tuple[str, str, str]]:
         """(topic, key, id) of all that the good rows so far must have made."""
-        return set(self._intake.published)
+        return self._intake.published.keys() - self._of_samples
 
 
 def _is_text(topic: str) -> bool:

@@ -46,3 +46,10 @@ def test_a_file_whose_name_and_rows_look_like_markup_can_be_checked(tmp_path: Pa
     assert done.returncode == 1
     assert "MarkupError" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_text_that_no_screen_can_take_is_cut() -> None:
+    table = Table("x")
+    table.add_row("y" * 600_000)
+    assert "(600,000 characters)" in shown(table).replace("│", "").replace("\n", " ")
+    assert len(shown(styled("y" * 600_000, "red"))) < 5_000
