@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-broker-away bench lint types schemas lock sbom advisories clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-fuzz soak-broker-away bench lint types schemas lock sbom advisories clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -30,10 +30,11 @@ test: setup tryton  ## Every test, with real Kafka, PostgreSQL and Tryton
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # One after the other, also under -j: each of them fills the machine.
-soak: setup  ## The five soaks below, one after the other (hours)
+soak: setup  ## The six soaks below, one after the other (hours)
 	$(MAKE) soak-histories
 	$(MAKE) soak-facts
 	$(MAKE) soak-sinks
+	$(MAKE) soak-fuzz
 	$(MAKE) soak-plane-faults
 	@$(MAKE) --no-print-directory soak-faults
 
@@ -53,6 +54,9 @@ soak-plane-faults: setup  ## 200 faults over two settle workers that share, insi
 
 soak-sinks: setup  ## 50 cycles of bad weather over deliveries, then a slow target beside a busy stream (CYCLES=)
 	$(BIN)/python -m tests.soak.deliveries
+
+soak-fuzz: setup  ## 50,000 good, extreme and malformed records over every process, topic and field (RECORDS=, FUZZ_SEED=)
+	$(BIN)/python -m tests.soak.fuzz
 
 soak-broker-away: setup  ## The broker away for 30, 100 and 300 s at each step of an assignment (12 minutes)
 	$(BIN)/python -m pytest -m soak -s tests/faults/plane_limits/test_broker_away.py

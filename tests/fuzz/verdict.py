@@ -52,9 +52,9 @@ class Topics:
             self.letters[key].add(letter["stage"])
             self.errors[key, letter["stage"]] = letter["error"]
         self.exceptions = {(v["engagement_id"], v["subject"]) for _, v in read_valid(broker, ["billing.exceptions"])}
-        self.charges: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.charges: dict[tuple[str, str], dict[str, str | None]] = defaultdict(dict)  # id -> the charge it reverses
         for _, value in read_valid(broker, ["billing.ready"]):
-            self.charges[value["engagement_id"], value["subject"]].append(value["charge_id"])
+            self.charges[value["engagement_id"], value["subject"]][value["charge_id"]] = value["reverses"]
         self.posted = Counter(
             v["charge_id"] for _, v in read_valid(broker, ["erp.postings"]) if v["status"] == "posted"
         )
@@ -96,21 +96,21 @@ def verdict(
 def _unbilled(
     topics: Topics, subject: tuple[str, str], journal: Counter[str], invoicing: Counter[str], delivered: set[str]
 ) -> Iterator[str]:
-    charges = topics.charges.get(subject, [])
-    if len(charges) != 1:
-        yield f"has {len(charges)} charges"
-        return
-    (one,) = charges
-    held = {
-        "journal": journal[one],
-        "erp.postings": topics.posted[one] - (one in delivered),
-        "invoicing": invoicing[one],
-    }
-    yield from (f"{n} times in {where}" for where, n in held.items() if n != 1)
-    if one not in delivered:
-        yield "not delivered"
-    if topics.states.get(one) != "posted":
-        yield f"its state is {topics.states.get(one)}"
+    charges = topics.charges.get(subject, {})
+    standing = {one for one, reverses in charges.items() if reverses is None} - set(charges.values())
+    if len(standing) != 1:
+        yield f"has {len(standing)} charges"
+    for one in charges:
+        held = {
+            "the journal": journal[one],
+            "erp.postings": topics.posted[one] - (one in delivered),
+            "invoicing": invoicing[one],
+            "the system outside": int(one in delivered),
+        }
+        yield from (f"{n} times in {where}: {one}" for where, n in held.items() if n != 1)
+    for one in standing:
+        if topics.states.get(one) != "posted":
+            yield f"its state is {topics.states.get(one)}"
 
 
 def _stages(workers: list[str]) -> dict[str, set[str]]:
