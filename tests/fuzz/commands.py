@@ -8,7 +8,7 @@ from click.testing import Result
 
 from tests.integration.stream.running import Running
 
-MOST_SECONDS = 120.0
+MOST_SECONDS = 180.0
 EXPORT = Path(__file__).parents[2] / "sources" / "harvest" / "samples" / "time-us.csv"
 
 

@@ -129,11 +129,11 @@ def _send(broker: str, records: int, random: Random, sources: list[Source]) -> S
         for topic in topics:
             _send_next(sender, topic, n, by_topic)
             total += 1
-            if total >= records:
-                return sender.finish()
-            for each in itertools.islice(bad[topic], BAD_BETWEEN):
+            for each in itertools.islice(bad[topic], min(BAD_BETWEEN, records - total)):
                 sender.bad(each)
                 total += 1
+            if total >= records:
+                return sender.finish()
     raise AssertionError("counting ended")
 
 

@@ -22,7 +22,7 @@ from tests.unit.tables.contents import Content, Json
 from topics.catalogue import MASTERS, TOPICS
 
 SAMPLES = Path(__file__).parents[2] / "sources"
-FUZZED = 40  # contracts that bad records are about
+FUZZED = 12  # contracts that bad records are about
 _CONSULTANTS, _MILESTONES = 20, 500
 _FIRST_DAY = date(2024, 1, 1)
 
