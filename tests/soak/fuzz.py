@@ -4,6 +4,7 @@ Ends in `records N, dead D, exceptions E, workers restarted 0, good ones lost 0`
 everything is kept.
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -26,6 +27,7 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="hourstream-fuzz-"))
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that all is ended
     os.umask(UMASK)
+    logging.getLogger("hourstream.records").setLevel(logging.ERROR)  # every record that a command skips is a warning
     print(f"RECORDS={records} FUZZ_SEED={seed} in {home}", flush=True)
     outcome = fuzz(home, records, seed, catalogue.names(), SECONDS)
     if outcome.clean:
