@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from common.errors import InvalidRecord
+from schemas.bound_checks import shortened
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
-from topics.catalogue import MASTERS, check, check_size
+from topics.catalogue import MASTERS, check, check_size, identity
 from topics.dead_letter_record import clean
 
 log = logging.getLogger("hourstream.records")
@@ -57,18 +58,20 @@ def valid(records: Iterable[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
 def current_masters(records: Iterable[Found]) -> Iterator[tuple[Found, str, str, dict[str, Any]]]:
     """(record, master topic, id, what it says) of the records of `masters.current`; what is none of ours is logged.
 
-    A record that an earlier version took stands, whatever the bounds are today.
+    A record that an earlier version took stands, whatever the bounds are today; one whose key is another's does not.
     """
     for record in records:
-        topic, _, identity = (record.key or b"").decode(errors="replace").partition(":")
+        topic, _, name = (record.key or b"").decode(errors="replace").partition(":")
         try:
             if topic not in MASTERS or record.value is None:
                 raise Undecodable("it is no master record")
             value = decode_for(topic, record.value)
+            if name != identity(topic, value):
+                raise Undecodable(f"its key is not the value's own, {shortened(identity(topic, value))}")
         except Undecodable as error:
             log.warning("masters.current[%d]@%d is skipped: %s", record.partition, record.offset, error)
         else:
-            yield record, topic, identity, value
+            yield record, topic, name, value
 
 
 def header_text(record: Stored, name: str) -> str | None:

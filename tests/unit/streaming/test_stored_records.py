@@ -30,6 +30,7 @@ GARBAGE = [
     at(6, b"no.topic:E1", WIRE),
     at(7, b"master.tasks:E1", WIRE),
     at(8, KEY, WIRE[:-1]),
+    at(8, b"master.engagements:E2", WIRE),
 ]
 
 
