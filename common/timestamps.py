@@ -1,11 +1,13 @@
-"""TODO common.timestamps."""
+"""Instants of records, in UTC to the millisecond, as numbers and as text."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(ms: int) -> datetime:
-    """Epoch milliseconds as a UTC instant."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    """Epoch milliseconds as a UTC instant, exact in every year: a float has no milliseconds left in the year 9999."""
+    return _EPOCH + timedelta(milliseconds=ms)
 
 
 def instant_text(at: datetime) -> str:
