@@ -35,6 +35,7 @@ def _list(least: int, most: int) -> Rule:
 
 _NO_NUL = Rule("'\\0' not in $", "leave out the character U+0000")
 _OWN_ID = Rule(f"0 < len($) <= {MOST_ID}", f"give 1 to {MOST_ID} characters")
+_SUMMED = _between(-(2**31), 2**31)
 _NOT_NEGATIVE = Rule("$ >= 0", "give 0 or more")
 _POSITIVE = Rule("$ > 0", "give more than 0")
 _COUNTRY = Rule("$ in COUNTRIES", "give a code of ISO 3166-1 alpha-2, such as DE")
@@ -81,6 +82,10 @@ _BY_PATH: Mapping[tuple[str, str], Rule] = {
     ("master.fx-rates", "rate"): _POSITIVE,
     ("master.fx-rates", "base"): _CURRENCY,
     ("master.fx-rates", "quote"): _CURRENCY,
+    # Of what this system writes itself: sums over any number of records stay within 64 bits.
+    ("billing.exceptions", "minutes"): _SUMMED,
+    ("billing.ready", "worked_minutes"): _SUMMED,
+    ("billing.ready", "billable_minutes"): _SUMMED,
 }
 _LISTS: Mapping[tuple[str, str], Rule] = {
     ("master.engagements", "outcomes.tiers"): _list(1, MOST_ELEMENTS),
@@ -118,7 +123,7 @@ def _shape(topic: str) -> Record:
 def _bounds(topic: str, own: tuple[str, ...], *, fact: bool) -> Bounds:
     def leaf(path: str, name: str, shape: Leaf) -> tuple[Rule, ...]:
         rules = list(_text_rules(topic, path, name, own, fact=fact)) if isinstance(shape, Text) else []
-        if fact and (rule := _BY_PATH.get((topic, path)) or _BY_NAME.get(name)):
+        if rule := _BY_PATH.get((topic, path)) or (_BY_NAME.get(name) if fact else None):
             rules.append(rule)
         return tuple(rules)
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from tests.contract.schema_records import sample
-
 from schemas import codec
 from schemas.schema_types import Many, Maybe, Record, Shape, Text
+from tests.contract.schema_records import sample
 
 _TEXTS = {
     "currency": "EUR",

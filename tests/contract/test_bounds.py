@@ -43,6 +43,9 @@ def changed(topic: str, path: str, value: object) -> dict[str, Any]:
 NUMBERS: list[tuple[str, str, list[object], list[object]]] = [
     ("time.entries", "minutes", [-100_000, 0, 100_000], [-100_001, 100_001, MOST, -(2**63), 2**62]),
     ("adjustments", "minutes", [-100_000, 0, 100_000], [-100_001, 100_001, MOST, -(2**63)]),
+    ("billing.exceptions", "minutes", [-(2**31), 2**31], [MOST, -(2**63)]),
+    ("billing.ready", "worked_minutes", [-(2**31), 2**31], [2**31 + 1, -(2**63)]),
+    ("billing.ready", "billable_minutes", [-(2**31), 2**31], [MOST, -(2**31) - 1]),
     (CLIENT, "payment_terms_days", [0, 3_650], [-1, 3_651, 2_147_483_647]),
     (ENGAGEMENT, "discount_percent", [0, 100, "99.999999"], ["-0.000001", "100.000001"]),
     (ENGAGEMENT, "hours_per_day", [1, 24], ["0.999999", "24.000001", 0]),
