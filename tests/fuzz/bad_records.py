@@ -99,7 +99,7 @@ class _Makers:
             ("odd headers", key, value, False, _odd_headers(random)),
             ("odd headers, cut off", key, value[:-1], True, _odd_headers(random)),
         ]  # fmt: skip
-        if not random.randrange(_RARE // 10):
+        if not random.randrange(_RARE // 4):
             choices = [
                 ("as large as can be", key, random.randbytes(_MOST_BYTES), True, []),
                 ("as large as can be, its key", random.randbytes(_MOST_BYTES - 2_000), value, True, []),
