@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from cli.context import attached, console, print_json
+from cli.plain_console import shortened
 from common.errors import InvalidRecord
 from console.visibility import visible
 from devstack.stack import Stack
@@ -27,6 +28,7 @@ from streaming.topic_reader import read_valid
 
 TOPIC, SOURCE = "billing.exceptions", "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
+_MOST_LISTED = 200  # characters of a field in a list; `exceptions show` has the whole of it
 Record = dict[str, object]
 
 
@@ -79,7 +81,7 @@ def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -
     elif each:
         table = Table(*COLUMNS)
         for value in found:
-            table.add_row(*(str(value[field]) for field in COLUMNS))
+            table.add_row(*(shortened(str(value[field]), _MOST_LISTED) for field in COLUMNS))
         console.print(table)
     else:
         console.print(_by_cause(found))

@@ -14,9 +14,9 @@ _MOST_SHOWN = 4_000  # characters of a text; a record of another system may hold
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def shortened(text: str) -> str:
-    """A text that is too long for a screen, cut, with its length; any other as it is."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… ({len(text):,} characters)"
+def shortened(text: str, most: int = _MOST_SHOWN) -> str:
+    """A text of more than `most` characters, cut, with its length; any other as it is."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def plain(text: str) -> str:

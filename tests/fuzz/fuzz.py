@@ -50,7 +50,7 @@ class Outcome:
             (
                 *(("set aside by a target or a rule:", *told) if told else ()),
                 *(("wrong:", *(f"  {each}" for each in wrong)) if wrong else ()),
-                f"taken as they are {found.taken}, on topics that only commands read {found.skipped}",
+                found.figures(),
                 f"records {self.records}, dead {found.dead}, exceptions {found.exceptions}, "
                 f"workers restarted {self.restarts}, good ones lost {len(found.lost)}",
             )
@@ -84,7 +84,7 @@ def fuzz(home: Path, records: int, seed: int, sources: Sequence[str], seconds: f
         held = set(receiver.held())
         names = list(stream.workers.names)
         outcome.found = verdict(stream.broker, stream.settings.database_url, names, sent, rows, held)
-        tell("every record looked for")
+        tell(f"every record looked for: {outcome.found.figures()}")
         subject = next("/".join(good.subject) for good in sent.good.values() if good.subject)
         outcome.faults += faults_of_commands(stream, home / "invoices", subject)
         tell("every command tried")

@@ -36,6 +36,14 @@ class Found:
     unnamed: list[str] = field(default_factory=list)
     isolated: Counter[str] = field(default_factory=Counter)
 
+    def figures(self) -> str:
+        """What became of the bad records, and how much is wrong."""
+        return (
+            f"dead {self.dead}, exceptions {self.exceptions}, taken as they are {self.taken}, "
+            f"on topics that only commands read {self.skipped}; bad ones unnamed {len(self.unnamed)}, "
+            f"good ones lost {len(self.lost)}"
+        )
+
 
 class Topics:
     """What stands on the topics after a fuzz."""
