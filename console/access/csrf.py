@@ -8,6 +8,7 @@ import hmac
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
+from starlette.datastructures import UploadFile
 
 from console.access.authentication import access_of, user_of
 
@@ -42,6 +43,9 @@ async def _given(request: Request) -> str:
         return ""
     form = await request.form()
     value = form.get(FIELD, "")
+    for _, each in form.multi_items():
+        if isinstance(each, UploadFile):  # no form of ours has one; nothing reads or closes it later
+            await each.close()
     return value if isinstance(value, str) else ""
 
 
