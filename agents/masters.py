@@ -18,7 +18,7 @@ from tables.settlement.conflicts import close_conflict, conflict_subject, raise_
 from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
 from tables.settlement.masters_snapshot import LOOKUPS_HEADER
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 from topics.catalogue import MASTERS, current_key, identity
 
 NAME = "masters"
@@ -38,7 +38,7 @@ WINNERS = Table(b"m", Winner)  # (topic, id)
 
 def process(settings: Settings) -> BatchProcess:
     """The masters process: one partition, one total order."""
-    masters = deciding_process(NAME, MASTERS, settings, lambda: decide)
+    masters = deciding_process(NAME, MASTERS, settings, lambda: decide, note=count_set_aside)
 
     @masters.app.agent(masters.topic)
     async def pick_winners(batches: Batches) -> None:

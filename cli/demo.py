@@ -244,7 +244,13 @@ def _show_trace(play: Play, books: Books) -> None:
     waited = (where for where, last in sorted(books.exceptions.items()) if last["code"] == "NO_RATE")
     healed = next((where for where in waited if where in books.charges), None)
     if healed is not None:
-        show_trace(play.stack.broker, play.pool, *healed, reading(vault_of(play.stack.settings, play.pool)))
+        show_trace(
+            play.stack.broker,
+            play.pool,
+            *healed,
+            reading(vault_of(play.stack.settings, play.pool)),
+            play.stack.settings,
+        )
 
 
 def _tell(line: str) -> None:

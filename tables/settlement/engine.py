@@ -8,6 +8,7 @@ those again and no others (tables.settlement.resettle).
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from common.isolation import ISOLATED
 from common.timestamps import instant
 from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
 from rating.model.facts import Decision, Fact, gathered, identity
@@ -18,6 +19,7 @@ from rating.model.revision_order import Verdict, judge
 from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
 from rating.settle import settle
 from schemas.codec import encode
+from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
 from tables.settlement.bucket_store import LOOKED, Buckets
@@ -32,6 +34,7 @@ from tables.settlement.exception_record import (
     advance,
     exception_record,
 )
+from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -50,6 +53,14 @@ class Publication(NamedTuple):
     value: bytes
     outcome: str
     decided_ms: int
+
+
+class Change(NamedTuple):
+    """What is said of a subject of a bucket from now on."""
+
+    bucket: Bucket
+    subject: str
+    after: Published
 
 
 class Settling:
@@ -120,21 +131,67 @@ class Settling:
         return buckets_of(self.buckets, engagement_id, self._coupling(engagement_id), scope)
 
     def _coupling(self, engagement_id: str) -> Coupling:
-        return coupling_of(self._masters.engagements.get(engagement_id))
+        """With terms that cannot even be asked for it, each bucket fails by itself."""
+        try:
+            return coupling_of(self._masters.engagements.get(engagement_id))
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return coupling_of(None)
 
-    def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
-        """Settle buckets that belong together; returns how many subjects that were."""
-        engagement_id = scope[0].engagement_id
+    def settle(self, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
+        """Settle buckets that belong together; returns how many subjects that were.
+
+        Where that raises, and a record may be to blame, the error is passed on. Where none is (a changed master, or
+        a scope that has failed before) the charges stay as they are and each subject is parked, until the next change.
+        """
+        try:
+            changes, said = self._settled(scope, now_ms)
+        except Exception as error:
+            if is_environment(error) or not (no_record_to_blame or has_failed(scope)):
+                raise
+            ISOLATED.log(f"{scope[0].engagement_id} {scope[0].name}", error)
+            ISOLATED.count("scope")
+            changes, said = self._unsettled(scope, error, now_ms)
+        self.publications += said
+        for bucket, subject, after in changes:
+            self._tally_minutes(bucket.published.get(subject, NOTHING), -1)
+            self._tally_minutes(after, 1)
+            bucket.published[subject] = after
+        for bucket in scope:
+            self._worked_on[bucket.engagement_id, bucket.name] = bucket
+        return sum(len(bucket.told) for bucket in scope)
+
+    def _settled(self, scope: Sequence[Bucket], now_ms: int) -> tuple[list[Change], list[Publication]]:
+        """What settling the scope changes, with nothing changed yet."""
+        engagement_id, said = scope[0].engagement_id, list[Publication]()
         facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
         periods = periods_of(self.buckets, self._masters.engagements.get(engagement_id), facts)
         settled = settle(engagement_id, facts, self._masters, periods)
+        changes = [
+            Change(bucket, subject, after)
+            for bucket in scope
+            for subject in dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
+            if (after := self._published(bucket, subject, settled.subjects.get(subject), now_ms, said)) is not None
+        ]
         self.note_lookups(engagement_id, settled.lookups)
+        return changes, said
+
+    def _unsettled(
+        self, scope: Sequence[Bucket], error: Exception, now_ms: int
+    ) -> tuple[list[Change], list[Publication]]:
+        """The exceptions of a scope that cannot be settled; charges stay as they are."""
+        changes, said = list[Change](), list[Publication]()
         for bucket in scope:
-            subjects = dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
-            for subject in subjects:
-                self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
-            self._worked_on[engagement_id, bucket.name] = bucket
-        return len(settled.subjects)
+            for subject, minutes in unsettled_minutes(bucket).items():
+                before = bucket.published.get(subject, NOTHING)
+                parked = failed(error, minutes)
+                exception = self._publish_exception(
+                    bucket.engagement_id, subject, before.exception, parked, now_ms, False, said
+                )
+                if exception is not before.exception:
+                    changes.append(
+                        Change(bucket, subject, Published(before.n, before.charge, before.minutes, exception))
+                    )
+        return changes, said
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
         """Have the engagement settled again when the answer to one of these look-ups changes."""
@@ -145,19 +202,22 @@ class Settling:
                 LOOKED.put(self._state, True, *row)
                 self._known_lookups.add(row)
 
-    def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
+    def _published(
+        self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int, said: list[Publication]
+    ) -> Published | None:
+        """What is said of a subject from now on, None where nothing changes; what is new is added to `said`."""
         before = bucket.published.get(subject, NOTHING)
-        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms)
+        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms, said)
         retried = (bucket.engagement_id, subject) in self._retried
-        parked = found.parked if found else None
-        exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
-        if charge is not before.charge or exception is not before.exception:
-            after = bucket.published[subject] = Published(n, charge, minutes, exception)
-            self._tally_minutes(before, -1)
-            self._tally_minutes(after, 1)
+        exception = self._publish_exception(
+            bucket.engagement_id, subject, before.exception, found.parked if found else None, now_ms, retried, said
+        )
+        if charge is before.charge and exception is before.exception:
+            return None
+        return Published(n, charge, minutes, exception)
 
     def _publish_charge(
-        self, before: Published, subject: str, charge: Charge | None, now_ms: int
+        self, before: Published, subject: str, charge: Charge | None, now_ms: int, said: list[Publication]
     ) -> tuple[int, bytes | None, int]:
         """-> how many charges the subject has had, the record of the present one, its minutes."""
         old = before.read_charge()
@@ -165,12 +225,12 @@ class Settling:
             return before.n, before.charge, before.minutes
         if old is not None:
             reverses = charge_id(old.engagement_id, subject, before.n, "charge")
-            self._ready(negated(old), before.n, now_ms, reverses)
+            self._ready(negated(old), before.n, now_ms, reverses, said)
         if charge is None:
             return before.n, None, 0
-        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None), charge.worked_minutes
+        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None, said), charge.worked_minutes
 
-    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> bytes:
+    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None, said: list[Publication]) -> bytes:
         what = "reversal" if reverses else "charge"
         record = charge_record(charge) | {
             "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
@@ -179,7 +239,7 @@ class Settling:
         }
         value = encode(READY, record)
         outcome = "reversed" if reverses else "charged"
-        self.publications.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
+        said.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
         return value
 
     def _publish_exception(
@@ -190,19 +250,14 @@ class Settling:
         found: Parked | None,
         now_ms: int,
         retried: bool,
+        said: list[Publication],
     ) -> StandingException | None:
         after = advance(before, found, now_ms, retried)
         if after is not before:
             told, status = (after, None) if after is not None else (before, RESOLVED)
             if told is not None:
-                self._exception(engagement_id, subject, told, status, now_ms)
+                said.append(_exception(engagement_id, subject, told, status, now_ms))
         return after
-
-    def _exception(
-        self, engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
-    ) -> None:
-        value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
-        self.publications.append(Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms))
 
     def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
         engagement = self._masters.engagements.get(fact.engagement_id)
@@ -218,7 +273,7 @@ class Settling:
 
     def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
         engagement_id, topic, id_ = _conflict_key(fact)
-        self._exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms)
+        self.publications.append(_exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms))
         self._tally_parked(told, 1 if status == OPEN else -1)
 
     def _tally_minutes(self, published: Published, sign: int) -> None:
@@ -245,3 +300,10 @@ class Settling:
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:
     return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)
+
+
+def _exception(
+    engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
+) -> Publication:
+    value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
+    return Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms)

@@ -7,12 +7,14 @@ who looked in the former one.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from common.isolation import ISOLATED, divide
 from rating.model.masters import Masters, master
 from streaming.batch import Record
+from streaming.isolation import is_environment
 from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import Follower
 from topics.records import current_masters
@@ -74,12 +76,24 @@ class MastersTable:
 
     def apply(self, records: Sequence[Record], end: int) -> None:
         """Take the next records of `masters.current` in."""
-        changes = []
+        divide(records, self._take, _refuse, is_environment)
+        with self._lock:
+            self._snapshot = replace(self._snapshot, end=end)
+
+    def _take(self, records: Sequence[Record]) -> None:
+        changes, touched = [], {}
         for record, topic, identity, value in current_masters(records):
             changes.append((topic, identity, master(topic, value)))
-            self._changes[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
+            touched[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
+        if not changes:
+            return
+        masters = self._snapshot.masters.with_records(changes)
+        self._changes.update(touched)
         with self._lock:
-            before = self._snapshot
-            masters = before.masters.with_records(changes) if changes else before.masters
-            changed = tuple(self._changes.values()) if changes else before.changed
-            self._snapshot = Snapshot(masters, end, changed)
+            self._snapshot = Snapshot(masters, self._snapshot.end, tuple(self._changes.values()))
+
+
+def _refuse(record: Record, error: Exception) -> None:
+    """A master that this code cannot take in is as if it had not been published; the one before it stands."""
+    ISOLATED.log(f"{TOPIC}: offset {record.offset}", error)
+    ISOLATED.count("record")

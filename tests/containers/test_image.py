@@ -2,9 +2,12 @@
 
 import json
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from tests.containers import images
+
+testcontainers_config.ryuk_disabled = True  # its image cannot be pulled here; every container is a context manager
 
 
 def answer(container: DockerContainer, *command: str) -> tuple[int, str]:

@@ -10,6 +10,7 @@ import orjson
 from agents import masters as masters_agent
 from agents import settle as settle_agent
 from assurance.ledger_reader import Books
+from metrics.worker_metrics import conservation_residue
 from schemas.codec import decode_for, encode
 from schemas.json_codec import from_json
 from streaming.batch import Batch, Output, Record
@@ -112,6 +113,10 @@ class Stream:
     def said(self, topic: str) -> list[dict[str, Any]]:
         """Everything published on a topic, decoded, in order."""
         return [decode_for(topic, output.value or b"") for output in self.outputs if output.topic == topic]
+
+    def residue(self) -> int:
+        """Approved minutes that are neither charged, parked nor waived."""
+        return conservation_residue(self.totals())
 
     def totals(self) -> dict[tuple[str, ...], int]:
         """The live totals of settle."""

@@ -83,9 +83,9 @@ def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatc
     settled = set[str]()
     settle = Settling.settle
 
-    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int) -> int:
+    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
         settled.add(scope[0].engagement_id)
-        return settle(self, scope, now_ms)
+        return settle(self, scope, now_ms, no_record_to_blame)
 
     monkeypatch.setattr(Settling, "settle", noted)
     published = published_by(stream, line(rate_card("100.01", "900"), revision=2))
