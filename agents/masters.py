@@ -16,7 +16,7 @@ from streaming.state_tables import Table
 from streaming.stateful_process import deciding_process
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
-from tables.settlement.masters_snapshot import LOOKUPS_HEADER
+from tables.settlement.masters_snapshot import LOOKUPS_HEADER, bounded
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import Tally, count_set_aside
 from topics.catalogue import MASTERS, current_key, identity
@@ -73,7 +73,7 @@ def _take(record: Record, value: dict[str, object], state: State, tally: Tally) 
     if verdict != "replaced":
         return []
     touched = frozenset(row.lookups if row else ()) | lookups_touched(topic, standing, arrived)
-    winner = Winner(record.value or b"", tuple(sorted(touched)))
+    winner = Winner(record.value or b"", bounded(touched))
     WINNERS.put(state, winner, topic, master_id)
     headers = [(LOOKUPS_HEADER, msgspec.json.encode(winner.lookups))]
     current = Output(CURRENT, current_key(topic, master_id).encode(), winner.value, headers)

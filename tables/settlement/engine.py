@@ -5,24 +5,28 @@ was published last. Which engagements looked at which master is kept in an index
 those again and no others (tables.settlement.resettle).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeGuard
 
 from common.isolation import ISOLATED
 from common.timestamps import instant
-from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
-from rating.model.facts import Decision, Fact, gathered, identity
+from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
+from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
+from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
 from rating.settle import settle
+from rating.time.shared import WHOLE, Shared
 from schemas.codec import encode
 from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
-from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
-from tables.settlement.bucket_store import LOOKED, Buckets
+from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
+from tables.settlement.cap_sums import CapSums
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
@@ -34,6 +38,9 @@ from tables.settlement.exception_record import (
     advance,
     exception_record,
 )
+from tables.settlement.large_bucket import Bucket, LargeBucket
+from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
+from tables.settlement.retainer_sums import RetainerSums
 from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
@@ -61,6 +68,13 @@ class Change(NamedTuple):
     bucket: Bucket
     subject: str
     after: Published
+
+
+class Found(NamedTuple):
+    """What the rules say of subjects of a bucket; None for one that has no charge and no exception."""
+
+    bucket: Bucket
+    settlements: Mapping[str, Settlement | None]
 
 
 class Settling:
@@ -96,7 +110,7 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], list[tuple[Bucket, int]]]()
         self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
@@ -104,11 +118,16 @@ class Settling:
             if scope is None:
                 alone.append((bucket, touched_ms))
             else:
-                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
+                coupled.setdefault((key[0], scope), []).append((bucket, touched_ms))
         for bucket, touched_ms in alone:
-            self.settle([bucket], touched_ms)
-        for (engagement_id, scope), touched_ms in coupled.items():
-            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
+            if _is_in_order(month := bucket):
+                self._settle([month], partial(self._settled_in_order, month, settle_some), touched_ms)
+            else:
+                self.settle([bucket], touched_ms)
+        for (engagement_id, scope), touched in coupled.items():
+            now_ms = max(touched_ms for _, touched_ms in touched)
+            if not self._settle_days(engagement_id, [bucket for bucket, _ in touched], now_ms):
+                self.settle(self.buckets_of(engagement_id, scope), now_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
@@ -120,7 +139,7 @@ class Settling:
             if name.startswith(FEE_PREFIX) and engagement is not None and parks_late_work(engagement):
                 touched_ms = self.buckets.touched_ms[engagement_id, bucket.name]
                 for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
-                    self.buckets.touch(late, touched_ms)
+                    self.buckets.touch(late, None, touched_ms)
 
     def scope_of(self, bucket: Bucket) -> Scope | None:
         """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
@@ -143,55 +162,121 @@ class Settling:
         Where that raises, and a record may be to blame, the error is passed on. Where none is (a changed master, or
         a scope that has failed before) the charges stay as they are and each subject is parked, until the next change.
         """
+        return self._settle(scope, lambda: self._settled_anew(scope), now_ms, no_record_to_blame)
+
+    def _settle(
+        self,
+        scope: Sequence[Bucket],
+        find: Callable[[], Sequence[Found]],
+        now_ms: int,
+        no_record_to_blame: bool = False,
+    ) -> int:
         try:
-            changes, said = self._settled(scope, now_ms)
+            changes, said = self._changes(find(), now_ms)
         except Exception as error:
             if is_environment(error) or not (no_record_to_blame or has_failed(scope)):
                 raise
             ISOLATED.log(f"{scope[0].engagement_id} {scope[0].name}", error)
             ISOLATED.count("scope")
             changes, said = self._unsettled(scope, error, now_ms)
-        self.publications += said
-        for bucket, subject, after in changes:
-            self._tally_minutes(bucket.published.get(subject, NOTHING), -1)
-            self._tally_minutes(after, 1)
-            bucket.published[subject] = after
-        for bucket in scope:
-            self._worked_on[bucket.engagement_id, bucket.name] = bucket
-        return sum(len(bucket.told) for bucket in scope)
+        self._apply(scope, changes, said)
+        return len(changes)
 
-    def _settled(self, scope: Sequence[Bucket], now_ms: int) -> tuple[list[Change], list[Publication]]:
-        """What settling the scope changes, with nothing changed yet."""
-        engagement_id, said = scope[0].engagement_id, list[Publication]()
-        facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
-        periods = periods_of(self.buckets, self._masters.engagements.get(engagement_id), facts)
-        settled = settle(engagement_id, facts, self._masters, periods)
-        changes = [
-            Change(bucket, subject, after)
-            for bucket in scope
-            for subject in dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
-            if (after := self._published(bucket, subject, settled.subjects.get(subject), now_ms, said)) is not None
-        ]
+    def _settled_anew(self, scope: Sequence[Bucket]) -> list[Found]:
+        """All of a scope, with sums made anew."""
+        if _is_in_order(bucket := scope[0]):
+            return self._settled_in_order(bucket, settle_all)
+        sums = self._sums(scope[0].engagement_id) if scope[0].name.startswith(TIME) else None
+        if sums is not None:
+            sums.clear()
+        settled = self._settled(scope, WHOLE if sums is None else sums.shared)
+        if sums is not None:
+            sums.keep()
+        return [_found_in(bucket, settled) for bucket in scope]
+
+    def _sums(self, engagement_id: str) -> CapSums | RetainerSums | None:
+        """Sums by which the engagement's days settle one by one, where they can."""
+        engagement = self._masters.engagements.get(engagement_id)
+        match sole_coupling(engagement) if engagement is not None else None:
+            case Cap() as cap if engagement is not None:
+                return CapSums(self._state, engagement, cap)
+            case Retainer() as retainer if engagement is not None:
+                return RetainerSums(self._state, engagement, retainer)
+            case _:
+                return None
+
+    def _settled(self, scope: Sequence[Bucket], shared: Shared) -> Settled:
+        engagement_id = scope[0].engagement_id
+        engagement = self._masters.engagements.get(engagement_id)
+        facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
+        periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
+        settled = settle(engagement_id, facts, self._masters, periods, shared)
         self.note_lookups(engagement_id, settled.lookups)
-        return changes, said
+        return settled
+
+    def _settle_days(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
+        """Settle coupled days one by one; False where all of them must be settled together."""
+        sums = self._sums(engagement_id)
+        if sums is None or not sums.are_kept():
+            return False
+        found = sums.settle_some(self.buckets, dirty, lambda bucket: self._settled([bucket], sums.shared))
+        if found is None:
+            return False
+        changes, said = self._changes([_found_in(bucket, settled) for bucket, settled in found], now_ms)
+        self._apply([bucket for bucket, _ in found], changes, said)
+        sums.keep()
+        return True
+
+    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> list[Found]:
+        """A month of outcomes; subjects that are not found in what is settled stay as they are."""
+        engagement = self._masters.engagements.get(bucket.engagement_id)
+        periods: Iterable[BillingPeriod] = ()
+        if engagement is not None and parks_late_work(engagement):
+            periods = periods_of(self.buckets, engagement, [month_of_outcomes(bucket.name)])
+        settled = settle(self._state, bucket, self._masters, tuple(periods))
+        self.note_lookups(bucket.engagement_id, settled.lookups)
+        subjects = (*settled.subjects, *(bucket.touched - settled.subjects.keys()))
+        return [Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})]
 
     def _unsettled(
         self, scope: Sequence[Bucket], error: Exception, now_ms: int
     ) -> tuple[list[Change], list[Publication]]:
-        """The exceptions of a scope that cannot be settled; charges stay as they are."""
+        """The exceptions of a scope that cannot be settled; charges stay as they are, sums are made anew next time."""
         changes, said = list[Change](), list[Publication]()
         for bucket in scope:
+            if isinstance(bucket, LargeBucket):
+                bucket.forget_sums()
             for subject, minutes in unsettled_minutes(bucket).items():
-                before = bucket.published.get(subject, NOTHING)
+                before = bucket.published(subject) or NOTHING
                 parked = failed(error, minutes)
                 exception = self._publish_exception(
                     bucket.engagement_id, subject, before.exception, parked, now_ms, False, said
                 )
                 if exception is not before.exception:
-                    changes.append(
-                        Change(bucket, subject, Published(before.n, before.charge, before.minutes, exception))
-                    )
+                    after = Published(before.n, before.charge, before.minutes, exception)
+                    changes.append(Change(bucket, subject, after))
         return changes, said
+
+    def _changes(self, found: Sequence[Found], now_ms: int) -> tuple[list[Change], list[Publication]]:
+        """What settling changes, with nothing changed yet."""
+        said = list[Publication]()
+        changes = [
+            Change(bucket, subject, after)
+            for bucket, settlements in found
+            for subject, settlement in settlements.items()
+            if (after := self._published(bucket, subject, settlement, now_ms, said)) is not None
+        ]
+        return changes, said
+
+    def _apply(self, scope: Sequence[Bucket], changes: Sequence[Change], said: Sequence[Publication]) -> None:
+        self.publications += said
+        for bucket, subject, after in changes:
+            self._tally_minutes(bucket.published(subject) or NOTHING, -1)
+            self._tally_minutes(after, 1)
+            bucket.publish(subject, after)
+        for bucket in scope:
+            self._worked_on[bucket.engagement_id, bucket.name] = bucket
+            bucket.is_settled()
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
         """Have the engagement settled again when the answer to one of these look-ups changes."""
@@ -206,7 +291,7 @@ class Settling:
         self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int, said: list[Publication]
     ) -> Published | None:
         """What is said of a subject from now on, None where nothing changes; what is new is added to `said`."""
-        before = bucket.published.get(subject, NOTHING)
+        before = bucket.published(subject) or NOTHING
         n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms, said)
         retried = (bucket.engagement_id, subject) in self._retried
         exception = self._publish_exception(
@@ -296,6 +381,16 @@ class Settling:
             self.buckets.write(bucket)
         self.buckets.grown.clear()
         self._worked_on.clear()
+
+
+def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
+    """Whether it settles by sums of what stands before each of its facts."""
+    return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
+
+
+def _found_in(bucket: Bucket, settled: Settled) -> Found:
+    subjects = dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told())))
+    return Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
 
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:

@@ -21,6 +21,8 @@ from topics.records import current_masters
 
 TOPIC = "masters.current"
 LOOKUPS_HEADER = "lookups"
+ANYWHERE = "*"  # stands for the look-ups of an identity that touched more than `MOST_LOOKUPS`
+MOST_LOOKUPS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,19 @@ class Snapshot:
     end: int
     changed: tuple[tuple[int, int, frozenset[str]], ...]  # (offset, append time, look-ups), last change per identity
 
-    def touched_since(self, offset: int) -> frozenset[str]:
-        """Look-ups that a change at or after `offset` may alter."""
-        return frozenset().union(*(lookups for at, _, lookups in self.changed if at >= offset))
+    def touched_since(self, offset: int) -> frozenset[str] | None:
+        """Look-ups that a change at or after `offset` may alter; None for any."""
+        touched = frozenset[str]().union(*(lookups for at, _, lookups in self.changed if at >= offset))
+        return None if ANYWHERE in touched else touched
 
     def changed_at_ms(self, offset: int) -> int:
         """Append time of the latest change at or after `offset`; 0 if there is none."""
         return max((time for at, time, _ in self.changed if at >= offset), default=0)
+
+
+def bounded(lookups: frozenset[str]) -> tuple[str, ...]:
+    """Look-ups as a header can carry them: in order, or `ANYWHERE` for too many."""
+    return tuple(sorted(lookups)) if len(lookups) <= MOST_LOOKUPS and ANYWHERE not in lookups else (ANYWHERE,)
 
 
 EMPTY = Snapshot(Masters.empty(), 0, ())

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from rating.model.charge import Parked
 from rating.model.facts import Decision, TimeEntry
 from streaming.dead_letters import explained
-from tables.settlement.bucket import Bucket, Published, approved_minutes
+from tables.settlement.bucket import Published, approved_minutes
+from tables.settlement.large_bucket import Bucket
 from topics.dead_letter_record import clean
 
 SETTLEMENT_FAILED = "SETTLEMENT_FAILED"
@@ -34,16 +35,17 @@ def failed(error: Exception, minutes: int) -> Parked:
 
 def has_failed(scope: Sequence[Bucket]) -> bool:
     """Whether the scope could not be settled when it was last tried."""
-    said = (published.exception for bucket in scope for published in bucket.published.values())
-    return any(exception is not None and exception.parked.code == SETTLEMENT_FAILED for exception in said)
+    said = (bucket.published(subject) or _UNSAID for bucket in scope for subject in bucket.subjects())
+    return any(each.exception is not None and each.exception.parked.code == SETTLEMENT_FAILED for each in said)
 
 
 def unsettled_minutes(bucket: Bucket) -> dict[str, int]:
     """{subject: its approved minutes that no charge has} of every subject of a bucket that has something to settle."""
     found = dict[str, int]()
-    for name, told in bucket.told.items():
-        is_open = not isinstance(told.fact, TimeEntry) or told.fact.status == "approved" or name in bucket.published
-        if is_open and not isinstance(told.fact, Decision):
-            charged = bucket.published.get(name, _UNSAID).minutes
-            found[name] = max(approved_minutes(told.fact) - charged, 0)
+    for name in bucket.subjects():
+        told, published = bucket.told(name), bucket.published(name)
+        if told is None or isinstance(told.fact, Decision):
+            continue
+        if not isinstance(told.fact, TimeEntry) or told.fact.status == "approved" or published is not None:
+            found[name] = max(approved_minutes(told.fact) - (published or _UNSAID).minutes, 0)
     return found

@@ -64,7 +64,7 @@ def conserves(stream: Stream) -> None:
 
 def played(arrival: Arrival) -> Stream:
     """The stream after an arrival, at rest; minutes were conserved after every batch and every chunk of a sweep."""
-    stream = Stream(arrival.chunk)
+    stream = Stream(arrival.chunk, arrival.most_bytes)
     for number, batch in enumerate(arrival.batches):
         if number in arrival.restarts:
             stream.restart()
