@@ -1,4 +1,4 @@
-"""What a journal has booked, charge by charge, as its lines say: one side of a parity report."""
+"""Reads the bookings of a journal, charge by charge, from its lines: one side of a parity report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

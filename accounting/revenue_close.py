@@ -1,7 +1,7 @@
-"""Closing a month: the revenue entries that bring deferred and unbilled balances to what the ledger implies.
+"""Closes a month: posts the revenue entries that bring deferred and unbilled balances to those the ledger implies.
 
-A close of a month that was closed before posts what has changed since, and goes on with the later months that were
-closed: their balances stand on it. Entries are postings of the journal (entry `revenue`), in its lines.
+Closing a month again posts the changes since, and continues with the later months that were closed, because their
+balances depend on it. Entries are postings of the journal (entry `revenue`), in its lines.
 """
 
 from collections import defaultdict

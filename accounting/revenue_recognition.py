@@ -1,12 +1,12 @@
-"""When revenue is earned, apart from when it is charged: at the close of a month, as pure rules (DESIGN.md §10).
+"""Revenue recognition at the close of a month, as pure rules, apart from charging (DESIGN.md §10).
 
 The ledger takes every charge as revenue of its month. At a close, what is charged and not earned is deferred, and what
-is earned and not charged is an unbilled receivable; the entry of a month is what those balances change by since the
-entries before it. So a second run posts what has changed, and nothing where nothing has.
+is earned and not charged is an unbilled receivable. The entry of a month is the change of those balances since the
+earlier entries. So a second run posts only changes.
 
     time and materials, outcomes, expenses, adjustments     as charged: they are charged as they are performed
-    fixed fee        its milestones; where minutes are planned, the share of them worked, all when all are completed
-    retainer, subscription      straight over the days of the contract; with no last day, each month its fee
+    fixed fee        its milestones; where minutes are planned, the share worked, and all when all are completed
+    retainer, subscription      evenly over the days of the contract; without a last day, each month its fee
 """
 
 from collections.abc import Iterable, Mapping, Sequence

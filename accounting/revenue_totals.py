@@ -1,4 +1,4 @@
-"""What a journal says is charged, earned, deferred and unbilled; and the plans that fixed fees are earned by."""
+"""Totals of a journal: charged, earned, deferred and unbilled; and the plans by which fixed fees are earned."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""lifecycle: charges, the answers of ERPs and the statuses of invoices in; the state of each charge out."""
+"""lifecycle: reads charges, ERP answers and invoice statuses; publishes the state of each charge."""
 
 from collections.abc import Iterator
 

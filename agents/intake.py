@@ -1,7 +1,8 @@
-"""intake: records of upstream systems in, new revisions of canonical records out.
+"""intake: reads records of upstream systems; publishes new revisions of canonical records.
 
-One process a source system and one partition: a system's records look each other up, so they share one state. What
-waits for a look-up stays in that state, counted and visible. A mapping with codes also reads `master.code-map`.
+There is one process per source system and one partition: a system's records look each other up, so they share one
+state. Records that wait for a look-up stay in that state, counted and visible. A mapping with codes also reads
+`master.code-map`.
 """
 
 from collections.abc import Callable

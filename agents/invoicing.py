@@ -1,6 +1,6 @@
-"""billing: projects charges for invoicing, takes in what billing systems say, and announces it on `invoice.status`.
+"""billing: projects charges for invoicing, takes in reports of billing systems, and announces on `invoice.status`.
 
-This process alone writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
+Only this process writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
 """
 
 from collections.abc import Iterator, Sequence

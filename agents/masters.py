@@ -1,4 +1,4 @@
-"""masters: picks the winning revision of every master record and writes it, exactly once, to `masters.current`."""
+"""masters: selects the highest revision of every master and writes it, exactly once, to `masters.current`."""
 
 from dataclasses import dataclass
 

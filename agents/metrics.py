@@ -1,7 +1,7 @@
-"""metrics: what finance looks at, from windowed aggregates of its own; publishes nothing but its metrics page.
+"""metrics: computes figures of finance from its own windowed aggregates; publishes only its metrics page.
 
-A process of its own, so that what is asked of every fact costs those nothing who decide. Records that nobody can read
-are dead letters of those who need them; here they are passed over.
+It is a process of its own, so that figures over every fact cost the deciding processes nothing. It skips unreadable
+records, because the processes that need them publish the dead letters.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""settle: transactions and masters in; charges, reversals and exceptions out."""
+"""settle: reads transactions and masters; publishes charges, reversals and exceptions."""
 
 import functools
 from collections import Counter

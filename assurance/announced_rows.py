@@ -1,4 +1,4 @@
-"""Postings and documents in the database held to what was announced of them (DOMAIN.md §5.3)."""
+"""Compares postings and documents in the database with their announcements (DOMAIN.md §5.3)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Is all there that a source says it has sent? Its control totals of a month, held to what arrived (DESIGN.md §9)."""
+"""Completeness of a source: its control totals of a month, compared with the records that arrived (DESIGN.md §9)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""A chain of hashes over append-only records: what was sealed and is altered, gone or added since is found.
+"""A chain of hashes over append-only records: finds sealed records that were altered, removed or inserted since.
 
 Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
-A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a seal that fits;
-without one, a seal proves only what was not altered together with it. Pure functions: reading and writing of seals
-is in `assurance.seal_topic`, `assurance.sealer` and `assurance.seal_verify`.
+A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a valid seal; without
+one, a seal proves only what was not altered together with it. Pure functions: `assurance.seal_topic`,
+`assurance.sealer` and `assurance.seal_verify` read and write seals.
 """
 
 import hmac

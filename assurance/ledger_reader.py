@@ -1,6 +1,6 @@
-"""The books, read again from Kafka: facts, masters, charges and exceptions, independent of any agent's state.
+"""Reads the ledger again from Kafka: facts, masters, charges and exceptions, independent of any agent's state.
 
-What `hourstream run` writes and what the audit compares come from here.
+`hourstream run` writes its output from it, and the audit compares with it.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Which charges the sinks hold: what the audit compares with `billing.ready` (DOMAIN.md §5.3)."""
+"""The charges that the sinks hold, for the audit's comparison with `billing.ready` (DOMAIN.md §5.3)."""
 
 from dataclasses import dataclass
 from decimal import Decimal

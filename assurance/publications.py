@@ -1,8 +1,8 @@
-"""What was published of charges, postings and documents, held to what must have been, and each once (DOMAIN.md §5).
+"""Checks that charges, postings and documents were published as they must be, each once (DOMAIN.md §5).
 
-Charges of a subject follow each other in one way: number 1, its reversal, number 2, and so on, with ids that are worked
-out. Postings and statuses are counted by revision. The outbox may repeat a record after a crash: both then carry its
-number in the header `outbox`, and count once.
+The charges of a subject form one sequence: number 1, its reversal, number 2, and so on, with computed ids. Postings and
+statuses are counted by revision. The outbox may repeat a record after a crash: both copies carry its number in the
+header `outbox` and count once.
 """
 
 from collections import Counter, defaultdict

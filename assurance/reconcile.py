@@ -1,4 +1,4 @@
-"""The books of everything read once, charge by charge and subject by subject, for `hourstream reconcile`."""
+"""Collects the inputs of `hourstream reconcile` once: charges and subjects of topics and database."""
 
 import time
 from collections.abc import Iterator

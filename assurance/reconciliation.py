@@ -1,7 +1,7 @@
 """The four-way tie: hours = charges = invoices = journal, per client, month and currency (DOMAIN.md §5).
 
-What the four differ by is explained by the state things are in; what no state explains is a residue, and a defect. It
-is taken charge by charge and subject by subject, so that two errors never cancel out.
+The state of each item explains the differences of the four. A difference without a state is a residue, and a defect. It
+is computed charge by charge and subject by subject, so that two errors never cancel out.
 """
 
 from collections import Counter, defaultdict

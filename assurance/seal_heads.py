@@ -1,8 +1,8 @@
 """The heads of all chains of seals, kept in places apart from the chains and signed with the key.
 
-A chain proves nothing of its end: a chain without its newest seals still fits. So the sealer notes after every round
-where each chain ends, in a file and in the database, with a MAC. The text is made to be read, printed and kept by a
-person or a notary:
+A chain proves nothing about its end: a chain without its newest seals is still valid. So after every round the sealer
+writes the end of each chain, with a MAC, to a file and to the database. The text is made for people or a notary to
+read, print and keep:
 
     hourstream seal heads, number 17, at 2026-03-01T00:00:00Z
     billing.ready 0 end 130 records 123 hash 1f3c…

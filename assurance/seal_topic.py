@@ -1,7 +1,7 @@
-"""The topic `billing.seals`: what lies on it, which of it are seals made with the key, and how they follow each other.
+"""Reads and writes `billing.seals`: tells seals made with the key from other records, and follows their order.
 
-Every seal carries a MAC of its own bytes in the header `mac`, so that a seal is told from a forged one without its
-records. Seals of earlier versions have none. What is no seal is reported by its position and skipped.
+Every seal carries a MAC of its own bytes in the header `mac`, so that a forged seal is recognised without its records.
+Seals of earlier versions have none. A record that is no seal is reported by its position and skipped.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""Holds everything that was sealed to its seals, and the seals to their heads."""
+"""Verifies all sealed records against their seals, and the seals against their heads."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

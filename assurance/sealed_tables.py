@@ -1,9 +1,9 @@
-"""Rows of PostgreSQL, read as records that can be sealed like those of a topic.
+"""Reads rows of PostgreSQL as records that can be sealed like those of a topic.
 
-Sealed are what people did, documents as they were issued, journal postings and tokens. Triggers keep everybody but a
-table's owner from altering some of them; a seal on Kafka, made with a key that the owner does not have, also shows what
-the owner did. A row is a record of the topic `hourstream.TABLE`, at the offset of its number. Of a row that changes by
-right (a status, a payment) only the columns that never do are sealed.
+Acts of people, issued documents, journal postings and tokens are sealed. Triggers keep everybody except a table's owner
+from altering some of them. A seal on Kafka, made with a key that the owner does not have, also shows changes by the
+owner. A row is a record of the topic `hourstream.TABLE`, at the offset of its number. Columns that change legitimately
+(a status, a payment) are not sealed.
 """
 
 import time

@@ -1,8 +1,7 @@
-"""The sealer: makes the next seals of every chain, and notes where the chains end.
+"""The sealer: makes the next seals of every chain, and writes the heads.
 
-Before it continues chains it holds them to the heads that were noted last: it refuses to continue where seals are
-missing, where heads are, or where either was made with another key. A person who has the key can make it continue all
-the same (`adopt`), which is noted in the heads for good.
+Before it continues a chain it compares it with the last heads. It refuses if seals or heads are missing, or if either
+was made with another key. A person who has the key can make it continue (`adopt`); the heads keep that note for good.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What the sinks' database holds of each charge at one moment: for the reconciliation of books (DOMAIN.md §5)."""
+"""The state of each charge in the sinks' database at one moment, for reconciliation (DOMAIN.md §5)."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Everything on the topics that a reconciliation needs beside the books: postings, sources, their control totals."""
+"""Reads the other inputs of a reconciliation from the topics: postings, sources, their control totals."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable

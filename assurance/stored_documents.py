@@ -1,4 +1,4 @@
-"""Rows of the database held to each other, where one follows from another: what seals do not cover.
+"""Compares derived rows of the database with their origin, where seals do not cover them.
 
 Journal lines follow from their posting, the links of a document from its status, the end of a token from an act.
 """

@@ -1,4 +1,4 @@
-"""Charges in the database held to the topic they came from: every column of every row."""
+"""Compares charges in the database with their topic: every column of every row."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

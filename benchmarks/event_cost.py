@@ -1,4 +1,4 @@
-"""What one event costs settle, and what a master change costs, by the size of the engagement.
+"""The cost of one event, and of a master change, in settle by the size of the engagement.
 
     python -m benchmarks.event_cost
 

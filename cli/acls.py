@@ -1,4 +1,4 @@
-"""`hourstream acls`: what each process may do on the bus, printed or given."""
+"""`hourstream acls`: prints or grants the rights of each process on the bus."""
 
 import click
 from rich.table import Table

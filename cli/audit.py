@@ -1,6 +1,7 @@
-"""`hourstream audit`: the always-true statements of DOMAIN §5, each with its figures and a verdict.
+"""`hourstream audit`: the invariants of DOMAIN §5, each with its figures and a verdict.
 
-Statements 6 to 8 say in detail what 2 and 3 demand: what must be on each topic is worked out again, and is there once.
+Statements 6 to 8 check in detail what 2 and 3 demand: the expected records of each topic are computed again, and each
+is there once.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""`hourstream console`: the web console over a running stack, and its part in `up` and `demo`."""
+"""`hourstream console`: the web console over a running stack; also used by `up` and `demo`."""
 
 import threading
 import time

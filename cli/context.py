@@ -1,4 +1,4 @@
-"""What every command shares: the console, the stack it works on, and how an error is told."""
+"""Shared by all commands: the console, the stack, and error messages."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""`hourstream deliveries`: how charges fare with the systems outside, and offering again what they refused."""
+"""`hourstream deliveries`: the state of deliveries to systems outside, and replays of refused charges."""
 
 import getpass
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""`hourstream demo`: ten months of a real time tracker through the whole stream, in front of your eyes.
+"""`hourstream demo`: ten months of a real time tracker through the whole stream.
 
-First act: 18F's Tock with the rates of fiscal year 2015. Second act: a rate card for the grades that had none is
-published, and what waited for it heals by itself. The input side of the table is counted from the JSON file alone.
+First act: 18F's Tock with the rates of fiscal year 2015. Second act: publishes a rate card for the grades without a
+rate; the waiting work is then charged. The input side of the table is counted from the JSON file alone.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""The demo's charges in a real Tryton: delivered, invoiced, posted and paid there, and held to the ledger to the cent.
+"""The demo's charges in a real Tryton: delivered, invoiced, posted, paid and compared with the ledger to the cent.
 
-What Tryton holds is asked of its own database, not of what we sent. The worker that delivers to it asks it what becomes
-of its invoices, as in service, so that the charges end as paid.
+Tryton's figures are read from its own database, not from what we sent. The delivery worker polls it for the status of
+its invoices, as in production, so that the charges end as paid.
 """
 
 import time

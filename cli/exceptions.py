@@ -1,4 +1,4 @@
-"""`hourstream exceptions`: what is stuck, why, what would free it, and what a person decides about it."""
+"""`hourstream exceptions`: lists exceptions with cause and remedy, and records decisions about them."""
 
 import getpass
 import shlex

@@ -1,6 +1,7 @@
-"""How uvicorn serves here: which proxies count, how many connections there are, how long a request may take to come.
+"""Settings of uvicorn: trusted proxies, number of connections, and the time limit for a request to arrive.
 
-uvicorn itself waits for ever for the rest of a request: who sends a byte a minute would keep each connection.
+uvicorn itself waits for the rest of a request without limit: a client that sends a byte a minute would keep its
+connection.
 """
 
 import asyncio

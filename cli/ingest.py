@@ -1,4 +1,4 @@
-"""`hourstream ingest FILE`: the rows of an exported file onto its source's topics, where intake maps them."""
+"""`hourstream ingest FILE`: publishes the rows of an exported file on its source's topics, where intake maps them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`hourstream invoice`: invoice runs (DOMAIN §4), their documents, and voiding; what is paid is in `invoice_events`."""
+"""`hourstream invoice`: invoice runs (DOMAIN §4), documents, and voiding; payments are in `invoice_events`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""`hourstream invoice status|pay|link`: what a person knows of an invoice, said as a billing system would say it."""
+"""`hourstream invoice status|pay|link`: a person's report on an invoice, in the form of a billing system's report."""
 
 import uuid
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`hourstream`: the commands a person types (DESIGN §7), each in a module of its own beside this one."""
+"""`hourstream`: all commands (DESIGN §7), each in a module of its own beside this one."""
 
 import importlib
 import logging

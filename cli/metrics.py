@@ -1,4 +1,4 @@
-"""`hourstream metrics`: the catalogue of what the workers tell Prometheus, or what they tell at this moment."""
+"""`hourstream metrics`: the catalogue of the workers' metrics, or their present values."""
 
 import urllib.request
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`hourstream parity OLD NEW`: what two journals have booked of the same charges, field by field."""
+"""`hourstream parity OLD NEW`: compares the bookings of two journals for the same charges, field by field."""
 
 import sys
 from dataclasses import asdict

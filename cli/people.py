@@ -1,4 +1,4 @@
-"""`hourstream people`: whose personal data is kept, and its erasure: keys destroyed, totals untouched."""
+"""`hourstream people`: lists persons with personal data and erases them: keys destroyed, totals unchanged."""
 
 import getpass
 from collections.abc import Iterable, Iterator

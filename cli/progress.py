@@ -1,4 +1,4 @@
-"""How long work and its results are shown: progress bars on standard error, and pictures of tables."""
+"""Shows progress and results: progress bars on standard error, and pictures of tables."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""`hourstream receive`: a source's webhook, on loopback, behind whatever speaks HTTPS with the world."""
+"""`hourstream receive`: receives a source's webhook on loopback, behind an HTTPS proxy."""
 
 import contextlib
 import time

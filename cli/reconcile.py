@@ -1,4 +1,4 @@
-"""`hourstream reconcile`: is all there that was sent, and do hours, charges, invoices and journal tie (DOMAIN §5)?"""
+"""`hourstream reconcile`: checks completeness, and the tie of hours, charges, invoices and journal (DOMAIN §5)."""
 
 import sys
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""`hourstream revenue`: what is earned apart from what is charged, posted at the close of a month (DESIGN §10)."""
+"""`hourstream revenue`: posts earned revenue apart from charged revenue, at the close of a month (DESIGN §10)."""
 
 import getpass
 import sys

@@ -1,4 +1,4 @@
-"""`hourstream rules`: what a code means and what heals it, and the rules reference, docs/rules.md."""
+"""`hourstream rules`: the meaning and remedy of a code, and the rules reference, docs/rules.md."""
 
 import click
 

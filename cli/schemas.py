@@ -1,4 +1,4 @@
-"""`hourstream schemas`: contracts checked, released, registered, and printed as a catalogue."""
+"""`hourstream schemas`: checks, releases and registers contracts, and prints their catalogue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`hourstream seal` and `hourstream verify`: chains of hashes over charges, documents and what people did."""
+"""`hourstream seal` and `hourstream verify`: hash chains over charges, documents and acts of people."""
 
 import contextlib
 import getpass

@@ -1,7 +1,7 @@
-"""`hourstream shadow`: what this version of the rules would change of what is published, before it takes over.
+"""`hourstream shadow`: the effect of this version's rules on the published ledger, before it takes over.
 
-Every fact is read again and settled in memory by the rules of this checkout, beside the workers that run; nothing is
-published. Workers of this version settle everything again at their first start (tables.settlement.resettle). They
+It reads every fact again and settles it in memory by the rules of this checkout, beside the running workers; it
+publishes nothing. Workers of this version settle everything again at their first start (tables.settlement.resettle) and
 publish exactly these differences.
 """
 

@@ -1,4 +1,4 @@
-"""`hourstream sources`: which sources there are, and what one of them makes of a file; neither needs a broker."""
+"""`hourstream sources`: lists the sources and dry-runs a file; neither needs a broker."""
 
 from collections import Counter
 from pathlib import Path

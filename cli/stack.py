@@ -1,4 +1,4 @@
-"""`hourstream up`: the whole stream on this machine, until it is told to stop."""
+"""`hourstream up`: runs the whole stream on this machine until it is stopped."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""`hourstream tokens`: what machines come in to the console's interface with."""
+"""`hourstream tokens`: tokens of machines for the console's API."""
 
 import getpass
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`hourstream topics`: the declared topics, and their creation."""
+"""`hourstream topics`: lists and creates the declared topics."""
 
 import click
 from rich.table import Table

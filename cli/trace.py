@@ -1,7 +1,7 @@
-"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the way of one subject, with every revision and offset.
+"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the history of one subject, with every revision and offset.
 
-Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and where
-each charge stands by it, with the time from step to step.
+Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and the
+state of each charge with the time from step to step.
 """
 
 import re

@@ -1,8 +1,8 @@
-"""`hourstream watch DIR`: files that appear in a folder are taken, each once, and set aside.
+"""`hourstream watch DIR`: ingests files that appear in a folder, each once, and moves them away.
 
 A file is claimed by renaming it into `taking/`, published whole or not at all, and renamed into `taken/`, or into
-`refused/` with the reason beside it. Whoever is killed in between leaves it in `taking/`; there the next one finds it,
-and asks `files.taken` by its contents whether it was published.
+`refused/` with the reason beside it. A process that is killed in between leaves it in `taking/`. The next one finds it
+there and looks up its contents in `files.taken` to see whether it was published.
 """
 
 import contextlib

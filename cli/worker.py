@@ -1,4 +1,4 @@
-"""`hourstream worker NAME`: one process of the stream, until it is told to stop."""
+"""`hourstream worker NAME`: runs one process of the stream until it is stopped."""
 
 import importlib
 import json

@@ -1,10 +1,10 @@
-"""How personal data stands in records: as text that only the key of its person opens, or as that person's token.
+"""The text form of personal data in records: ciphertext that only the key of its person opens, or the person's token.
 
-    person:TOKEN                  whose it is: the same for a person of a system each time, and no name
-    sealed:person:TOKEN:BASE64    a value, sealed with that person's key; the same text for the same value each time
-    erased:person:TOKEN           a value that came when the person's key was destroyed already
+    person:TOKEN                  the person: always the same for a person of a system, and no name
+    sealed:person:TOKEN:BASE64    a value encrypted with that person's key; the same text for the same value each time
+    erased:person:TOKEN           a value that arrived after the person's key was destroyed
 
-Whoever passes a value on needs none of this. Who opens it is `people`.
+A process that only passes a value on needs none of this. `privacy` opens it.
 """
 
 import binascii

@@ -1,6 +1,6 @@
-"""Records that came again when their person was erased (DOMAIN.md §1): an erased value is what it was when sealed.
+"""Records that repeat after their person was erased (DOMAIN.md §1): an erased value equals its encrypted form.
 
-Nobody can tell any more what it was, so such a record says the same as the one with the sealed value.
+The original value is unknown by then, so such a record equals the one with the encrypted value.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""TODO common.errors."""
+"""Errors of sinks and records that several packages share."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,6 @@
-"""What only the owner may read: files of keys and secrets, and everything below HOURSTREAM_HOME.
+"""Files that only the owner may read: keys, secrets, and everything below HOURSTREAM_HOME.
 
-Every reader of a key or a secret file goes through `read_secret` or, where a library opens the file itself,
-`refuse_shared`.
+Every reader of a key or a secret file uses `read_secret` or, where a library opens the file itself, `refuse_shared`.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The console as one application: pages and the interface of machines, and who may come in to them."""
+"""The console as one application: pages, API and access control."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -1,6 +1,6 @@
-"""Acts of the console's users, from its pages and its interface alike: noted in the audit, then published.
+"""Decisions of console users, from pages and API alike: written to the audit, then published.
 
-Both in one transaction of the cursor given: what Kafka does not take is not noted.
+Both happen in one transaction of the given cursor: a record that Kafka refuses is not in the audit.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a page says when it cannot be shown: what is wrong, and what to do."""
+"""Error pages: the fault and its remedy."""
 
 import logging
 from collections.abc import Mapping

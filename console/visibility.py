@@ -1,8 +1,8 @@
-"""What a user may see of a record: one function, for pages, files, the interface of machines and the command line.
+"""Decides which parts of a record a user may see: one function for pages, files, API and command line.
 
-Without the right to see rates every amount is left out, and so is what tells one: derivations, components, lineage,
-what an expense or an adjustment says of itself, and any text with a figure that may be an amount. What is not known to
-be harmless is hidden: a decimal number is an amount unless its field is listed here.
+Without the right to see rates every amount is removed, and every field that reveals one: derivations, components,
+lineage, the texts of an expense or an adjustment, and any text with a figure that may be an amount. Fields are hidden
+unless known to be harmless: a decimal number is an amount unless its field is listed here.
 """
 
 import re

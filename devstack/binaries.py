@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the `pgserver` wheel, where the user who runs them can reach them."""
+"""PostgreSQL's programs from the `pgserver` wheel, copied to a place that their user can reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One server process of the embedded stack: started, recognised again by a later run, stopped, killed."""
+"""One server process of the embedded stack: start, recognise after a restart, stop, kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded stack."""
+"""Errors of the embedded stack."""
 
 from __future__ import annotations
 

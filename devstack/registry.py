@@ -1,6 +1,6 @@
-"""Apicurio Registry on loopback, in memory: a schema registry for tests and for trying one out.
+"""Apicurio Registry on loopback, in memory: a schema registry for tests and trials.
 
-What it holds ends with it. An installation runs one with a store of its own (docker-compose.yml).
+Its content ends with it. An installation runs one with its own store (docker-compose.yml).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The stack a person starts: embedded Kafka and PostgreSQL, each only where the settings point to no other.
+"""The stack of a command: embedded Kafka and PostgreSQL, each only if the settings name no other server.
 
     with Stack.start(Settings.load()) as stack:
         stack.broker, stack.postgres_url
         stack.settings                     # the same settings with both addresses filled in
 
-One stack a home folder, also where all servers are elsewhere; several homes side by side. However it ends, its servers
-end with it: in order on `stop`, an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux); at the latest
-by the next start on that home.
+There is one stack per home folder, even where all servers are elsewhere; several homes may run side by side. Its
+servers always end with it: in order on `stop`, an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux);
+at the latest by the next start on that home.
 """
 
 from __future__ import annotations

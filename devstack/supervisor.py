@@ -1,8 +1,7 @@
-"""The worker processes of one machine: started, started again when they end, and asked how far they are.
+"""Supervises the worker processes of one machine: starts them, restarts them when they end, and reads their status.
 
-A worker that is fenced or fails ends itself (the plane's only answer to a failure); starting it again is what heals it.
-The supervisor itself never gives up and never ends from an error of its own, such as a full disk or a log folder that
-was removed: whatever failed is tried again.
+A worker that is fenced or fails ends itself (the plane's only answer to a failure); a restart heals it. The supervisor
+never gives up and never ends from its own errors, such as a full disk or a removed log folder: it tries again.
 """
 
 import contextlib

@@ -1,12 +1,12 @@
-"""Tryton on loopback: a real ERP server beside the stack, in an environment and a database of its own.
+"""Tryton on loopback: a real ERP server beside the stack, in its own environment and database.
 
     with Tryton.start(folder, settings, stack.postgres_url, books) as tryton:
         tryton.url, tryton.secret("delivery-key")
 
-`python -m devstack.tryton` makes beforehand what the first start would have to make (`make tryton`).
+`python -m devstack.tryton` prepares the first start (`make tryton`).
 
-Its role in PostgreSQL owns its database and has no rights in any other. Passwords and keys are generated, one a file
-that only its owner may read, in `folder/secrets`. A killed run's server is ended by the next start on that folder.
+Its role in PostgreSQL owns its database and has no rights in any other. Passwords and keys are generated, one per file
+that only its owner may read, in `folder/secrets`. The next start on that folder ends a killed run's server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The environment Tryton runs in: its own, so that its dependencies and ours never meet.
+"""The environment of Tryton: separate, so that its dependencies and ours never conflict.
 
-`make tryton` makes it, and `hourstream demo --erp tryton` when it is first needed. What is installed is pinned by
-digest in `requirements-tryton.lock`, and beside it our module for Tryton.
+`make tryton` makes it, or `hourstream demo --erp tryton` when it first needs it. `requirements-tryton.lock` pins the
+packages by digest; our module for Tryton is installed beside them.
 """
 
 from __future__ import annotations

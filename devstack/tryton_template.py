@@ -1,8 +1,8 @@
-"""A Tryton database with its modules activated and nothing in it, made once and copied ever after.
+"""An empty Tryton database with its modules activated, made once and copied afterwards.
 
-Activating the modules takes Tryton half a minute. So a database in which that was done is kept as a template of the
-server (a copy takes a fraction of a second) and as a dump in the cache folder (a server that is new, as those of tests
-and demos are, restores it in seconds). Both are named by a digest of everything they are made of, and hold no secret.
+Activating the modules takes Tryton half a minute. So the prepared database is kept as a template of the server (a copy
+takes a fraction of a second) and as a dump in the cache folder (a new server, as of tests and demos, restores it in
+seconds). Both are named by a digest of everything they are made of, and hold no secret.
 """
 
 from __future__ import annotations

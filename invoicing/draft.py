@@ -1,7 +1,7 @@
-"""What one invoice bills, as a pure function of the charges that are due (DOMAIN.md §4).
+"""The draft of an invoice, as a pure function of the charges that are due (DOMAIN.md §4).
 
-Charges and reversals of one account net. Amounts keep the sign of the charges throughout: those of a credit note are
-below zero, and only its document turns them round.
+Charges and reversals of one account net. Amounts keep the sign of the charges: those of a credit note are below zero,
+and only its document turns them round.
 """
 
 from collections import defaultdict

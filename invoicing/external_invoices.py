@@ -1,4 +1,4 @@
-"""Invoices that another system made of our charges: taken into our books, so that no charge is invoiced twice."""
+"""Adopts invoices that another system made of our charges, so that no charge is invoiced twice."""
 
 from collections.abc import Sequence
 from dataclasses import replace

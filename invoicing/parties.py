@@ -1,6 +1,6 @@
-"""Who is on a document, and what its lines are called: names looked up in master data, with honest stand-ins.
+"""Names for a document's parties and lines, looked up in master data, with ids where a name is missing.
 
-Master data may be missing or late; an invoice is issued all the same, with the ids in place of names.
+Master data may be missing or late; the invoice is issued all the same, with ids in place of names.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The masters that documents name, read from `masters.current`: once for a command, now and then for a worker."""
+"""The masters that documents name, read from `masters.current`: once for a command, repeatedly for a worker."""
 
 import threading
 import time

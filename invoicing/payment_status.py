@@ -1,9 +1,9 @@
-"""What has become of an invoice, a pure function of what billing systems said: statuses, payments (DESIGN.md §5).
+"""The status of an invoice, a pure function of the reports of billing systems: statuses and payments (DESIGN.md §5).
 
-Events count in order of their instant (then id), whatever order they arrive in. Payments are summed: what covers the
-invoice makes it paid, less than that paid in part. A system that only says `paid`, and names no payment, is believed
-until money goes back. A dispute stands until the system says something else or the invoice is paid; a payment in part
-does not end it. Voided is the end.
+Events count in order of their instant (then id), in whatever order they arrive. Payments are summed: the full amount
+makes the invoice paid, less makes it paid in part. A system that reports `paid` without a payment is believed until
+money goes back. A dispute stands until the system reports another status or the invoice is paid; a payment in part does
+not end it. Voided is final.
 """
 
 from collections.abc import Iterable

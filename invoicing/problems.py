@@ -1,4 +1,4 @@
-"""What is wrong with a billing event, and its exception: told once, told again when it changes, closed when healed."""
+"""Problems of billing events and their exceptions: opened once, updated when they change, closed when healed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

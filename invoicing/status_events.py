@@ -1,4 +1,4 @@
-"""Billing events in PostgreSQL: kept by their id, of each the highest revision, with what is still wrong with them."""
+"""Billing events in PostgreSQL: the highest revision of each id, with its open problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""Where statuses and payments from outside are taken in: held to our invoices, summed, and announced.
+"""Takes in statuses and payments from outside: matches them to our invoices, sums them, and announces the result.
 
-Only this process writes `invoice.status`. An event is kept first, so its order of arrival does not matter: whenever
-anything new is said of an invoice, where it stands is worked out of all that was said
-(`invoicing.payment_status`). What cannot be used is an exception of its own, looked at again when what it waits for
-may have come: a charge, an invoice run, a void, a link, a start with other words.
+Only this process writes `invoice.status`. An event is stored first, so its order of arrival does not matter: after
+every new event the invoice's status is computed from all its events (`invoicing.payment_status`). An event that cannot
+be used is an exception. It is examined again when the thing it waits for may have arrived: a charge, an invoice run, a
+void, a link, a start with other status words.
 """
 
 from collections.abc import Iterable, Sequence

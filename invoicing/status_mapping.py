@@ -1,4 +1,4 @@
-"""The status words of billing systems, and what they mean here."""
+"""Maps the status words of billing systems to ours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

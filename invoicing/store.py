@@ -1,4 +1,4 @@
-"""Invoices into PostgreSQL: what is due, and what a run issues, within the run's own transaction."""
+"""Invoices in PostgreSQL: reads the charges due and writes the invoices of a run, within the run's own transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Deliveries as Prometheus metrics, of the totals `sinks.delivery.stats` gives. Labels are target and result only."""
+"""Deliveries as Prometheus metrics, from the totals of `sinks.delivery.stats`. Labels are target and result only."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The metrics worker's own metrics: its sums and totals, added up to labels that are few, with the masters' words."""
+"""The metrics worker's own metrics: its sums and totals, aggregated to few labels with the names of the masters."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """The worker's own pages, on loopback: /metrics for Prometheus, /status for the command line, /healthz for probes.
 
-They only read, so they ask for no credentials; they listen on the loopback address unless told otherwise.
+They only read, so they need no credentials; they listen on the loopback address unless a setting says otherwise.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""Every metric a worker serves: its name, kind, labels and what it says. docs/metrics.md is made of this.
+"""Every metric of a worker: name, kind, labels and meaning. docs/metrics.md is generated from it.
 
-Names and units are as Prometheus recommends: base units (seconds, bytes, ratio), `_total` on what only grows. Minutes
-stay minutes, because the law counts them, and an amount is in its `currency`. Labels are few and bounded: never a
-client, an engagement or a person.
+Names and units are as Prometheus recommends: base units (seconds, bytes, ratio), `_total` on counters. Minutes stay
+minutes, because the rules count them, and an amount is in its `currency`. Labels are few and bounded: never a client,
+an engagement or a person.
 """
 
 from collections.abc import Iterator

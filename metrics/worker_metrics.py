@@ -1,4 +1,4 @@
-"""What a worker tells of itself: the live figures as Prometheus metrics, and its positions for the command line.
+"""A worker's own metrics: live figures for Prometheus, and positions for the command line.
 
 Labels are bounded: stage, outcome, code, region, topic and partition; never a client, an engagement or a person.
 """

@@ -1,4 +1,4 @@
-"""What our own records are called, for a code of another system to be held against."""
+"""Names of our own records, to compare a code of another system with."""
 
 from collections import defaultdict
 from typing import Any

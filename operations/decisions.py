@@ -1,4 +1,4 @@
-"""What a person does about an exception: records on the stream, the same from the command line and from the console."""
+"""Decisions about exceptions as records on the stream, for command line and console alike."""
 
 import threading
 import uuid

@@ -1,7 +1,8 @@
-"""Files onto their source's topics: all of a file or nothing, and each file once.
+"""Publishes files on their source's topics: all of a file or nothing, and each file once.
 
 One transaction holds the records of a file, the dead letters of its bad rows and a line in `files.taken`. A process
-killed anywhere leaves either all of that or none, so whoever comes after it only has to ask whether the file is there.
+that is killed at any point leaves all of that or nothing, so its successor only has to check whether the file is in the
+list.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Lines of `{"topic", "key", "value"}` onto their topics; what cannot be a record goes to `dead.letters` whole."""
+"""Publishes lines of `{"topic", "key", "value"}`; an invalid line goes to `dead.letters` whole."""
 
 import json
 from dataclasses import dataclass, replace

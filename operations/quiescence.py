@@ -1,4 +1,4 @@
-"""When the stream has nothing left to do: stage by stage, readers at the ends, sweeps done, outboxes empty."""
+"""Waits until the stream is at rest: stage by stage, readers at the ends, resettling done, outboxes empty."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Messages of webhooks: who signed them, whether they are fresh, and onto their source's topics. No HTTP here."""
+"""Checks the signature and age of webhook messages and publishes them on their source's topics. No HTTP here."""
 
 import hashlib
 import hmac

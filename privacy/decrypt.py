@@ -1,4 +1,4 @@
-"""Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
+"""Texts for people: decrypted values, names in place of tokens, `(erased)` for erased values."""
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow

@@ -1,7 +1,7 @@
-"""Sealing what is about to be published: one record, or a file's rows, by the key of the person each is about.
+"""Encrypts records before publication, one record or a file's rows, with the key of the person each is about.
 
-Which fields, and whose they are, the schemas say (`schemas.persons`). A value that this vault encrypted stays as it is,
-and only where it is the whole text: a text that merely contains or imitates one is encrypted like any other.
+The schemas name the fields and the person (`schemas.persons`). A value that this vault encrypted stays as it is, but
+only if it is the whole text: a text that merely contains or imitates one is encrypted like any other.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What can be wrong with the vault, in words for whoever runs it."""
+"""Errors of the vault, in words for the operator."""
 
 
 class PeopleError(RuntimeError):

@@ -1,7 +1,7 @@
-"""The vault's cryptography: AES-SIV of the `cryptography` package, HKDF, HMAC; nothing here is kept or read.
+"""The vault's cryptography: AES-SIV of the `cryptography` package, HKDF, HMAC; it stores and reads nothing.
 
-AES-SIV is deterministic: a value sealed twice is the same text, so a fact published twice is the same fact. What that
-tells is which values of one person are equal. Keys of persons are wrapped by it too, each bound to its token.
+AES-SIV is deterministic: a value encrypted twice is the same text, so a fact published twice is the same fact. It
+reveals only which values of one person are equal. It also wraps the keys of persons, each bound to its token.
 """
 
 import hmac

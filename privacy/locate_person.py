@@ -1,4 +1,4 @@
-"""Everything that is a consultant's: the token of our own records of them, and those of what systems call them."""
+"""Finds all tokens of a consultant: of our own records, and of the records of other systems."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The vault as the settings name it: none where HOURSTREAM_PEOPLE_KEY_FILE names no key."""
+"""Opens the vault that the settings name; none if HOURSTREAM_PEOPLE_KEY_FILE is not set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

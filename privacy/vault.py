@@ -1,7 +1,7 @@
-"""The vault: a row of PostgreSQL a person, with that person's key, wrapped by the key of a file.
+"""The vault: one row of PostgreSQL per person with the person's key, wrapped by the key of a file.
 
-Opening it destroys again what the list of erasures says and a restored backup brought back. A token never gets a second
-key: whoever was erased stays so, and what comes of them later is sealed for nobody.
+Opening it destroys again the keys that a restored backup brought back, by the list of erasures. A token never gets a
+second key: an erased person stays erased, and the person's later data is erased on arrival.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Avro's binary primitives in Python: what the compiled codec calls for everything longer than a byte.
+"""Avro's binary primitives in Python, called by the compiled codec for everything longer than a byte.
 
 A `read_…` takes the bytes and a position and gives the value and the next position; a `put_…` appends to a
 bytearray. Bytes that break the encoding raise IndexError, ValueError or ArithmeticError, values that do not fit raise

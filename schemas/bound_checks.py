@@ -1,7 +1,7 @@
-"""Compiles the bounds of one schema into one function that tells all faults of a record.
+"""Compiles the bounds of one schema into one function that reports all faults of a record.
 
-As `schemas.compiler` does for bytes: what to look at is decided once, when the schema is first used, and written down
-as straight-line Python. A record without a fault costs one comparison or two a field.
+Like `schemas.compiler` it decides once, when the schema is first used, which fields to check, and writes straight-line
+Python. A record without a fault costs one or two comparisons per field.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""The bounds of every record (DOMAIN.md §1.10), beyond what its schema says: one table, one check for everybody.
+"""The bounds of every record (DOMAIN.md §1.10), beyond its schema: one table and one check for all readers.
 
-`faults` tells all of what is wrong with a record at once. A record with a fault is a dead letter: it changes nothing.
-The table names fields by topic and path, those in lists without an index.
+`faults` reports all faults of a record at once. A record with a fault is a dead letter: it changes nothing. The table
+names fields by topic and path, those in lists without an index.
 """
 
 import re

@@ -1,8 +1,7 @@
 """Records to bytes and back, in the Confluent wire format: 0x00, the schema's id (4 bytes, big-endian), Avro body.
 
-A schema is compiled once, when it is first used: a worker that restarts waits for its own only. Python form of a
-record: see `schemas.validation`; decimals carry all the places of their scale, which compare equal to any shorter
-writing.
+A schema is compiled when it is first used, so a worker compiles only its own. The Python form of a record is in
+`schemas.validation`; decimals carry all the places of their scale, which compare equal to any shorter writing.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,7 @@
-"""What a schema cannot read of another's records, and in which field.
+"""Finds the fields of a record that another schema cannot read.
 
-Whether two schemas fit is said by Avro's own checker. Where in a record they do not is found by a walk of ours, which
-is stricter in two ways Avro knows nothing of: a decimal of another scale is other money, and a default, once given,
-stays.
+Avro's own checker decides whether two schemas fit. Our own walk finds the place of the fault. It is stricter in two
+ways that Avro does not check: a changed scale of a decimal changes money, and a default, once given, stays.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Reading and writing Avro bodies at the speed of the stream: each schema becomes straight-line Python once, at import.
+"""Compiles each schema into straight-line Python once, to read and write Avro bodies at the speed of the stream.
 
-A generic codec asks of every value again what its schema is. Here that is asked once and written down as source, as
-`dataclasses` does for its methods: a charge takes a quarter of fastavro's time to write and half of it to read, with
-stricter checks. The writer takes no bool for an int, no missing and no unknown field; it only says *that* a record
-does not fit, `schemas.validation` says where. The tests hold both directions to fastavro, byte for byte.
+A generic codec inspects the schema for every value. Here that happens once and is written down as source, as
+`dataclasses` does for its methods: writing a charge takes a quarter of fastavro's time and reading half of it, with
+stricter checks. The writer accepts no bool for an int, no missing and no unknown field; it only reports *that* a record
+does not fit, `schemas.validation` reports where. The tests compare both directions with fastavro, byte for byte.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
-"""A schema registry that speaks Confluent's API (Apicurio, Confluent's own): registering on deploy, and asking it.
+"""A client for schema registries with Confluent's API (Apicurio, Confluent's own): registers on deploy, and checks.
 
-Workers never talk to it: `register` notes the ids it gave in a file that they read at start.
+Workers never call it: `register` writes the registry's ids to a file that they read at start.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""One walk over a schema for every use that needs to say *where* a value does not fit.
+"""One walk over a schema, for every use that must say *where* a value does not fit.
 
-`converter` builds, once a schema, a function that takes a value apart along the schema and hands each leaf to a
-`Leaves`; structure, absent fields and unknown fields are handled here alone. `schemas.json_codec` and
+`converter` builds, once per schema, a function that takes a value apart along the schema and hands each leaf to a
+`Leaves`. Structure, absent fields and unknown fields are handled only here. `schemas.json_codec` and
 `schemas.validation` differ in their leaves only.
 """
 

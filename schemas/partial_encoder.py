@@ -1,6 +1,6 @@
-"""Runs of consecutive fields, encoded by themselves: for records of which most is the same again and again.
+"""Encodes runs of consecutive fields by themselves, for records whose greater part repeats.
 
-Whoever makes many such records encodes the parts that repeat once and puts them between those that do not.
+A writer of many such records encodes the repeated parts once and puts them between the others.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,10 +1,10 @@
-"""Whose personal data a topic's records hold, as their schemas say it.
+"""Reads from the schemas which person a record is about and which fields are erased with that person.
 
-A record's attribute `person` says who it is about, as text around fields (`${first_name} ${last_name}`): that person's
-identity in the system. A field's attribute `erasable` is true where it holds what must go with that person: a name, an
-address, words of theirs. Where other topics of a system call the person otherwise, `known_as` says how, on the record
-that tells it: Tock's lines name a timecard only, and the timecard its user. All three are wording: no byte of a record
-depends on them, so they need no new id.
+A record's attribute `person` names the person, as text around fields (`${first_name} ${last_name}`): the person's
+identity in the system. A field's attribute `erasable` is true if it must be erased with that person: a name, an
+address, free text. If other topics of a system use another name for the person, `known_as` defines it on the record
+that has both: Tock's lines name only a timecard, and the timecard its user. All three are documentation: no byte of a
+record depends on them, so they need no new id.
 """
 
 import re

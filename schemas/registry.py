@@ -1,10 +1,10 @@
 """The file-backed registry: `ids.json` gives every subject its ids, the folders beside it the schemas.
 
-A subject is `<topic>-value`. An id, once given, never means another schema: changing a schema means a new entry at
-the end of its subject's list, and `released/TOPIC/ID.avsc` keeps what each id means (`hourstream schemas release`).
+A subject is `<topic>-value`. An id, once given, never means another schema: changing a schema means a new entry at the
+end of its subject's list, and `released/TOPIC/ID.avsc` keeps the schema of each id (`hourstream schemas release`).
 
-Where a schema registry gave the same schemas other ids (`hourstream schemas register`), records carry those: the
-variable HOURSTREAM_SCHEMA_IDS names the file that says which. Nobody is asked again, neither at start nor per record.
+If a schema registry gave the same schemas other ids (`hourstream schemas register`), records carry those: the variable
+HOURSTREAM_SCHEMA_IDS names the file with them. The registry is not called again, neither at start nor per record.
 """
 
 import os

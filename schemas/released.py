@@ -1,11 +1,11 @@
-"""The released baseline, `released/TOPIC/ID.avsc`: what each id means, whatever becomes of the schema's own file.
+"""The released baseline, `released/TOPIC/ID.avsc`: the schema of each id, independent of the schema's own file.
 
-The owner of a schema promises, by its attribute `compatibility`, what a next version will keep:
+The owner of a schema promises, by its attribute `compatibility`, the guarantees of the next version:
 
-    BACKWARD  (where nothing is said) its readers can read everything on the topic. They are upgraded first
-    FULL      also, readers of any released version can read what is written next. Anybody may be upgraded first
+    BACKWARD  (the default) its readers can read everything on the topic. Upgrade them first
+    FULL      also, readers of any released version can read new records. Either side may be upgraded first
 
-Both hold against every released version, not only the last: nothing on a topic expires.
+Both hold against every released version, not only the last: no record on a topic expires.
 """
 
 import shutil

@@ -1,7 +1,7 @@
-"""How charges reach a sink: batches of `billing.ready` committed in the sink's own database, its outbox fed to Kafka.
+"""Brings charges to a sink: commits batches of `billing.ready` in the sink's own database and publishes its outbox.
 
-The position lives in the sink's database and moves in the transaction that writes the batch; Kafka holds none. A target
-that is down makes lag: the batch is offered again, with growing pauses, until it is taken.
+The position lives in the sink's database and moves in the transaction that writes the batch; Kafka holds none. While a
+target is down, lag grows: the batch is offered again with growing pauses until it is accepted.
 """
 
 import functools

@@ -1,8 +1,8 @@
-"""The PostgreSQL journal, the embedded ERP: one balanced double entry a charge (DOMAIN.md §5).
+"""The PostgreSQL journal, the embedded ERP: one balanced double entry per charge (DOMAIN.md §5).
 
-A charge debits accounts receivable accrued and credits revenue; a negative amount, as a reversal has, swaps the sides.
-Charges of nothing are posted too: their minutes are statistics of the ledger. Each posting is announced on
-`erp.postings` through the outbox. There may be several journals, each a system with a name of its own.
+A charge debits accounts receivable accrued and credits revenue; a negative amount, as of a reversal, swaps the sides.
+Zero charges are posted too: their minutes are statistics of the ledger. Each posting is announced on `erp.postings`
+through the outbox. There may be several journals, each a system with its own name.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A sink in memory: the contract in its shortest form, for tests of what drives a sink."""
+"""A sink in memory: the shortest implementation of the contract, for tests."""
 
 from threading import Lock
 

@@ -1,8 +1,8 @@
-"""The outbox: what a sink has written and has yet to announce on Kafka (DESIGN: sinks).
+"""The outbox: rows that a sink has written and must still announce on Kafka (DESIGN: sinks).
 
-Rows are queued in the transaction that writes what they announce, and fed to Kafka afterwards, oldest first. A crash
-between the broker's answer and the mark repeats rows, never loses one; their ids are deterministic, so a repeat is a
-duplicate to every reader.
+Rows are queued in the transaction of the change they announce, and published afterwards, oldest first. A crash between
+the broker's answer and the mark repeats rows and never loses one. Their ids are deterministic, so every reader
+recognises a repeat as a duplicate.
 """
 
 from collections.abc import Callable, Mapping, Sequence

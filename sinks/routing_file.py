@@ -1,4 +1,4 @@
-"""Routes from a file, and which rows of a batch they give to a sink.
+"""Loads routes from a file, and selects the rows of a batch that go to a sink.
 
 default: [journal]
 policies:                     # the first that matches decides

@@ -1,9 +1,8 @@
-"""Which systems a charge goes to: policies by legal entity, region, client and day of the work (DESIGN.md §5).
+"""Routes of charges: policies by legal entity, region, client and day of the work (DESIGN.md §5).
 
-The first policy that matches decides, whole. It is the day of the work that counts, so a month lies in one system
-whatever is corrected later, and a cut-over (or the way back) is a policy from a day on. A reversal has the fields of
-its charge, so the same policies send it the same way; where they were changed in between, it still goes where its
-charge went (`goes_to`).
+The first policy that matches decides alone. The day of the work counts, so a month lies in one system whatever is
+corrected later; a cut-over (or its return) is a policy from a day on. A reversal has the fields of its charge, so the
+same policies route both. If the policies changed in between, the reversal still follows its charge (`goes_to`).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Numbering canonical records: what a source record now makes, against what was last published of it (DOMAIN §1)."""
+"""Numbers canonical records: compares the new result of a source record with its last publication (DOMAIN §1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

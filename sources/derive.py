@@ -1,4 +1,4 @@
-"""What a mapping makes of one source record, field by field; nothing is numbered or compared here."""
+"""Applies a mapping to one source record, field by field; it numbers and compares nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Intake's engine: a source record in, new revisions of canonical records out; pure over a partition's state.
 
-The canonical records are a function of the source records as they stand, so the order in which they arrive (but for
-revisions of one record) does not matter: a record waits for its look-ups, and a look-up that arrives, changes or goes
-makes its dependents anew. What a record no longer makes, also because it waits again or cannot be mapped, is withdrawn.
+The canonical records are a function of the present source records, so the order of arrival does not matter (except for
+revisions of one record). A record waits for its look-ups. A look-up that arrives, changes or goes maps its dependents
+again. A canonical record that is no longer made, also because its source record waits again or cannot be mapped, is
+withdrawn.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A source record that arrives: its JSON form, its id and revision, and whether it or the one already there stands."""
+"""An arriving source record: its JSON form, id and revision, and its comparison with the stored one."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime

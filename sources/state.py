@@ -1,4 +1,4 @@
-"""What intake keeps, as rows of a partition's state.
+"""Intake's state, as rows of a partition.
 
     SYSTEM record ENTITY ID            the source record as it stands, its source revision and where it came from
     SYSTEM outcome ENTITY ID           what was made of it: what is published, what it waits for, or why not

@@ -1,4 +1,4 @@
-"""TODO storage.charge_batch."""
+"""A batch of charges for a sink, and the outcome of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the console's own database role may do: read what it shows, write what it keeps, own nothing."""
+"""The rights of the console's own database role: reads what it shows, writes what it keeps, owns nothing."""
 
 from psycopg import sql
 

@@ -1,7 +1,7 @@
 """Brings the database schema `hourstream` up to date: the files of `storage/sql` in order of name, each once.
 
-A released script is never edited: a change is a new script. Four were edited in early versions; for a database that was
-made with the text of before, `sql/amended/NAME.DIGEST.sql` makes up the difference (DIGEST: of the old text).
+A released script is never edited: a change is a new script. Four were edited in early versions. For a database that was
+made with the earlier text, `sql/amended/NAME.DIGEST.sql` makes up the difference (DIGEST: of the old text).
 """
 
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""How far a sink has read, kept in its own database and moved in the transaction that writes the batch."""
+"""The position of a sink, kept in its own database and moved in the transaction that writes the batch."""
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow

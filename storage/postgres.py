@@ -1,4 +1,4 @@
-"""The PostgreSQL side of the sinks: one pool a process, one transaction a batch, and the advisory locks in use."""
+"""The PostgreSQL side of the sinks: one pool per process, one transaction per batch, and the advisory locks in use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
-"""Every topic of the project: what it is keyed by, whose it is, how it is kept, and which schema its values have.
+"""Every topic of the project: its key, owner, retention and schema.
 
-Keys and identities are DOMAIN.md §1's. Nothing but compacted state ever expires: a position that retention deleted
+Keys and identities are those of DOMAIN.md §1. Only compacted state ever expires: a position that retention deleted
 would be a loss.
 """
 

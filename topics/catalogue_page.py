@@ -1,4 +1,4 @@
-"""The catalogue as a document: every topic and field, who owns it, how sensitive it is, and who reads it."""
+"""The catalogue as a document: every topic and field with owner, data class and readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

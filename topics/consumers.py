@@ -1,8 +1,8 @@
-"""Who reads what of which topic, and writes which: the one place consumers' contracts and access rights come from.
+"""The readers and writers of each topic: the one source of consumers' contracts and access rights.
 
-A contract lists the fields a process takes from a topic's records, nested ones with a dot, or `WHOLE` where it takes
-the record apart whole. The tests hold each list to the code that reads. What the intake of a source reads is in its
-mapping file, not here: `sources.mapping.fields_read`.
+A contract lists the fields that a process reads of a topic's records, nested ones with a dot, or `WHOLE` if it reads
+the record whole. The tests compare each list with the reading code. The fields that the intake of a source reads are in
+its mapping file, not here: `sources.mapping.fields_read`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Making the topics of the catalogue on a cluster, and holding those already there to it."""
+"""Creates the topics of the catalogue on a cluster and checks the existing ones."""
 
 import time
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Records of `dead.letters`: what could not be used, with its position and why (DOMAIN.md §1.8).
+"""Records of `dead.letters`: an unusable record with its position and the reason (DOMAIN.md §1.8).
 
-A dead letter takes whatever any topic takes. What would not fit beside its own fields is cut: the error then says how
-many bytes each cut part had and their SHA-256, and the whole of it stands at the position that the letter names.
+A dead letter accepts every record of every topic. Parts that do not fit are cut: the error then states the length and
+SHA-256 of each cut part, and the whole record is at the position that the letter names.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Records as the broker holds them, decoded and held to their contract: the one way in for every reader."""
+"""Decodes the broker's records and checks them against their contract: the one way in for every reader."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
-"""What a changed contract would break, said to a person, and for whom: by its owner's promise and by who reads what.
+"""Explains the effect of a changed contract, by its owner's promise and by its readers.
 
 A promise (`schemas.released`) is about whole records; a consumer's contract (`topics.consumers`) about the fields it
-reads, so that a producer cannot drop one that finance needs even where Avro would let it.
+reads, so that a producer cannot drop a field that finance needs even where Avro would allow it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Sums over everything that pages show at once: unbilled work, what an hour is worth, what ties with what.
+"""Totals shown on pages: unbilled work, amount per hour, reconciliation.
 
-They are worked out anew as a whole, in one snapshot, so that they are true together; a row says when that was.
+They are computed as a whole in one snapshot, so that they agree with each other; a row holds the time.
 """
 
 import time

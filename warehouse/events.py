@@ -1,4 +1,4 @@
-"""What the warehouse reads, and what each record comes to there."""
+"""The warehouse's input topics, and the row of each record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

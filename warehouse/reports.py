@@ -1,4 +1,4 @@
-"""What the ledger and the invoices say: read-only questions for commands, traces and the audit (DOMAIN.md §5)."""
+"""Reports on the ledger and the invoices: read-only queries for commands, traces and the audit (DOMAIN.md §5)."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

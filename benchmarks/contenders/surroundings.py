@@ -1,4 +1,4 @@
-"""What the harness tells a contender, by environment, and what a contender tells the harness, by its log."""
+"""The interface of harness and contender: settings by environment, results by log."""
 
 import os
 from dataclasses import dataclass

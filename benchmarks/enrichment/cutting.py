@@ -1,6 +1,6 @@
-"""An entry as the places where its fields begin, for a job that copies most of them as they are.
+"""An entry as the positions where its fields begin, for a job that copies most of them.
 
-Strings keep their bytes and are not looked into; numbers are read by whoever needs them.
+Strings keep their bytes and are not parsed; the job parses the numbers that it needs.
 """
 
 from benchmarks.enrichment.contract import ENTRY_HEADER, HEADER_BYTES

@@ -1,4 +1,4 @@
-"""Whether an output is right: each distinct entry once, and the sum of the amounts that the generator worked out."""
+"""Verifies an output: each distinct entry once, and the sum of the amounts that the generator computed."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a firm's month end needs, worked out from what an entry costs."""
+"""The needs of a firm's month end, calculated from the cost of an entry."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What an entry costs: rows of a source through the whole stream, between two moments of rest.
+"""Measures the cost of an entry: rows of a source through the whole stream, between two moments of rest.
 
 CPU is each process's own, less what it takes at rest; bytes are what Kafka, the workers' state and PostgreSQL grew by.
 """

@@ -1,4 +1,4 @@
-"""What people and machines did, noted in the transaction of the act; the database refuses to change or remove it."""
+"""The audit of acts by people and machines, written in the transaction of the act; the database refuses changes."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""From a request to who sent it: by token, by session, or everybody where nobody needs to log in.
+"""Identify the sender of a request: by token, by session, or as the anonymous user when login is off.
 
-This comes first, and gives its connection back before anything else of the request takes one.
+Authentication runs first and returns its connection before any other part of the request takes one.
 """
 
 import asyncio

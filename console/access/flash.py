@@ -1,6 +1,6 @@
-"""The sentence that a page shows after a form was sent: carried in the address, and signed for one login.
+"""The message that a page shows after a form was sent: carried in the address and signed for one login.
 
-An address that somebody else made up shows nothing.
+An address with a forged message shows nothing.
 """
 
 import hmac

@@ -1,7 +1,7 @@
-"""Logging in and out. Open to everybody, and the only routes that are.
+"""Login and logout: the only routes without a role.
 
-A login on its way is a row of the database and a cookie of its own, taken once: what comes back from the provider must
-come to the browser that went there.
+A login in progress is a database row and a cookie, and is used once. The provider's answer must arrive at the browser
+that began the login.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Logging in at an OpenID provider: authorization code with PKCE, state and nonce, and what it signed, checked.
+"""Login at an OpenID provider: authorization code with PKCE, state and nonce; the ID token is verified.
 
-The signature and the claims are checked by joserfc, with the provider's own keys: asymmetric algorithms only. Keys are
-fetched again when a token names one that is not known, so a provider may change them at any time.
+joserfc checks signature and claims with the provider's own keys, asymmetric algorithms only. An unknown key id fetches
+the keys again, so a provider may change them at any time.
 """
 
 import base64

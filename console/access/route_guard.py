@@ -1,4 +1,4 @@
-"""No way in without a role: every route of an application is looked at before it serves anything."""
+"""Checks at start that every route of an application requires a role."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Where a browser may be sent on to: to a page of ours, never elsewhere."""
+"""Redirects of a browser to our own pages only."""
 
 _LONGEST = 2000
 

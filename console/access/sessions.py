@@ -1,6 +1,6 @@
-"""Logins, kept at the server: a cookie holds 256 random bits, the database their digest.
+"""Sessions of logins, kept at the server: a cookie holds 256 random bits, the database their digest.
 
-A session begins with its login and never before it, so that no id that somebody else gave a browser becomes one.
+A session begins with its login, so an id that was planted in a browser never becomes a session.
 """
 
 import re

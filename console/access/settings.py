@@ -1,6 +1,6 @@
-"""Settings of who may come in, read from `HOURSTREAM_CONSOLE_*` and `HOURSTREAM_OIDC_*` variables.
+"""Settings of access to the console, from `HOURSTREAM_CONSOLE_*` and `HOURSTREAM_OIDC_*` variables.
 
-A secret stands in its variable, or in the file that the variable with `_FILE` after its name names; never in a log.
+A secret is in its variable, or in the file named by the variable with the suffix `_FILE`; it is never logged.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
-"""Tokens of machines: shown once when made, kept as a digest, for a time, with one role.
+"""Tokens of machines: shown once on creation, stored as a digest, with an expiry and one role.
 
-A token is `hs_ID_SECRET`; its machine sends it as `Authorization: Bearer ...`.
+A token is `hs_ID_SECRET`; the machine sends it as `Authorization: Bearer ...`.
 """
 
 import hmac

@@ -1,7 +1,6 @@
-"""What may be done: decisions on exceptions, and mappings of codes. Both need the role operator.
+"""API commands: decisions on exceptions, and mappings of codes. Both need the role operator.
 
-A request with an `Idempotency-Key` that comes again is answered as it was the first time, and does nothing. Answers are
-kept for a week.
+A repeated request with the same `Idempotency-Key` gets the first answer and does nothing. Answers are kept for a week.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the interface answers with. Who may not see rates gets null wherever an amount, or what tells one, would be."""
+"""Answers of the API. Users without the right to see rates get null for each amount and each field that reveals one."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): what is wrong, and what to do about it."""
+"""Errors as `application/problem+json` (RFC 9457): the fault and its remedy."""
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError

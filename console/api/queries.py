@@ -1,4 +1,4 @@
-"""What may be asked for. Every route needs the role viewer; the audit needs admin."""
+"""API queries. Every route needs the role viewer; the audit needs admin."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The interface of machines: what the console shows and does, under `/api/v1`, described by OpenAPI."""
+"""The API for machines: the console's data and actions under `/api/v1`, described by OpenAPI."""
 
 from collections.abc import Iterator, Mapping
 

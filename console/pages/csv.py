@@ -1,4 +1,4 @@
-"""Tables as CSV files that a spreadsheet may open: no text in them is taken for a formula."""
+"""Tables as CSV files for spreadsheets: no cell is run as a formula."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
+"""Forms to waive, retry and map, single and in bulk. Each needs a reason and is audited before it is published."""
 
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit

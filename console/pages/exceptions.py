@@ -1,4 +1,4 @@
-"""Pages of what is stuck: by cause, one by one, and each with what can be done about it."""
+"""Pages of exceptions: by cause, as a list, and one by one with the possible actions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace

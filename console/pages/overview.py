@@ -1,4 +1,4 @@
-"""Pages of the whole: overview, unbilled work by age, throughput, and what ties with what."""
+"""Pages of totals: overview, unbilled work by age, throughput, and reconciliation."""
 
 import time
 from datetime import UTC, datetime

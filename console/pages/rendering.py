@@ -1,4 +1,4 @@
-"""How things look on a page: templates, money, minutes, and instants in the zone of who is looking."""
+"""Rendering of pages: templates, money, minutes, and instants in the user's time zone."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pages of one thing: the timeline of a subject, a charge and why its rate, an invoice; and finding any of them."""
+"""Pages of one object: a subject's timeline, a charge and its rate, an invoice; and the search."""
 
 from typing import Annotated
 from urllib.parse import quote

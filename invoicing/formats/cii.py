@@ -1,6 +1,6 @@
 """An invoice as UN/CEFACT Cross Industry Invoice (CII) XML under EN 16931: the XML inside a Factur-X PDF.
 
-It says what the UBL document says, in the other syntax of the standard. Amounts are those of the issued invoice; a
+It has the content of the UBL document in the other syntax of the standard. Amounts are those of the issued invoice; a
 credit note turns their sign round.
 """
 

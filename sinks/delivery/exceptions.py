@@ -1,7 +1,7 @@
-"""Exceptions of deliveries: what `billing.exceptions` is told of `posting:CHARGE_ID`, over all targets of the charge.
+"""Exceptions of deliveries: the changes of `posting:CHARGE_ID` on `billing.exceptions`, over all targets of the charge.
 
-Two systems may refuse the same charge, and the exception has one id: it is open while any of them has one, and resolved
-when none has. What was said last is kept, so that a repeated finding says nothing.
+Several systems may refuse one charge, and the exception has one id: it is open while any target has one, and resolved
+when none has. The last publication is kept, so that a repeated finding publishes nothing.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""A target in memory: its contract in the shortest form, for tests of what delivers to one."""
+"""A target in memory: the shortest implementation of the contract, for tests of deliveries."""
 
 from collections.abc import Sequence
 from threading import Lock

@@ -1,8 +1,8 @@
-"""How far a target has told what became of its invoices: begun, recorded and failed looks, in PostgreSQL.
+"""The state of polls for invoice statuses in PostgreSQL: begun, recorded and failed polls of each target.
 
-What a look found, the cursor to go on from and the figures are one transaction. Beginning a look puts the next one off,
-so of any number of processes one asks at a time; and a look is recorded only where none was since it began, so one
-that slept, or was slower than the interval, tells nothing twice.
+The results of a poll, the next cursor and the figures are one transaction. Beginning a poll postpones the next one, so
+only one of several processes polls at a time. A poll is recorded only if no other was recorded since it began, so a
+process that was suspended, or slower than the interval, reports nothing twice.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The part of a queue that is in memory: of each engagement the first charges that wait, in the order of the stream."""
+"""The part of a queue in memory: the first waiting charges of each engagement, in the order of the stream."""
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence

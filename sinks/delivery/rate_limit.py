@@ -1,7 +1,7 @@
-"""How fast and how often a target is asked: token bucket, backoff, circuit breaker. Pure: time and chance come in.
+"""Pace of the calls of a target: token bucket, backoff, circuit breaker. Pure: time and chance are parameters.
 
-tenacity and pybreaker were looked at: both read the clock themselves and wrap one call that sleeps in its thread; here
-what waits is a row of a table, and a target's `Retry-After` holds all of its calls.
+tenacity and pybreaker were rejected: both read the clock themselves and wrap one call that sleeps in its thread. Here a
+row of a table waits, and a target's `Retry-After` holds all of its calls.
 
 Times are seconds of any clock that only goes forward; chances are numbers in [0, 1).
 """

@@ -1,4 +1,4 @@
-"""Offering again what was refused: of one charge, of a selection, of all; kept with who asked and why."""
+"""Replays refused charges: one charge, a selection or all; stores the person and the reason."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

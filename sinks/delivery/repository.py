@@ -1,7 +1,7 @@
-"""What a deliverer reads of the queue, and what it records there: each call's answers in one transaction.
+"""Database access of a deliverer: reads the queue, and records each call's answers in one transaction.
 
-That transaction holds the state of the charges, the postings and exceptions to announce, and the figures. It begins
-with the target's row locked at the epoch of who records: one that has lost the target in the meantime is fenced.
+That transaction holds the state of the charges, the postings and exceptions to announce, and the figures. It first
+locks the target's row at the writer's epoch: a process that has lost the target in the meantime is fenced.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Secrets by reference: `env:NAME` or `file:/path`; the value is in no settings, log, error or representation."""
+"""Secrets by reference: `env:NAME` or `file:/path`. The value appears in no setting, log, error or representation."""
 
 import os
 from dataclasses import dataclass

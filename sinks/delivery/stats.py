@@ -1,4 +1,4 @@
-"""How deliveries stand: a line a target for people and metrics, and single deliveries for people."""
+"""The state of deliveries: one line per target for people and metrics, and single deliveries for people."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime

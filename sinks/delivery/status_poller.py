@@ -1,7 +1,7 @@
-"""What asks a target, again and again, what became of its invoices, and has it announced on `source.billing.statuses`.
+"""Polls a target for the status of invoices and announces it on `source.billing.statuses`.
 
-It has a thread of its own and asks one thing at a time, so deliveries wait for nothing of it. Killed at any moment,
-nothing was recorded of the look under way, and the next one finds the same again.
+It has a thread of its own and sends one request at a time, so deliveries do not wait. If it is killed, the poll in
+progress is not recorded, and the next poll finds the same results.
 """
 
 import logging

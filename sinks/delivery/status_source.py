@@ -1,8 +1,8 @@
-"""What a target has that can tell what became of its invoices: all that the way back asks of an adapter.
+"""The interface of a target that can report the status of its invoices.
 
-A look gives what is new since a cursor, which is the source's own affair and nobody else's. An event that is given
-again has the same id, so it is a duplicate to every reader: a cursor that was lost costs time and nothing else. When
-it is asked, how often, and that each look's events and cursor are kept together is `sinks.delivery.status_poller`.
+A poll returns the events since a cursor. The content of the cursor is private to the source. A repeated event has the
+same id, so every reader recognises the duplicate: losing a cursor costs only time. `sinks.delivery.status_poller`
+decides the times of polls and keeps events and cursor together.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""What a system outside has to be so that charges can be delivered to it: all that an adapter implements.
+"""The interface of a system outside that takes charges. An adapter implements only this.
 
-Idempotency is the target's: the same charges offered again, in the same or in other groups, give the same answers, and
-nothing is made twice. Everything else (rate, retries, order, what is announced) is the deliverer's.
+The target is idempotent: the same charges offered again, in the same or in other groups, get the same answers and
+create nothing twice. The deliverer does everything else: rate, retries, order, announcements.
 """
 
 from collections.abc import Sequence

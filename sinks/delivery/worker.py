@@ -1,7 +1,7 @@
-"""What empties a target's queue: calls at the target's pace, each answer recorded, in the order of each engagement.
+"""Empties a target's queue: calls at the target's pace, records each answer, keeps the order of each engagement.
 
-One thread chooses what is offered next and when; a few others wait for the target. A target that does not answer keeps
-its charges in the queue: nothing is given up, nothing else waits, and no more than a window of the queue is in memory.
+One thread schedules the calls; a few others wait for the target. If a target does not answer, its charges stay in the
+queue: none is given up, no other target waits, and at most a window of the queue is in memory.
 """
 
 import logging

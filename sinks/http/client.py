@@ -1,4 +1,4 @@
-"""One HTTP request and its whole answer, within a time and a size; everything else is TargetUnavailable with advice."""
+"""One HTTP request and its whole answer, within a limit of time and size; any other outcome is TargetUnavailable."""
 
 import ssl
 import time

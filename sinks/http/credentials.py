@@ -1,4 +1,4 @@
-"""Who we are to a billing application: a key, or an OAuth 2 client, and a signature of each request."""
+"""Credentials for a billing application: a key or an OAuth 2 client, and a signature of each request."""
 
 import hmac
 import json

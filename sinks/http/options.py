@@ -1,4 +1,4 @@
-"""What a targets file says of a billing application over HTTP, checked, and the target made of it."""
+"""Checks the targets file's options of a billing application over HTTP, and makes the target."""
 
 import ipaddress
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the values of a mapping file come to for one charge. What is absent is left out of the record it stands in."""
+"""Evaluates the values of a mapping file for one charge. Absent values are left out of their record."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime

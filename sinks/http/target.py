@@ -1,7 +1,8 @@
-"""A billing application as a target: charges in its own words, idempotent by key, its answers read strictly.
+"""A billing application as a target: charges in its own format, idempotent by key, answers parsed strictly.
 
-`Idempotency-Key` is the charge_id, and for a batch a UUIDv5 of its charge_ids in their order. An answer that is not
-what the mapping says (cut off, no JSON, an item missing, no reference) says nothing: the charges are offered again.
+`Idempotency-Key` is the charge_id; for a batch it is a UUIDv5 of its charge_ids in their order. An answer that does not
+match the mapping (cut off, no JSON, an item missing, no reference) leaves the result unknown: the charges are offered
+again.
 """
 
 import json

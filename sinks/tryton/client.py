@@ -1,7 +1,7 @@
-"""Tryton's REST interface for user applications: records searched, created, written, and their buttons pressed.
+"""Tryton's REST interface for user applications: searches, creates and writes records, and presses their buttons.
 
-One request is one transaction over there. 400 is a refusal with its message; 503 (a lock conflict, a database that is
-away) and everything else say nothing about what was done.
+One request is one transaction of Tryton. 400 is a refusal with its message. After 503 (a lock conflict, a database that
+is away) and any other answer the result is unknown.
 """
 
 import base64

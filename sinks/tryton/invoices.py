@@ -1,4 +1,4 @@
-"""Invoices of charges in Tryton once they are drafted: listed, posted on a date, cancelled. Repeats are harmless."""
+"""Drafted invoices of charges in Tryton: list, post on a date, cancel. Repeats are harmless."""
 
 from dataclasses import dataclass
 from datetime import date

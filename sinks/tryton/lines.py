@@ -1,6 +1,6 @@
-"""What a group of charges becomes on an invoice of Tryton: lines whose quantity times price is their net exactly.
+"""Invoice lines in Tryton for a group of charges: quantity times price is exactly the net of the line.
 
-Pure. A line gathers the charges of one period, task, labor category, rate and tax, as on our own invoices; its net is
+Pure. A line gathers the charges of one period, task, labor category, rate and tax, as on our own invoices. Its net is
 the sum of its charges, and every charge is on exactly one line or on none.
 """
 

@@ -1,7 +1,7 @@
-"""What of Tryton stands for our masters: found by its Hourstream ID, made where there is none, remembered after that.
+"""Finds Tryton's records for our masters by Hourstream ID, creates missing ones, and remembers them.
 
-Who has the books decides: parties and products that were found are left as they are, and companies, currencies and
-taxes are never made from here.
+The owner of the books decides: existing parties and products are not changed, and companies, currencies and taxes are
+never created here.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""What a targets file says of a Tryton, checked, and the target made of it."""
+"""Checks the targets file's options of a Tryton, and makes the target."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Payments recorded in Tryton by its own wizard, as a person would: over JSON-RPC, for REST has no wizards."""
+"""Records payments in Tryton with its own wizard, over JSON-RPC, because REST has no wizards."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""Tryton's JSON-RPC: what its REST interface does not offer, such as wizards. A login with a password; one session."""
+"""Tryton's JSON-RPC for functions without REST interface, such as wizards: a login with a password, one session."""
 
 import base64
 import itertools

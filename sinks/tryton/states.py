@@ -1,8 +1,8 @@
-"""What becomes of our invoices in Tryton, as events of `source.billing.statuses`: states and payments, each told once.
+"""States and payments of our invoices in Tryton as events of `source.billing.statuses`, each reported once.
 
-Tryton is asked for what was written since the last look, a little overlapped, for a transaction that began earlier may
-commit later. The cursor holds what was told of that stretch, so the overlap repeats nothing; an event that is told
-again all the same (the cursor was lost) has the same id, and is a duplicate to every reader.
+A poll asks for everything written since the last poll, with some overlap, because an earlier transaction may commit
+later. The cursor lists the events already reported of that interval. If the cursor is lost, events repeat with the same
+ids, and every reader recognises the duplicates.
 """
 
 from collections import defaultdict

@@ -1,9 +1,9 @@
-"""Tryton as a target: charges onto the draft invoice of their account, each exactly once.
+"""Tryton as a target: adds charges to the draft invoice of their account, each exactly once.
 
-An account (client, engagement, currency, in scope of tax or not) has at most one draft invoice, and a charge goes onto
-it as part of a line, or beside all invoices where it bills nothing. Tryton's database holds two things unique: a charge
-by its id, and an invoice by its reference, the n-th of its account. So a call is: look the charges up; write those
-that are missing in one transaction; and where that is refused, look again, for another may have been quicker.
+An account (client, engagement, currency, in scope of tax or not) has at most one draft invoice. A charge becomes part
+of one of its lines, or is stored beside all invoices if it bills nothing. Tryton's database keeps two things unique: a
+charge by its id, and an invoice by its reference, the n-th of its account. A call looks the charges up and writes the
+missing ones in one transaction. If that is refused, it looks again, because another client may have been faster.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which kinds of records of a source a file holds: those whose columns it has."""
+"""Detects the kinds of records in a file by its columns."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Whether a row means something: its record is mapped, in memory, as intake would map it, before anything is published.
+"""Maps a row in memory, as intake would, before anything is published, to find out whether it is usable.
 
-Codes that people map have not been asked for yet; here each stands for itself, and is noted. Look-ups that have not
-arrived are no fault either: their record waits for them.
+Codes that people map are not looked up yet; each stands for itself and is listed. A missing look-up is no fault either:
+the record will wait for it.
 """
 
 from collections import Counter

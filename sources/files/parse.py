@@ -1,4 +1,4 @@
-"""A whole file taken: every row of it is a source record, part of one, or a bad row with its reason."""
+"""Parses a whole file: every row becomes a source record, part of one, or a bad row with its reason."""
 
 import hashlib
 from collections import Counter

@@ -1,8 +1,8 @@
-"""A row of a file as the source record it says: the fields of its contract, and an id that stays the same.
+"""Makes a source record of a row: the fields of its contract, and a stable id.
 
-Where an export has no ids, the fields of its `key` make one. Rows of one key are records of their own, numbered in the
-order of the file (`repeats: separate`), or the same record over again (`repeats: same`) whose `join` fields, a tag each
-say, are put together; what else they differ in is refused, since nobody can say which row is right.
+If an export has no ids, the fields of its `key` make one. Rows of one key are separate records, numbered in the order
+of the file (`repeats: separate`), or repeats of one record (`repeats: same`). Repeats may differ in their `join`
+fields, for example one tag each, which are joined. Other differences are refused, because the right row is unknown.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Rows of CSV and JSON files, each with its line and the very bytes it stands in. Nothing of a file goes unsaid.
+"""Rows of CSV and JSON files, each with its line and its exact bytes. Every part of a file is accounted for.
 
-What cannot be a row (broken quotes, bytes that are no text, too many columns) is a `BadRow`, and reading goes on with
-the line after it.
+A line that cannot be a row (broken quotes, bytes that are no text, too many columns) is a `BadRow`, and reading
+continues with the next line.
 """
 
 import codecs

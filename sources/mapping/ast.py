@@ -1,6 +1,6 @@
 """The mapping language as a small typed tree. `sources.mapping.parser` reads it from YAML.
 
-Every node knows the line of the file it was written on, so that whatever is wrong with it can be shown there.
+Every node knows its line in the file, so that a fault can be shown there.
 """
 
 from collections.abc import Iterator, Mapping

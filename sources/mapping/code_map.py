@@ -1,7 +1,7 @@
 """Codes that people map: `{$code: ...}` in a mapping file as a look-up on `master.code-map` (DOMAIN §1).
 
-The code map is one more entity of the source, so a code that is not mapped, is mapped later or is mapped to another id
-is handled as any look-up that is missing, arrives or changes.
+The code map is one more entity of the source. So an unmapped code, a code that is mapped later and a code that is
+mapped to another id are handled like a look-up that is missing, arrives or changes.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a mapping needs to know of the contracts: a topic's fields, and how a canonical record is held to them."""
+"""A mapping's view of the contracts: a topic's fields, and the check of a canonical record."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias

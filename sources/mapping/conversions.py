@@ -1,6 +1,7 @@
-"""Texts as people and spreadsheets write them, as instants, days and decimals. Pure; ValueError says why.
+"""Converts texts as people and spreadsheets write them to instants, days and decimals. Pure; raises ValueError with the
+reason.
 
-What leaves the years 1 to 9999 on the way (an offset, a time zone, a day more) is refused like any other text.
+A result outside the years 1 to 9999 (by an offset, a time zone, an added day) is refused like any other text.
 
 Formats are those of `datetime.strptime`, with the English names of months and halves of the day.
 """

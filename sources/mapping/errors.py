@@ -1,5 +1,4 @@
-"""What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing,
-a file that no source knows."""
+"""Errors of intake: a broken mapping file, a source record that cannot be kept or mapped, a file of no known source."""
 
 _MOST = 2_000  # characters of a message
 

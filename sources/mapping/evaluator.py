@@ -1,4 +1,4 @@
-"""Values of the mapping language for one source record: a pure reading of records already there."""
+"""Evaluates the mapping language for one source record: pure, over records already read."""
 
 from collections.abc import Callable, Mapping
 

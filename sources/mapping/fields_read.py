@@ -1,4 +1,4 @@
-"""What a mapping reads of its source's records: the contract of an intake, taken from its file."""
+"""The fields that a mapping reads of its source's records: the contract of an intake, taken from its file."""
 
 from collections.abc import Iterator, Mapping
 

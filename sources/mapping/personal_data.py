@@ -1,7 +1,7 @@
-"""Whether a mapping works on sealed personal data too: a field that is erased with its person is passed on, not read.
+"""Checks that a mapping works on encrypted personal data: it passes an erasable field on and does not read it.
 
-Sealed, it is a text that means nothing to intake. So it may stand in a field or in text, and be the person's code;
-no number, day, look-up or id can be made of it.
+Intake cannot read an encrypted text. It may stand in a field or in text, and be the person's code; no number, day,
+look-up or id can be made of it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which values a field of a contract takes: what constants and paths are held to before any record comes."""
+"""The values that a field of a contract accepts: checks constants and paths before any record arrives."""
 
 import re
 from datetime import date, datetime

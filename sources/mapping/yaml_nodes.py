@@ -1,7 +1,7 @@
-"""YAML as marked nodes: every value with its line, nothing guessed, everything not asked for refused.
+"""YAML as marked nodes: every value with its line, without guesses; unexpected content is refused.
 
-Of YAML's own guesses only whole numbers, true, false and null are taken. Dates stay text, `NO` is Norway, decimals
-are written in quotes, anchors and repeated keys are refused.
+Of YAML's implicit types only whole numbers, true, false and null are accepted. Dates stay text, `NO` is Norway,
+decimals are written in quotes, anchors and repeated keys are refused.
 """
 
 import difflib

@@ -1,9 +1,9 @@
-"""What is stuck: by cause, one by one, and how much it is worth.
+"""Queries of exceptions: by cause, one by one, and their value.
 
-An exception tells its amount where settle could work it out. For the others it is estimated: minutes at what an hour of
-that engagement came to where it was billed (else of all work in that currency), a source record at what an entry did.
-Where the engagement, and so the currency, is not known, all of it is an estimate in the currency most used.
-Estimates are kept apart from amounts told, and say so wherever they are shown.
+An exception has an amount if settle could compute one. The amount of others is estimated: minutes at the average amount
+per hour of that engagement (else of all work in that currency), a source record at the average of an entry. If the
+engagement, and so the currency, is not known, the whole estimate is in the currency used most. Estimates are kept apart
+from stated amounts and marked wherever they are shown.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""Why this rate: the cards that were searched for a charge, in their order, and how each line of them fared.
+"""Explains a rate: the cards searched for a charge, in their order, with the outcome of each of their lines.
 
-Worked out by the rules themselves (`rating.time.rates`) over the masters as they stand now; what the charge was made
-of is in its derivation and components.
+The rules themselves (`rating.time.rates`) compute it over the present masters; the charge's own inputs are in its
+derivation and components.
 """
 
 from collections.abc import Iterator

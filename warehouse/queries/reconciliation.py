@@ -1,4 +1,4 @@
-"""What must tie: minutes approved and accounted for, charges and what the journal and invoices have of them."""
+"""Figures that must tie: minutes approved and accounted for, charges in the journal and on invoices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

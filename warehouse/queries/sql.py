@@ -1,4 +1,4 @@
-"""How every question is asked: rows as dataclasses, and conditions put together without a value in the text."""
+"""Helpers for queries: rows as dataclasses, and conditions without values in their text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, TypeAlias, TypeVar

@@ -1,4 +1,4 @@
-"""The way of one subject: from what was submitted to charges, postings, invoices and payments, in order of time."""
+"""The trace of one subject: its submission, charges, postings, invoices and payments, in order of time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Work that is not billed yet, by region and age: submitted, parked, or charged and on no invoice."""
+"""Unbilled work by region and age: submitted, parked, or charged and on no invoice."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
