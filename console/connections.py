@@ -48,7 +48,7 @@ class Connections:
 
 
 def connections_of(request: Request) -> Connections:
-    """The connections of the console that was asked."""
+    """The connections of the console that received the request."""
     found: Connections = request.app.state.connections
     return found
 

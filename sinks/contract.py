@@ -14,7 +14,7 @@ from storage.isolated_write import SetAside
 
 
 class Sink(Protocol):
-    """A target of charges. Methods may be called from several threads, one a partition."""
+    """A target of charges. Methods may be called from several threads, one per partition."""
 
     @property
     def name(self) -> str:

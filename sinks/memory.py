@@ -26,7 +26,7 @@ class MemorySink:
         return self._positions.get((topic, partition), 0)
 
     def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
-        """Keep what is new and move the position; raises Fenced."""
+        """Keep new charges and move the position; raises Fenced."""
         with self._lock:
             at = self.positions(batch.topic, batch.partition)
             if at != batch.start:

@@ -39,10 +39,10 @@ class Outbox:
         self._topic = topic
 
     def feed(self, publish: Publish, limit: int = 5000) -> int:
-        """Hand up to `limit` unsent rows, in order, to `publish`, then mark them sent; gives their number.
+        """Pass up to `limit` unsent rows, in order, to `publish`, then mark them sent; returns their number.
 
-        `publish` returns only after the broker's answer to every row; what it raises is passed on and leaves the rows
-        unsent. Gives 0 when nothing is unsent or another process is feeding. Raises Unreachable.
+        `publish` returns only after the broker's answer to every row; its errors are passed on and leave the rows
+        unsent. Returns 0 when nothing is unsent or another process is feeding. Raises Unreachable.
         """
         with transaction(self._pool) as cursor:
             if not scalar(cursor, "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", (Lock.OUTBOX, self._topic)):

@@ -98,7 +98,7 @@ def rows_of(
 
 
 def outcomes_of(rows: Sequence[ChargeRow], taken: Sequence[ChargeRow], written: Written) -> Written:
-    """What became of every row, of what became of those taken: the others went elsewhere."""
+    """The outcome of every row, from the outcomes of the rows taken: the others went elsewhere."""
     if len(taken) == len(rows):
         return written
     found = {row.offset: outcome for row, outcome in zip(taken, written.outcomes, strict=True)}

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where charges go that match everything it names; None matches all. Days are half-open: first <= day < until."""
+    """A policy for charges that match every given field; None matches all. Days are half-open: first <= day < until."""
 
     systems: tuple[str, ...]
     legal_entities: frozenset[str] | None = None
@@ -23,7 +23,7 @@ class Policy:
     until: date | None = None
 
     def matches(self, charge: Mapping[str, Any]) -> bool:
-        """Whether a charge (a record of `billing.ready`) is one of those."""
+        """Whether a charge (a record of `billing.ready`) matches."""
         return (
             (self.legal_entities is None or charge["legal_entity"] in self.legal_entities)
             and (self.regions is None or charge["region"] in self.regions)
@@ -45,7 +45,7 @@ class Routes:
         return next((policy.systems for policy in self.policies if policy.matches(charge)), self.default)
 
     def goes_to(self, system: str, charge: Mapping[str, Any], holds_original: bool) -> bool:
-        """Whether a system is given this record: a charge by the policies, a reversal exactly where its charge is."""
+        """Whether a system receives this record: a charge by the policies, a reversal exactly where its charge is."""
         return holds_original if charge["reverses"] is not None else system in self.targets_of(charge)
 
     def systems(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ _WINDOW = (
 
 
 class Warehouse:
-    """The read models as a target of batches. Methods may be called from several threads, one a partition."""
+    """The read models as a target of batches. Methods may be called from several threads, one per partition."""
 
     name = NAME
 

@@ -10,7 +10,7 @@ from console.access.authentication import NEEDS
 from console.access.login import CALLBACK
 from console.access.user import ROLES
 
-# What nobody needs a role for: to log in and out (who is logged in has one), and the stylesheet and script.
+# Routes without a role: login and logout (a user who is logged in has a role), the stylesheet and the script.
 OPEN = frozenset({"/login", CALLBACK, "/logout", "/static"})
 
 

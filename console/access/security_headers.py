@@ -30,7 +30,7 @@ HEADERS = {
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-# What a proxy adds: behind one, whoever reaches it would come in where nobody needs to log in.
+# Headers that a proxy adds: behind a proxy, everybody who reaches it would have access when login is off.
 _FORWARDED = (
     "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
     "x-forwarded-server", "x-original-host", "x-original-url", "x-real-ip", "x-rewrite-url", "true-client-ip",

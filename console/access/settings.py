@@ -19,7 +19,7 @@ RATES, NAMES = "+rates", "+names"
 
 
 class Right(NamedTuple):
-    """What a group gives: a role, and what is shown beside it."""
+    """The rights of a group: a role, and further data to show."""
 
     role: str
     sees_rates: bool
@@ -27,7 +27,7 @@ class Right(NamedTuple):
 
 
 def right_of(written: str) -> Right | None:
-    """A right as `oidc_roles` writes it, `operator+rates+names`; None for what is none."""
+    """A right as `oidc_roles` writes it, `operator+rates+names`; None for an invalid one."""
     role, *others = written.split("+")
     if role not in ROLES or len(set(others)) != len(others) or not set(others) <= {RATES[1:], NAMES[1:]}:
         return None
@@ -39,7 +39,7 @@ Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -47,7 +47,7 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessSettings(BaseSettings):
-    """Where people log in, and for how long. A field is the variable of its name in capitals after `HOURSTREAM_`."""
+    """Settings of login and sessions. A field is the variable of its name in capitals after `HOURSTREAM_`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 

@@ -18,7 +18,7 @@ class WrongField(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     type: str = Field("about:blank", description="a page about this kind of problem; none")
     title: str
@@ -69,5 +69,5 @@ def problem(request: Request, error: Exception) -> JSONResponse:
 
 
 def _named(location: tuple[int | str, ...]) -> str:
-    # What a person wrote as a name may hold anything.
+    # A name that a person wrote may contain any character.
     return ".".join(map(str, location)).encode("ascii", "backslashreplace").decode()[:200]

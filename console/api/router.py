@@ -25,7 +25,7 @@ _DESCRIPTION = (
 
 def router() -> APIRouter:
     """Everything under `/api/v1`, its own description too."""
-    # For the description only: who asks is looked up by what each route requires.
+    # For the description only: each route's own dependencies identify the user.
     everything = APIRouter(prefix=VERSION, dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(only_known)])
     everything.include_router(queries.router)
     everything.include_router(commands.router)

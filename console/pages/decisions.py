@@ -54,7 +54,7 @@ def map_code(
     reason: Reason,
     back: Annotated[str, Form(max_length=2000)] = "/causes",
 ) -> RedirectResponse:
-    """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
+    """Map a code of a system; everything that waits for it is then mapped."""
     why, state = decisions.why(user, reason, SOURCE), request.app.state
     mapped = decisions.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
     when = "now. What waited for it is mapped by itself" if mapped.new else "already"
@@ -65,7 +65,7 @@ def map_code(
 def _all_of(cursor: Asking, address: str) -> list[str]:
     """The exceptions of a list's address, the oldest first, as many as one form may decide on.
 
-    Raises the 422 of an address that is no list: what it does not name must not be everything there is.
+    Raises 422 for an address that is no list: an unknown filter must not select everything.
     """
     page = urlsplit(local(address))
     if page.path != "/exceptions":

@@ -27,7 +27,7 @@ _REPLAY = "; mend it there, then `hourstream deliveries replay {charge_id}`"
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What was said last of a charge."""
+    """The last publication for a charge."""
 
     is_open: bool
     code: str
@@ -40,9 +40,9 @@ class _Told:
 def tell(
     cursor: Cursor[TupleRow], charge_ids: Iterable[str], at: datetime, again: Collection[str] = frozenset()
 ) -> None:
-    """Queue what has changed of these charges' exceptions; those in `again` are told even if nothing did.
+    """Queue the changes of these charges' exceptions; those in `again` are published even without a change.
 
-    Call it after the rows of `hourstream.deliveries` say what is so, in the transaction that changed them.
+    Call it after the rows of `hourstream.deliveries` are up to date, in the transaction that changed them.
     """
     ids = sorted(set(charge_ids))
     if not ids:

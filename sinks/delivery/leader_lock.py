@@ -36,7 +36,7 @@ class Lead:
 
 @contextmanager
 def leading(pool: Pool, target: str, wait: Callable[[float], bool]) -> Iterator[Lead | None]:
-    """The lead, once no other process has it; None when `wait(seconds)` said to give up. Raises Unreachable."""
+    """The lead, once no other process has it; None when `wait(seconds)` ends the wait. Raises Unreachable."""
     connection = _connected(pool)
     with connection:
         lead = None

@@ -20,7 +20,7 @@ from storage.isolated_write import passes_on
 from storage.postgres import Pool
 
 log = logging.getLogger("hourstream.statuses")
-_LONGEST_WAIT = 5.0  # seconds until the table is asked again: another process may have looked, or a pause have ended
+_LONGEST_WAIT = 5.0  # seconds until the table is read again: another process may have polled, or a pause have ended
 
 
 class StatusWatch:
@@ -39,7 +39,7 @@ class StatusWatch:
         self._closing = threading.Event()
 
     def close(self) -> None:
-        """Have `run` return once the look under way is recorded."""
+        """Let `run` return once the poll in progress is recorded."""
         self._closing.set()
 
     def run(self) -> None:
@@ -54,13 +54,13 @@ class StatusWatch:
             self._closing.wait(min(wait, _LONGEST_WAIT))
 
     def _look(self, begun: Begun) -> float:
-        """One look; the seconds until the table is worth asking again."""
+        """Poll once; returns the seconds until the table is read again."""
         name = self._source.name
         try:
             look = self._source.look(begun.cursor)
         except TargetUnavailable as error:
             return self._failed(begun, str(error), error.retry_after)
-        except Exception as error:  # an answer that nobody foresaw is told of like none: deliveries must go on
+        except Exception as error:  # an unexpected answer counts as no answer: deliveries must go on
             log.exception("%s answered with what its adapter cannot read", name)
             return self._failed(begun, f"{type(error).__name__}: {error}", None)
         if look.events:
@@ -69,7 +69,7 @@ class StatusWatch:
             self._looks.record(begun, look, self._every)
         except Fenced as error:
             log.info("%s", error)
-        except Exception as error:  # the database cannot hold what it told: as if it had told nothing
+        except Exception as error:  # the database cannot store the answer: it counts as no answer
             if passes_on(error):
                 raise
             ISOLATED.log(f"{name}: what it told of its invoices", error)

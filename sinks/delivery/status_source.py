@@ -15,7 +15,7 @@ from common.decimals import plain
 from common.timestamps import instant_text
 
 Mark: TypeAlias = Mapping[str, object]
-"""A cursor in JSON: how far a source has told."""
+"""A cursor in JSON: the progress of a source's reports."""
 
 
 class PaymentRecord(TypedDict):
@@ -61,7 +61,7 @@ def json_of(record: StatusRecord) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is new, the cursor to look from next, and whether there is more to be told at once."""
+    """New events, the cursor of the next poll, and whether there is more at once."""
 
     events: Sequence[StatusRecord]
     cursor: Mark
@@ -70,14 +70,14 @@ class Look:
 
 @runtime_checkable
 class StatusSource(Protocol):
-    """A target that tells the states of its invoices and their payments when it is asked."""
+    """A target that reports the states of its invoices and their payments when it is polled."""
 
     @property
     def name(self) -> str:
-        """The system's name: `system` of its events, whose words `invoicing/statuses.yaml` maps."""
+        """The system's name: `system` of its events; `invoicing/statuses.yaml` maps its words."""
 
     def look(self, cursor: Mark | None) -> Look:
-        """What is new since the cursor of the look before; None: everything there ever was. Changes nothing.
+        """Events since the cursor of the poll before; None: all events so far. Changes nothing.
 
-        A look carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.
+        A poll carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.
         """

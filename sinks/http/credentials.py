@@ -18,7 +18,7 @@ TIMESTAMP, SIGNATURE = "Hourstream-Timestamp", "Hourstream-Signature"
 
 
 class Credentials(Protocol):
-    """What authorises a request."""
+    """The credentials of a request."""
 
     def headers(self) -> dict[str, str]:
         """Headers to send. Raises TargetUnavailable, NoSecret."""

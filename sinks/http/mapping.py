@@ -72,7 +72,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where an answer says what."""
+    """The places of the fields in an answer."""
 
     reference: Path | None
     reason: Path | None
@@ -99,7 +99,7 @@ class Mapped:
 
 
 def load(file: File) -> Mapped:
-    """The mapping in a file. Raises MappingError naming file, line and what to do."""
+    """The mapping in a file. Raises MappingError with file, line and remedy."""
     try:
         return read(str(file), file.read_text(encoding="utf-8"))
     except OSError as unreadable:

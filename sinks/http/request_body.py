@@ -82,7 +82,7 @@ def _at(scope: Scope, steps: Sequence[str]) -> object:
 
 
 def _plain(value: object) -> object:
-    """As it stands in the JSON form of records: decimals as text, days and instants in ISO 8601."""
+    """A value in the JSON form of records: decimals as text, days and instants in ISO 8601."""
     match value:
         case Decimal():
             return plain(value)

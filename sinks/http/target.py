@@ -59,7 +59,7 @@ class HttpTarget:
         return self._mapped.batch.size if self._mapped.batch else 1
 
     def group_of(self, charge: ChargeRecord) -> str:
-        """What `together` names."""
+        """The values at the paths of `together`."""
         if self._mapped.batch is None:
             return ""
         return json.dumps([str(_at(charge, path)) for path in self._mapped.batch.together])
@@ -151,7 +151,7 @@ class HttpTarget:
         return reply
 
     def _judged(self, charge_id: str, item: object, path: str) -> Answer:
-        """What the JSON about one charge says. Raises TargetUnavailable for anything unclear."""
+        """Parse the JSON about one charge. Raises TargetUnavailable for anything unclear."""
         answer = self._mapped.answer
         if answer.result is not None:
             word = str(_at(item, answer.result))

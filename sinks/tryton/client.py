@@ -30,7 +30,7 @@ Domain = Sequence[object]
 
 
 class Refused(SinkError):
-    """Tryton refused, in its own words; nothing of the request was done."""
+    """Tryton refused, in its own words; no part of the request was done."""
 
 
 class Tryton:

@@ -25,7 +25,9 @@ class TrytonRpc:
         self._lock, self._ids = threading.Lock(), itertools.count(1)
 
     def call(self, method: str, *params: object, context: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
-        """What a method gives. Raises Refused for what Tryton's users are told, TargetUnavailable for the rest."""
+        """Call a method and return its result. Raises Refused for errors shown to Tryton's users, TargetUnavailable for
+        others.
+        """
         for last in (False, True):
             session = self._opened(renew=last)
             body = dumps({"id": next(self._ids), "method": method, "params": [*params, dict(context)]})

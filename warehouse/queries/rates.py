@@ -21,7 +21,7 @@ _LINES = 200  # shown of one card
 
 @dataclass(frozen=True, slots=True)
 class Competitor:
-    """A line of a card that was looked at; `verdict` says how it fared, and why."""
+    """A line of a card that was examined; `verdict` is its outcome with the reason."""
 
     line: RateLine
     selects: str
@@ -31,7 +31,7 @@ class Competitor:
 
 @dataclass(frozen=True, slots=True)
 class CardSearched:
-    """A card the search could reach, and its lines that were in question; `verdict` says what came of it."""
+    """A card within reach of the search, and its candidate lines; `verdict` is its outcome."""
 
     card: RateCard
     verdict: str

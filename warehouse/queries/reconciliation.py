@@ -57,7 +57,7 @@ class Ties:
 
 
 def figures(cursor: Asking) -> list[Figure]:
-    """All sums as worked out last."""
+    """All totals of the last computation."""
     query = "SELECT name, currency, records, minutes, amount FROM hourstream.figures ORDER BY name, currency"
     return rows(cursor, Figure, query, {})
 
