@@ -8,7 +8,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a system has booked of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
+    """A system's booking of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
 
     charge_id: str
     amount: Decimal

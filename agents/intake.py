@@ -43,7 +43,7 @@ def process_of(settings: Settings, source: str) -> BatchProcess:
 
 
 def name_of(source: str) -> str:
-    """What the intake process of a source is called."""
+    """The name of a source's intake process."""
     return NAME if source == FIRST else f"{NAME}-{source}"
 
 

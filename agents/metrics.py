@@ -30,7 +30,7 @@ _NOT_RECORDS = ("posted_minutes", "manual_minutes")  # windows of minutes, not o
 
 
 def process(settings: Settings) -> BatchProcess:
-    """The metrics process: one committer a partition, and the masters for names of labels."""
+    """The metrics process: one committer per partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     metrics = deciding_process(
@@ -75,7 +75,7 @@ class MetricsFigures(StateFigures):
         return {key: n for key, n in found.items() if key[1] not in _NOT_RECORDS and not is_cycle(key[1])}
 
     def metrics(self, now_ms: int) -> Iterator[Metric]:
-        """What finance looks at, at that moment."""
+        """The figures of finance at that moment."""
         finance = Finance(self._masters.snapshot().masters, super().windows(now_ms), now_ms)
         for rows in self._rows():
             finance.sums.update(sums(rows.items()))

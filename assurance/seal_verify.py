@@ -18,9 +18,9 @@ CANNOT_PROVE = (
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What verifying found: a verdict a chain; faults and notices of the seals themselves.
+    """The result of verifying: one verdict per chain; faults and notices of the seals themselves.
 
-    `unproven` says what could not be proven at all; empty where the key is there.
+    `unproven` states what could not be proven at all; empty if the key is there.
     """
 
     chains: tuple[Verdict, ...]
@@ -92,7 +92,7 @@ def verify(
 
 
 def _made_otherwise(lying: SealTopic, held: Kept, key: bytes) -> list[str]:
-    """Whether all there is was made with another key: then nothing else can be told."""
+    """Whether everything was made with another key: then no other statement is possible."""
     signed = [each.signed for each in lying.all if each.signed is not None]
     if not signed or any(signed) or (held.heads is not None and held.heads.chains):
         return []

@@ -41,7 +41,7 @@ ORDER BY subject
 
 
 def inconsistent(pool: Pool) -> Iterator[str]:
-    """What does not follow from what it should, in words. Raises Unreachable."""
+    """Rows that do not follow from their origin, as text. Raises Unreachable."""
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         accounts = {"receivables": RECEIVABLES, "revenue": REVENUE}

@@ -18,7 +18,7 @@ FORM = "User:hourstream-{process}"
 @click.option("--compare", is_flag=True, help="Only say what --apply would change.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def acls(form: str, applied: bool, compare: bool, as_json: bool) -> None:
-    """Print the rights of every process, from what it is declared to read and write; with --apply, give them."""
+    """Print the rights of every process, derived from its declared inputs and outputs; with --apply, grant them."""
     if "{process}" not in form:
         raise click.UsageError("--principal must hold {process}: a principal for all of them could do everything")
     wanted = rights(PROCESSES, form)

@@ -34,7 +34,7 @@ _READINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One always-true statement: what it says, its figures, whether it holds."""
+    """One invariant: its text, its figures, whether it holds."""
 
     number: int
     says: str
@@ -43,7 +43,7 @@ class Statement:
 
 
 def statements(books: Books, pool: Pool | None, routes: Routes | None = None) -> list[Statement]:
-    """All of them, from topics read again and the sinks' database (None: only what Kafka can tell).
+    """All invariants, from topics read again and the sinks' database (None: only those that Kafka alone can show).
 
     Without routes the journal has every charge.
     """
@@ -200,7 +200,9 @@ def table_of(found: Sequence[Statement]) -> Table:
 
 
 def _settled(broker: str, pool: Pool, routes: Routes | None) -> list[Statement]:
-    """The statements; of a stream in motion once more, for what was under way has arrived by then."""
+    """The statements; if one fails while the stream is in motion, computed again, because records under way have
+    arrived by then.
+    """
     for reading in range(_READINGS):
         if reading:
             time.sleep(1.0)

@@ -38,7 +38,7 @@ def console(host: str, port: int, without_login: bool) -> None:
 
 
 def anybody(without_login: bool) -> User | None:
-    """Who whoever opens the console is, where the flag or HOURSTREAM_CONSOLE_OPEN says so; None where people log in."""
+    """The anonymous user when login is off, by the flag or HOURSTREAM_CONSOLE_OPEN; None when people log in."""
     return ANYBODY if without_login or AccessSettings.load().console_open else None
 
 
@@ -61,7 +61,7 @@ def serving(
     everybody: User | None = None,
     access: AccessSettings | None = None,
 ) -> Iterator[str]:
-    """The console in a thread; yields its address. Raises UsageError where everybody on a network could come in."""
+    """The console in a thread; yields its address. Raises UsageError if everybody on a network would have access."""
     access = access or AccessSettings.load()
     if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")

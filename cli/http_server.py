@@ -60,7 +60,7 @@ def listening_on(host: str, port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
-            listening.listen()  # whoever reads the address may connect, before the server takes it over
+            listening.listen()  # a reader of the address may connect before the server takes the socket over
         except OSError as error:
             refused = f"{host}:{port} cannot be listened on ({error.strerror}); try --port 0"
             raise click.ClickException(refused) from error
@@ -68,13 +68,13 @@ def listening_on(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def address_of(listening: socket.socket) -> str:
-    """Where a bound socket is reached over HTTP."""
+    """The HTTP address of a bound socket."""
     host, port, *_ = listening.getsockname()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def server_config(app: ASGIApp, trusted_proxies: str = "", request_seconds: float = REQUEST_SECONDS) -> uvicorn.Config:
-    """uvicorn's settings. X-Forwarded-For and -Proto count from `trusted_proxies` only, nobody's where it is empty."""
+    """uvicorn's settings. X-Forwarded-For and -Proto count only from `trusted_proxies`."""
     protocol = type("Timed", (TimedProtocol,), {"seconds": request_seconds})
     return uvicorn.Config(
         app,

@@ -19,7 +19,7 @@ PAGE = CHECKOUT / "docs" / "metrics.md"
 @click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
 @click.option("--now", is_flag=True, help="Ask the workers that run here for their figures of this moment.")
 def metrics(as_json: bool, write: bool, now: bool) -> None:
-    """List every metric: its name, kind, labels, the workers that serve it, and what it says."""
+    """List every metric: its name, kind, labels, the workers that serve it, and its meaning."""
     if now:
         _tell_now(Settings.load().home)
     elif write:

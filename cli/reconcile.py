@@ -81,7 +81,7 @@ def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
 
 
 def show(found: Reconciliation, each: bool) -> None:
-    """Both halves as tables; what is off is named."""
+    """Both halves as tables; residues are named."""
     if found.sources:
         console.print(_sources_table(found.sources))
     console.print(_ties_table(found.ties, each))

@@ -28,7 +28,7 @@ PERIODS = "billing.periods"
 
 @click.group()
 def revenue() -> None:
-    """Revenue as it is earned: close a month, show balances, plan a fixed fee."""
+    """Earned revenue: close a month, show balances, plan a fixed fee."""
 
 
 @revenue.command("close")
@@ -38,7 +38,7 @@ def revenue() -> None:
 def close_(period: str, system: str, as_json: bool) -> None:
     """Post the revenue entries of a month, of the engagements for which `billing.periods` says that it is closed.
 
-    Again: what has changed since, in this month and in the later ones that were closed.
+    A repeated close posts the changes since, in this month and in the later ones that were closed.
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
@@ -80,7 +80,7 @@ def _texts(values: dict[str, object]) -> dict[str, object]:
 @click.option("--system", default=JOURNAL, show_default=True, help="The journal.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(period: str, system: str, as_json: bool) -> None:
-    """What is charged, earned, deferred and unbilled, per client and currency. Exit status 1 when it does not tie."""
+    """Show charged, earned, deferred and unbilled amounts, per client and currency. Exit status 1 when they do not tie."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         totals = revenue_totals(pool, system, period)

@@ -19,7 +19,7 @@ from settings import Settings
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def shadow(as_json: bool) -> None:
-    """Settle all facts by this version's rules and compare with what is published. Exit status 1 on a difference."""
+    """Settle all facts by this version's rules and compare with the published ledger. Exit status 1 on a difference."""
     with attached(Settings.load()) as stack, errors.status("reading every topic again"):
         books = Books.read(stack.broker)
     found = changes(by_subject(books.ledger()), by_subject(books.expected()), books.clients())

@@ -12,7 +12,7 @@ from topics.create import create_topics
 
 @click.group()
 def topics() -> None:
-    """The topics: what they are, whose they are, how they are kept."""
+    """The topics: their content, owner and retention."""
 
 
 @topics.command("list")

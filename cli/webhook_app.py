@@ -64,7 +64,7 @@ class WebhookApp:
         return await self._taken(scope, headers, body)
 
     async def _taken(self, scope: Scope, headers: Headers, body: bytes) -> Answer:
-        # A header that comes twice is one value that nobody signed.
+        # A repeated header would be joined to one value that was not signed.
         given = {name: ", ".join(headers.getlist(name)) for name in headers}
         try:
             accepted = await run_in_threadpool(self._receiver.accept, given, body)
@@ -82,7 +82,7 @@ class WebhookApp:
 
 
 async def _whole(receive: Receive) -> bytes:
-    """The body, which the server holds to the length that was told. Raises ClientDisconnect."""
+    """The body; the server enforces the declared length. Raises ClientDisconnect."""
     body = bytearray()
     while True:
         message = await receive()

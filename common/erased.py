@@ -11,7 +11,7 @@ _SEALED = re.compile(r"sealed:(person:[a-z2-7]+):[A-Za-z0-9_-]+")
 
 
 def alike_but_erased(a: object, b: object) -> bool:
-    """Whether two records of one kind differ in nothing but values that are sealed in one and erased in the other."""
+    """Whether two records of one kind differ only in values that are encrypted in one and erased in the other."""
     if not is_dataclass(a) or type(a) is not type(b):
         return False
     return all(_alike(getattr(a, each.name), getattr(b, each.name)) for each in fields(a) if each.compare)

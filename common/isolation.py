@@ -21,7 +21,7 @@ WHATS: tuple[What, ...] = ("record", "scope", "due")
 
 
 class Isolated:
-    """What this process has isolated since it started, for its metrics page; and the tracebacks it has logged."""
+    """The records that this process has isolated since its start, for its metrics page, and the logged tracebacks."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

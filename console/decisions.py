@@ -96,7 +96,7 @@ def map_code(
 
 
 def why(user: User, reason: str, source: str) -> decisions.Why:
-    """The person and the reason of a decision. Raises 422 without a reason, or if no record may hold it (DOMAIN §1.10)."""
+    """Person and reason of a decision. Raises 422 without a reason, or if no record may hold it (DOMAIN §1.10)."""
     if not reason.strip():
         raise HTTPException(422, "Say why: the reason is kept for good.")
     _hold_to_bounds("the reason", reason)

@@ -106,7 +106,7 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> str:
 
 
 def _unpack(file: Path, target: Path) -> dict[str, str]:
-    """{name: SHA-256, "" for a folder} of what was in the file, its list of contents aside."""
+    """{name: SHA-256, "" for a folder} of the members of the file, except its list of contents."""
     found: dict[str, str] = {}
     try:
         with tarfile.open(file, "r:gz") as archive:

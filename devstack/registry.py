@@ -48,7 +48,7 @@ class Registry:
 
     @property
     def url(self) -> str:
-        """What HOURSTREAM_SCHEMA_REGISTRY_URL is to be: its Confluent-compatible API."""
+        """The value for HOURSTREAM_SCHEMA_REGISTRY_URL: its Confluent-compatible API."""
         return f"http://{LOOPBACK}:{self._port}/apis/ccompat/v7"
 
     def start(self) -> None:

@@ -82,7 +82,7 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class TrytonBooks:
-    """What a new database of Tryton is prepared with: `taxes` are (category, percent), `years` calendar years."""
+    """The data that prepares a new database of Tryton: `taxes` are (category, percent), `years` calendar years."""
 
     companies: Sequence[Company]
     currencies: Sequence[Currency]
@@ -277,7 +277,7 @@ class Tryton:
 
 
 def _environment() -> dict[str, str]:
-    """What a Python needs, and none of our own settings, which hold secrets."""
+    """The environment that a Python needs, without our own settings, which hold secrets."""
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
 
 

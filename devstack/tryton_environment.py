@@ -26,12 +26,12 @@ def program(name: str) -> str:
 
 
 def is_ready() -> bool:
-    """Whether it is there and made of this lock."""
+    """Whether it exists and matches this lock."""
     return _READY.exists() and _READY.read_text(encoding="ascii") == _digest()
 
 
 def make(progress: Callable[[str], None]) -> None:
-    """Make it, or make it anew where the lock has changed; nothing where it is ready. Raises `StackError`."""
+    """Make it, or make it again if the lock has changed; nothing if it is ready. Raises `StackError`."""
     if is_ready():
         return
     progress("Making Tryton's environment (this once, about 10 s) ...")

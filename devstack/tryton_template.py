@@ -28,19 +28,19 @@ _SECONDS = 900.0
 
 
 def digest() -> str:
-    """What a template is made of, in short: the pinned packages and our module's files."""
+    """The digest of a template's inputs: the pinned packages and our module's files."""
     files = sorted(path for path in _PACKAGE.iterdir() if path.suffix in (".py", ".cfg", ".xml"))
     parts = [LOCK.read_bytes(), *(file.read_bytes() for file in files if file.name != "prepare.py")]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def dump_in(cache: Path) -> Path:
-    """Where the kept template is, or is to be."""
+    """The file of the kept template."""
     return cache / "tryton" / f"{digest()}.dump"
 
 
 class Template:
-    """The template database of a server; `owner_url` is the address of the role that is to own what is in it."""
+    """The template database of a server; `owner_url` is the address of the role that will own its content."""
 
     def __init__(self, server_url: str, owner_url: str, cache: Path, progress: Callable[[str], None]) -> None:
         self._server, self._owner, self._progress = server_url, owner_url, progress
@@ -144,7 +144,7 @@ def create_database(
 
 
 def drop_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    """Remove a database, if it is there, whoever is in it."""
+    """Remove a database, if it exists, and end its sessions."""
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

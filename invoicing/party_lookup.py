@@ -14,7 +14,7 @@ _FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at mos
 
 
 def names(broker: str) -> Names:
-    """Who and what documents name, from `masters.current`."""
+    """The masters that documents name, from `masters.current`."""
     found = {(topic, id_): value for _, topic, id_, value in current_masters(read_all(broker, ["masters.current"]))}
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()

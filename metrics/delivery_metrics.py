@@ -20,7 +20,7 @@ _RUNNING = {
     "delivery_retries": ("retried",),
     "delivery_breaker_openings": ("opened",),
 }
-_TELLING = ("status_lag_seconds", "status_breaker")  # of targets that are asked what became of invoices
+_TELLING = ("status_lag_seconds", "status_breaker")  # of targets that are polled for the status of invoices
 _TOLD = {"status_looks": ("answered", "unanswered"), "status_events": ("told",)}
 
 

@@ -44,7 +44,7 @@ def serve_pages(
                 self._answer(404, "text/plain", b"try /metrics, /status or /healthz\n")
 
         def _answer(self, code: int, kind: str, body: bytes) -> None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked has hung up
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client has closed the connection
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))

@@ -26,7 +26,7 @@ class Described:
 
     @property
     def shown(self) -> str:
-        """The name as it stands in a query."""
+        """The name as used in a query."""
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
 
@@ -220,7 +220,7 @@ def histogram(name: str) -> HistogramMetricFamily:
 
 
 def departs_from_catalogue(family: Metric) -> Iterator[str]:
-    """What a family that is served has otherwise than the catalogue says."""
+    """Differences between a served metric family and the catalogue."""
     described = CATALOGUE.get(family.name)
     if described is None:
         yield f"{family.name} is not in the catalogue"

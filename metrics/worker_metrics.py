@@ -186,7 +186,7 @@ def _size(file: Path) -> int:
 
 
 def status(process: BatchProcess, figures: Figures) -> dict[str, object]:
-    """Where this worker stands, for `hourstream run` and its like; see `operations.quiescence`."""
+    """The position of this worker, for `hourstream run` and similar commands; see `operations.quiescence`."""
     held = list(process.partitions.held.values())
     return {
         "agent": process.name,

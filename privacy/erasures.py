@@ -15,7 +15,7 @@ from privacy.errors import PeopleError
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """That a person's key is destroyed: when (ISO 8601, UTC), by whom, why."""
+    """The destruction of a person's key: when (ISO 8601, UTC), by whom, why."""
 
     token: str
     at: str

@@ -2,4 +2,4 @@
 
 
 class PeopleError(RuntimeError):
-    """The vault cannot be used as it is; the text says what to do."""
+    """The vault cannot be used as it is; the text names the remedy."""

@@ -24,7 +24,7 @@ _TOKEN_BYTES = 16
 
 
 class PersonKey:
-    """The key of one person. Without it what it sealed is noise."""
+    """The key of one person. Without it the person's ciphertext cannot be read."""
 
     __slots__ = ("_about", "_siv")
 
@@ -88,7 +88,7 @@ def token_of(naming: bytes, system: str, kind: str, identity: str) -> str:
 
 
 def row_id(naming: bytes, made: str) -> str:
-    """An id in place of one that was made of a row's values, which whoever guesses the row could make as well."""
+    """An id that replaces one made of a row's values, which could be computed by guessing the row."""
     return hmac.new(naming, b"row\0" + made.encode(), sha256).hexdigest()[:20]
 
 

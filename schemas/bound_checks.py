@@ -14,7 +14,7 @@ _SHOWN = 60  # characters of a value
 
 
 class Fault(NamedTuple):
-    """What is wrong with one field: its path, its value as a message shows it, and what to write instead."""
+    """A fault of one field: its path, its value as a message shows it, and the remedy."""
 
     path: str
     value: str
@@ -25,7 +25,7 @@ class Fault(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A bound: a Python expression over `x` (and over `helpers`) that holds for a good value, and what to write."""
+    """A bound: a Python expression over `x` (and over `helpers`) that is true for a valid value, and the remedy."""
 
     test: str
     remedy: str

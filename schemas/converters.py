@@ -33,7 +33,7 @@ class Mismatch(Exception):
 
 
 class Leaves(Protocol):
-    """How the leaves of a schema are converted; the converter raises Mismatch for a value that does not fit."""
+    """Converters of the leaves of a schema; a converter raises Mismatch for a value that does not fit."""
 
     def __call__(self, leaf: Leaf) -> Converter:
         """The converter of one leaf type."""
@@ -41,7 +41,7 @@ class Leaves(Protocol):
 
 
 def named(value: object) -> str:
-    """A value for a message: its type and a short look at it."""
+    """A value for a message: its type and its beginning."""
     if value is None:
         return "null"
     try:

@@ -30,7 +30,7 @@ def earlier_readers(registry: FileRegistry, subject: str) -> dict[bytes, Reader]
 
 
 def header_of(schema_id: int) -> bytes:
-    """What a record written under the id begins with."""
+    """The first bytes of a record written under the id."""
     return b"\x00" + schema_id.to_bytes(4, "big")
 
 

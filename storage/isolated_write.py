@@ -81,7 +81,7 @@ def _write_parts(
 
 
 def passes_on(error: BaseException) -> bool:
-    """Whether an error of a write says nothing of a single row."""
+    """Whether an error of a write is not caused by a single row."""
     if isinstance(error, Fenced | Unreachable | Misconfigured | OSError | MemoryError):
         return True
     return kind_of(error) in ("transient", "configuration")

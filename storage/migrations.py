@@ -21,9 +21,9 @@ class MigrationChanged(SinkError):
 
 
 def migrate(pool: Pool, folder: Path = SCRIPTS) -> tuple[str, ...]:
-    """Apply what is missing, all in one transaction, one process at a time; gives the names of what was applied.
+    """Apply missing migrations, all in one transaction, one process at a time; returns their names.
 
-    Raises MigrationChanged, Unreachable. After an exception the database is as it was.
+    Raises MigrationChanged, Unreachable. After an exception the database is unchanged.
     """
     scripts = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}
     with transaction(pool) as cursor:
@@ -60,6 +60,6 @@ def _amend(cursor: Cursor[TupleRow], folder: Path, name: str, was: str, now: str
 
 
 def digest_of(text: bytes) -> str:
-    """What a script is known by once it was applied."""
+    """The digest that identifies an applied script."""
     # Line ends differ between checkouts of one script.
     return sha256(text.replace(b"\r\n", b"\n")).hexdigest()

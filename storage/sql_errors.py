@@ -41,7 +41,7 @@ def kind_of(error: BaseException) -> Kind:
     if not isinstance(error, psycopg.Error):
         return "content"  # a value that cannot even be written to the database
     if error.sqlstate is None:
-        # Of the client itself: a lost connection, or a value it does not send (U+0000).
+        # The client's own error: a lost connection, or a value it does not send (U+0000).
         return "transient" if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "content"
     if error.sqlstate in _CONFLICTS:
         return "unknown"

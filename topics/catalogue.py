@@ -16,7 +16,7 @@ from schemas.registry import released_ids, subject_of, topic_of, working_files
 DEFAULT_PARTITIONS = 4
 # Bytes of a record. Kafka's own limit is 1,048,588; a row of state holds a whole record and something beside it.
 LARGEST_RECORD = 1_000_000
-LARGEST_UPSTREAM = 500_000  # of a source record: what is made of it stands beside it
+LARGEST_UPSTREAM = 500_000  # of a source record: the state holds it together with its results
 
 # Windows and metrics go by the time of the append; the broker sets it.
 _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
@@ -88,7 +88,8 @@ _SEALS = (
         "billing.seals", "topic:partition:end", "finance", "internal", "Hashes over what is on append-only topics."
     ),
 )
-# What other systems say of our own work. Billing events are read beside `billing.ready`, so they are as wide.
+# Reports of other systems on our own work. Billing events are read beside `billing.ready`, so they have as many
+# partitions.
 _FEEDBACK = (
     Topic(
         name="source.billing.statuses",
@@ -125,7 +126,7 @@ _TAKEN = _single(
 def _upstream(known: frozenset[str]) -> tuple[Topic, ...]:
     """A topic for each schema of an upstream system not declared above: a new source needs its schemas only."""
     found = []
-    files = working_files()  # as they stand, so that `hourstream schemas check` can start on what nobody released
+    files = working_files()  # as they are, so that `hourstream schemas check` can start on an unreleased schema
     for subject in dict.fromkeys((*released_ids(), *sorted(files))):
         name = topic_of(subject)
         if name.startswith("source.") and name not in known:

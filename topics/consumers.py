@@ -27,11 +27,11 @@ Fields = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A worker, or a person's command line. `owner` is who is asked before something is taken from it.
+    """A worker, or a person's command line. `owner` is asked before a field or right is removed from it.
 
-    `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` where it has a changelog,
-    and so a transaction a partition, `transacts` where it has transactions without one; `groups` the names its readers
-    go by beside its own.
+    `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` is true with a changelog,
+    and so a transaction per partition, `transacts` with transactions but no changelog; `groups` are further consumer
+    groups.
     """
 
     name: str

@@ -48,7 +48,7 @@ class Token:
 
 
 def create(pool: Pool, name: str, role: str, *, sees_rates: bool, days: int, by: User, sees_names: bool = False) -> str:
-    """A new token, returned only once. Raises NameTaken; ValueError for an unknown role or a time outside 1..366 days."""
+    """A new token, shown only once. Raises NameTaken; ValueError for a wrong role or a time outside 1..366 days."""
     roles_up_to(role)
     if not 1 <= days <= LONGEST_DAYS:
         raise ValueError(f"a token lasts 1 to {LONGEST_DAYS} days")

@@ -62,7 +62,7 @@ class _Document:
         for line in invoice.lines:
             self._line(_path(transaction, "ram:IncludedSupplyChainTradeLineItem"), line)
         self._agreement(_path(transaction, "ram:ApplicableHeaderTradeAgreement"))
-        # The schema demands a delivery, and the rules (PEPPOL-EN16931-R008) that it says something: to whom.
+        # The schema demands a delivery, and the rules (PEPPOL-EN16931-R008) that it has content: the party.
         _text(
             _path(transaction, "ram:ApplicableHeaderTradeDelivery", "ram:ShipToTradeParty"), "Name", invoice.buyer.name
         )

@@ -39,10 +39,10 @@ class FailedAssert:
 
 
 def validate(xml: bytes) -> list[FailedAssert]:
-    """What a UBL 2.1 or CII document breaks, warnings too; empty for a good one. From one thread at a time.
+    """The rules that a UBL 2.1 or CII document breaks, warnings too; empty for a valid one. From one thread at a time.
 
-    The first call in a process compiles the rules (about a second). Raises ValueError for what is no XML, or neither
-    UBL nor CII.
+    The first call in a process compiles the rules (about a second). Raises ValueError for a text that is no XML, or
+    neither UBL nor CII.
     """
     try:
         document = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))

@@ -89,7 +89,7 @@ class Looks:
                 fault_point(f"{self._target}:telling")
 
     def fail(self, begun: Begun, why: str, pause: float, breaker: bool) -> None:
-        """Record a poll without an answer; the next one follows in `pause` seconds, with the breaker open until then."""
+        """Record a poll without an answer; the next follows in `pause` seconds, with the breaker open until then."""
         with transaction(self._pool) as cursor:
             cursor.execute(
                 "UPDATE hourstream.status_looks SET failures = failures + 1, breaker = %s, reason = %s,"

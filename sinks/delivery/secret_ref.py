@@ -8,7 +8,7 @@ from common.private import read_secret
 
 
 class NoSecret(ValueError):
-    """A secret is missing at its reference, or was written out; the text names the remedy and never shows the secret."""
+    """A secret is missing at its reference, or was written out; the text names the remedy never the secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _has_news(row: Row, told: Told) -> bool:
 
 
 def _paid_by(row: Row, told: Told) -> frozenset[int]:
-    """The lines that pay an invoice; lines that balance a cancelled one are no payment, and its reported payments stay."""
+    """Lines that pay an invoice; lines that balance a cancelled one are no payment, and its reported payments stay."""
     return told.payments if row["state"] == "cancelled" else frozenset(_payment_lines(row))
 
 

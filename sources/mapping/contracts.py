@@ -23,7 +23,7 @@ class Contracts(Protocol):
     """The contracts a mapping is read against; tests of the language bring their own."""
 
     def shape(self, topic: str) -> Record | None:
-        """The fields of a topic's records; None for a topic that nobody declared."""
+        """The fields of a topic's records; None for an undeclared topic."""
         ...
 
     def checked(self, topic: str, content: Mapping[str, Json]) -> Checked:

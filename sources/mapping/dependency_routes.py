@@ -27,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """From a publishing entity, link by link, to what it looks up."""
+    """The links from a publishing entity to the one looked up."""
 
     publisher: str
     links: tuple[Link, ...]

@@ -74,7 +74,7 @@ def _check_unused(mapping: SourceMapping, entity: Entity, expression: Expression
 
 
 def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
-    """A code of a person must be the person, or who is mapped would not be who is erased."""
+    """A code of a person must be the person's identity; otherwise the mapped and the erased person would differ."""
     persons = persons_of(entity.topic)
     written = str(code.of) if isinstance(code.of, Template) else f"${{{'.'.join(code.of.steps)}}}"
     for path, field in _erasable(mapping, entity, code):

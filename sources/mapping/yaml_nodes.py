@@ -99,7 +99,7 @@ class Node:
         return tuple(item.text(what) for item in self.items(what)) if self.is_list else (self.text(what),)
 
     def one_of(self, what: str, known: tuple[Word, ...]) -> Word:
-        """One of a few words."""
+        """One of a few allowed words."""
         written = self.text(what)
         for word in known:
             if word == written:
