@@ -21,7 +21,7 @@ _NAMED_BY = {POSTINGS: "posting_id", STATUSES: "invoice_id", STATES: "charge_id"
 
 @dataclass(slots=True)
 class Said:
-    """All publications about one object on one topic: the count of each revision, and the last record of the highest."""
+    """All publications about one object on one topic: count per revision, and the last record of the highest."""
 
     revisions: Counter[int] = field(default_factory=Counter)
     last: Mapping[str, Any] = field(default_factory=dict)

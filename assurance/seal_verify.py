@@ -11,7 +11,7 @@ from streaming.batch import Record
 
 _SHOWN = 20  # seals of a chain that are skipped
 CANNOT_PROVE = (
-    "WITHOUT THE KEY this cannot prove that nothing was altered: whoever can write to Kafka and to the heads can seal"
+    "WITHOUT THE KEY this cannot prove that nothing was altered: a writer of Kafka and of the heads can seal"
     " altered records again. Set HOURSTREAM_SEAL_KEY_FILE, or hold the chains to heads kept elsewhere (--head FILE)."
 )
 

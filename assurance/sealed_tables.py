@@ -129,7 +129,7 @@ def rows_from(pool: Pool, table: SealedTable, number: int) -> Iterator[Record]:
 
 
 def beyond(pool: Pool, table: SealedTable) -> Iterator[str]:
-    """Rows with a number that the table never assigned: they were inserted outside its sequence, and are never sealed."""
+    """Rows with a number that the table never assigned: inserted outside its sequence, and are never sealed."""
     with transaction(pool) as cursor:
         last = _given(cursor, table)
         query = sql.SQL("SELECT {n} FROM {table} WHERE {n} >= %s ORDER BY {n} LIMIT 20").format(

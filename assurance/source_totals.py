@@ -98,7 +98,7 @@ class Arrivals(Books):
         return {part: Arrived(len(names), minutes[part]) for part, names in records.items()}
 
     def waiting(self) -> dict[tuple[str, str], Waiting]:
-        """By system and entity: source records that are not mapped yet, and the number of open exceptions among them."""
+        """By system and entity: source records not mapped yet, and the number of open exceptions among them."""
         parked = defaultdict[tuple[str, str], set[str]](set)
         for (_, subject), exception in self.exceptions.items():
             if subject.startswith("source:") and exception["status"] == "open":

@@ -46,7 +46,7 @@ def inconsistent(pool: Pool) -> Iterator[str]:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         accounts = {"receivables": RECEIVABLES, "revenue": REVENUE}
         for (posting,) in cursor.execute(_LINES, accounts).fetchall():
-            yield f"hourstream.journal_lines of posting {posting} are not what its charge comes to"
+            yield f"hourstream.journal_lines of posting {posting} do not sum to its charge"
         for invoice_id, charge_id in cursor.execute(_LINKS).fetchall():
             yield f"hourstream.invoice_charges: {charge_id} on {invoice_id} does not fit the status of that document"
         for (name,) in cursor.execute(_TOKENS).fetchall():

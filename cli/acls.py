@@ -15,7 +15,7 @@ FORM = "User:hourstream-{process}"
 @click.command()
 @click.option("--principal", "form", default=FORM, show_default=True, help="How a process's principal is named.")
 @click.option("--apply", "applied", is_flag=True, help="Give the principals exactly these rights, as administrator.")
-@click.option("--compare", is_flag=True, help="Only say what --apply would change.")
+@click.option("--compare", is_flag=True, help="Only show the changes that --apply would make.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def acls(form: str, applied: bool, compare: bool, as_json: bool) -> None:
     """Print the rights of every process, derived from its declared inputs and outputs; with --apply, grant them."""

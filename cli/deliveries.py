@@ -127,7 +127,7 @@ def show(charge_id: str, as_json: bool) -> None:
 @_selecting
 @click.option("--all", "all_", is_flag=True, help="Everything that is not posted.")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who asks.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who asks.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def replay_(charge_id: str | None, all_: bool, reason: str, by: str, as_json: bool, **selected: str | None) -> None:
     """Offer CHARGE_ID again, or the selection of the options, or --all; posted charges are left alone.

@@ -149,7 +149,7 @@ def _until_told(pool: Pool, delivery: Workers) -> None:
     while not _is_told(pool, now) or Outbox(pool, EVENTS_TOPIC).unsent():
         delivery.check()
         if time.monotonic() > deadline:
-            raise NotQuiet(f"Tryton has not told what became of its invoices in {_TELLING_SECONDS:g} s")
+            raise NotQuiet(f"Tryton has not reported the status of its invoices in {_TELLING_SECONDS:g} s")
         time.sleep(0.2)
 
 

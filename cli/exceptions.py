@@ -180,7 +180,7 @@ def _standing(broker: str, engagement: str, subject: str) -> Record:
 @click.argument("engagement")
 @click.argument("subject")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def waive(engagement: str, subject: str, reason: str, by: str) -> None:
     """Give the subject up: no charge, its minutes counted as waived, until a new revision of it arrives."""
     _decide("waive", engagement, subject, reason, by)
@@ -190,7 +190,7 @@ def waive(engagement: str, subject: str, reason: str, by: str) -> None:
 @click.argument("engagement")
 @click.argument("subject")
 @click.option("--reason", default="asked to settle again", show_default=True)
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who asks.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who asks.")
 def retry(engagement: str, subject: str, reason: str, by: str) -> None:
     """Have the subject settled again."""
     _decide("retry", engagement, subject, reason, by)
@@ -199,7 +199,9 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: str) -> None:
     if subject.startswith("posting:"):
         again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
-        raise click.ClickException(f"what a system refused is mended there and offered again by `{again}`")
+        raise click.ClickException(
+            f"a refusal is repaired in the system that refused; then offer the charge again: `{again}`"
+        )
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         what = Subject(engagement, subject, int(str(standing["revision"])))
@@ -214,7 +216,7 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
 @click.argument("canonical_id", required=False)
 @click.option("--accept", is_flag=True, help="Instead of CANONICAL_ID: the one record whose name is nearly the code.")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bool, reason: str, by: str) -> None:
     """Map a CODE of SYSTEM to an id here: records that wait for it as UNMAPPED_CODE are then mapped again.
 

@@ -16,7 +16,7 @@ PAGE = CHECKOUT / "docs" / "metrics.md"
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
+@click.option("--write", is_flag=True, help=f"Rewrite {PAGE.relative_to(CHECKOUT)}.")
 @click.option("--now", is_flag=True, help="Ask the workers that run here for their figures of this moment.")
 def metrics(as_json: bool, write: bool, now: bool) -> None:
     """List every metric: its name, kind, labels, the workers that serve it, and its meaning."""

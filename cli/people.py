@@ -66,7 +66,7 @@ def show(who: str, as_json: bool) -> None:
 @people.command()
 @click.argument("who", metavar="CONSULTANT_ID|TOKEN")
 @click.option("--reason", required=True, help="Why, without a name; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who erases.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who erases.")
 def erase(who: str, reason: str, by: str) -> None:
     """Destroy the keys of a consultant's personal data, for good: names and notes can no longer be read.
 

@@ -80,7 +80,7 @@ def _texts(values: dict[str, object]) -> dict[str, object]:
 @click.option("--system", default=JOURNAL, show_default=True, help="The journal.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(period: str, system: str, as_json: bool) -> None:
-    """Show charged, earned, deferred and unbilled amounts, per client and currency. Exit status 1 when they do not tie."""
+    """Show charged, earned, deferred and unbilled amounts per client and currency. Exit status 1 if they do not tie."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         totals = revenue_totals(pool, system, period)
@@ -95,7 +95,7 @@ def show(period: str, system: str, as_json: bool) -> None:
 @click.argument("engagement")
 @click.argument("minutes", type=click.IntRange(0))
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def plan_(engagement: str, minutes: int, reason: str, by: str) -> None:
     """Earn a fixed fee by the share of MINUTES worked, and no longer by milestone. 0: by milestone again."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:

@@ -14,8 +14,8 @@ PAGE = CHECKOUT / "docs" / "rules.md"
 
 @click.command()
 @click.argument("code", required=False)
-@click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts: every code, its section, owners and what heals it.")
+@click.option("--write", is_flag=True, help=f"Rewrite {PAGE.relative_to(CHECKOUT)}.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: every code, its section, owners and remedy.")
 def rules(code: str | None, write: bool, as_json: bool) -> None:
     """Explain CODE of an exception: its section of the rules, its owner, its remedy. Without CODE, all codes."""
     if write:

@@ -28,5 +28,5 @@ def shadow(as_json: bool) -> None:
     elif found:
         console.print(table_of(found, "published", f"rules {RULES_VERSION}"))
     else:
-        console.print(f"no difference: rules {RULES_VERSION} say what is published, subject by subject")
+        console.print(f"no difference: rules {RULES_VERSION} agree with the published ledger, subject by subject")
     sys.exit(1 if found else 0)

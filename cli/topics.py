@@ -36,7 +36,7 @@ def list_topics(as_json: bool) -> None:
             ]
         )
         return
-    table = Table("topic", "key", "partitions", "kept", "owner", "data class", "what it holds")
+    table = Table("topic", "key", "partitions", "kept", "owner", "data class", "content")
     for t in declared:
         kept = "compacted" if t.config["cleanup.policy"] == "compact" else "for good"
         table.add_row(t.name, ":".join(t.key) or "(row)", str(t.partitions), kept, t.owner, t.data_class, t.doc)

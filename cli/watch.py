@@ -113,7 +113,7 @@ def told_to_stop() -> Iterator[threading.Event]:
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--source", required=True, help="Which source its files are of: `hourstream sources list`.")
 @click.option("--seconds", default=2.0, show_default=True, help="How often to look; how long a file must be at rest.")
-@click.option("--once", is_flag=True, help="Take what is there and end.")
+@click.option("--once", is_flag=True, help="Ingest the present files and end.")
 def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
     """Ingest every file that appears in DIR, once, and move it to DIR/taken, until stopped."""
     mapping, settings = catalogue.load(source), Settings.load()

@@ -47,7 +47,7 @@ def decide(
     """
     found = exceptions_of(cursor, ids)
     if any(each.subject.startswith("posting:") for each in found):
-        again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
+        again = "repair it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
         raise HTTPException(422, f"What a system refused is not decided here: {again}.")
     standing = [
         decisions.Subject(str(each.engagement_id), str(each.subject), each.revision)

@@ -89,7 +89,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRun:
-    """The result of a run: the documents, the charges consumed because they net to zero, and the accounts not invoiced."""
+    """Result of a run: documents, charges consumed because they net to zero, and accounts not invoiced."""
 
     issued: tuple[Issued, ...]
     netted_charges: int

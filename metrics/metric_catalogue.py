@@ -94,8 +94,8 @@ _EVERY_WORKER = (
 _DELIVERY = (
     _gauge("deliveries_waiting", "target", "Charges that wait to be delivered.", TARGETS),
     _gauge("deliveries_oldest_seconds", "target", "How long the first of them has waited.", TARGETS),
-    _gauge("deliveries_refused", "target", "Charges that the target refused and nobody has mended yet.", TARGETS),
-    _gauge("deliveries_unreachable", "target", "Charges offered in vain for longer than their budget.", TARGETS),
+    _gauge("deliveries_refused", "target", "Charges that the target refused and that are not repaired yet.", TARGETS),
+    _gauge("deliveries_unreachable", "target", "Charges without success for longer than their budget.", TARGETS),
     _gauge("delivery_breaker", "target", "0: closed, 1: half-open, 2: open.", TARGETS),
     _gauge("delivery_paused_seconds", "target", "What is left of the pause the target asked for.", TARGETS),
     _counter("delivery_charges", "target result", "Charges by what the target made of them.", TARGETS),
@@ -105,7 +105,7 @@ _DELIVERY = (
     _gauge(
         "status_lag_seconds",
         "target",
-        "Time since the target had last told everything that became of its invoices. Of those that can be asked.",
+        "Time since all invoice statuses of the target were last known. Only of targets that can be polled.",
         TARGETS,
     ),
     _gauge("status_breaker", "target", "Of asking it: 0: closed, 1: half-open, 2: open.", TARGETS),

@@ -110,7 +110,7 @@ class Receiver:
         digest = given.removeprefix(self._webhook.prefix).strip().lower().encode()
         wanted = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._secrets]
         if not any([hmac.compare_digest(digest, each) for each in wanted]):  # noqa: C419 - all are compared, always
-            raise NotAccepted("signed by nobody known here")
+            raise NotAccepted("signed with an unknown secret")
 
     def _taken(self, signed: bytes, body: bytes) -> Taken:
         """The rows of a message; one without known content is a bad row as a whole, so that it is not lost."""

@@ -87,7 +87,7 @@ _NOTHING = Outcome()
 
 
 def id_text(value: object) -> str | None:
-    """An id as part of a key; None for an empty one. Raises Unusable for a value that cannot be an id (DOMAIN §1.10)."""
+    """An id as part of a key; None for an empty one. Raises Unusable for an invalid value (DOMAIN §1.10)."""
     if value is None or value == "":
         return None
     text = str(value)

@@ -75,18 +75,16 @@ _TRANSACTIONS = (
     _spread("billing.periods", "period", "finance", "internal", "Months opened and closed for billing."),
     _spread("exception.decisions", "decision_id", "finance", "internal", "What people decided on parked subjects."),
     _spread("billing.holds", "hold_id", "finance", "confidential", "Charges kept out of invoices for a while."),
-    _spread("invoice.status", "invoice_id", "finance", "confidential", "What became of invoices."),
+    _spread("invoice.status", "invoice_id", "finance", "confidential", "Statuses of invoices."),
     _spread("erp.postings", "posting_id", "finance", "internal", "Answers of ERPs to charges."),
 )
 _PUBLISHED = (
     _spread("billing.ready", "charge_id", "finance", "confidential", "Charges and reversals, append-only."),
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
-    _spread("charge.states", "charge_id", "finance", "confidential", "What has become of each charge."),
+    _spread("charge.states", "charge_id", "finance", "confidential", "The state of each charge."),
 )
 _SEALS = (
-    _single(
-        "billing.seals", "topic:partition:end", "finance", "internal", "Hashes over what is on append-only topics."
-    ),
+    _single("billing.seals", "topic:partition:end", "finance", "internal", "Hash chains over append-only topics."),
 )
 # Reports of other systems on our own work. Billing events are read beside `billing.ready`, so they have as many
 # partitions.

@@ -222,7 +222,7 @@ PROCESSES = (
     Process(
         "delivery",
         "finance",
-        "delivers charges to systems outside, and asks what became of their invoices",
+        "delivers charges to systems outside, and polls the status of their invoices",
         reads={"billing.ready": WHOLE},
         writes=("erp.postings", "billing.exceptions", "source.billing.statuses", DEAD_LETTERS),
         passes=("masters.current",),

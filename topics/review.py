@@ -23,7 +23,7 @@ class Finding:
     consumers: tuple[str, ...]
 
     def __str__(self) -> str:
-        named = ", ".join(self.consumers) or "no declared consumer, but whoever reads the topic from its beginning"
+        named = ", ".join(self.consumers) or "no declared consumer, but every reader of the topic from its beginning"
         return f"{self.topic}: {self.change}: {'; '.join(self.reasons)}. It breaks {named}."
 
 

@@ -111,7 +111,7 @@ def require(role: str) -> Callable[[Request], User]:
     def of_role(request: Request) -> User:
         user = current_user(request)
         if role not in user.roles:
-            raise HTTPException(403, f"This needs the role {role}. Ask whoever gives out roles for it.")
+            raise HTTPException(403, f"This needs the role {role}. Ask an administrator for it.")
         return user
 
     setattr(of_role, NEEDS, role)

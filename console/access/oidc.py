@@ -180,7 +180,7 @@ class Provider:
         named = [mapped[group] for group in groups(claims, self._settings.oidc_roles_claim) if group in mapped]
         rights = [right for each in named if (right := right_of(each)) is not None]
         if not rights:
-            raise LoginRefused(f"{name} is in no group that has a role here. Ask whoever gives out roles for one")
+            raise LoginRefused(f"{name} is in no group that has a role here. Ask an administrator for one")
         highest = max((right.role for right in rights), key=ROLES.index)
         sees_rates, sees_names = (any(right[n] for right in rights) for n in (1, 2))
         return User(name, roles_up_to(highest), sees_rates, VIA, sees_names)

@@ -52,7 +52,9 @@ class AccessSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     console_url: str | None = Field(None, description="address people open, https://host; unset: the bound address")
-    console_open: bool = Field(False, description="whoever opens it may do everything; on a loopback address only")
+    console_open: bool = Field(
+        False, description="everybody who opens it may do everything; on a loopback address only"
+    )
     console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
     console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
     console_wait_seconds: Seconds = Field(60.0, description="how long a request waits for a connection, then 503")
@@ -64,7 +66,7 @@ class AccessSettings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, repr=False, description="its secret; none for a public client")
     oidc_client_secret_file: Path | None = Field(None, description="file that holds it")
     oidc_scopes: str = Field("openid profile", description="scopes asked for; openid is among them")
-    oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be given anew")
+    oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be reassigned")
     oidc_roles_claim: str = Field("groups", description="claim with a person's groups; dots lead into objects")
     oidc_roles: dict[str, str] = Field(
         {}, description='group to role, with +rates and +names to see them: {"finance": "operator+rates+names"}'
@@ -110,7 +112,7 @@ class AccessSettings(BaseSettings):
             if not self.oidc_client_id:
                 raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID as well")
             if not self.oidc_roles:
-                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_ROLES, or nobody has a role")
+                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_ROLES, or no user has a role")
             if "openid" not in self.oidc_scopes.split():
                 raise ValueError(f"{PREFIX}OIDC_SCOPES must have openid among them")
         if self.oidc_client_secret is not None and self.oidc_client_secret_file is not None:

@@ -23,7 +23,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", description="a page about this kind of problem; none")
     title: str
     status: int
-    detail: str = Field(description="what is wrong, and what to do")
+    detail: str = Field(description="the fault and its remedy")
     instance: str = Field(description="the path that was asked for")
     errors: list[WrongField] = Field([], description="of a request that cannot be used: each field and why")
 

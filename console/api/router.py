@@ -17,7 +17,7 @@ from console.api.problems import Problem, WrongField
 PREFIX = "/api/"
 VERSION = "/api/v1"
 _DESCRIPTION = (
-    "What is stuck, why, and what it is worth; traces, charges, invoices and what must tie; and decisions on what is "
+    "Exceptions with cause and value; traces, charges, invoices and reconciliation; and decisions on what is "
     "stuck. Amounts are decimal numbers written as text; null where the token may not see rates. Lists are paged: "
     "`next` of an answer is `after` of the next request."
 )

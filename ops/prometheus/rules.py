@@ -172,11 +172,11 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "DeliveriesFailed", "ticket", 15,
         "hourstream_deliveries_refused + hourstream_deliveries_unreachable > 0",
         "{{ $labels.target }} has not taken charges",
-        "{{ $value }} charges were refused by it, or offered in vain for longer than their budget.",
+        "{{ $value }} charges were refused by it, or offered without success for longer than their budget.",
     )  # fmt: skip
     yield alert(
         "StatusesStale", "ticket", 15, f"hourstream_status_lag_seconds > {tuning.status_seconds:g}",
-        "{{ $labels.target }} does not tell what became of invoices",
+        "{{ $labels.target }} does not report the status of invoices",
         "Payments and voids there are not known here since {{ $value | humanizeDuration }}.",
     )  # fmt: skip
     yield alert(

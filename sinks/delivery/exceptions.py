@@ -20,9 +20,9 @@ EXCEPTIONS_TOPIC = "billing.exceptions"
 REFUSED, UNREACHABLE = "ERP_REFUSED", "ERP_UNREACHABLE"
 _WORDS = {
     REFUSED: "{target} refused it: {reason}",
-    UNREACHABLE: "{target} does not answer, it is offered again by itself: {reason}",
+    UNREACHABLE: "{target} does not answer; the charge will be offered again: {reason}",
 }
-_REPLAY = "; mend it there, then `hourstream deliveries replay {charge_id}`"
+_REPLAY = "; repair it there, then `hourstream deliveries replay {charge_id}`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,15 +72,13 @@ class StatusWatch:
         except Exception as error:  # the database cannot store the answer: it counts as no answer
             if passes_on(error):
                 raise
-            ISOLATED.log(f"{name}: what it told of its invoices", error)
+            ISOLATED.log(f"{name}: its report of invoice statuses", error)
             return self._failed(begun, f"{type(error).__name__}: {error}", None)
         return 0.0 if look.more else self._every
 
     def _failed(self, begun: Begun, why: str, retry_after: float | None) -> float:
         failures = begun.failures + 1
         pause = pause_of_looks(self._policy, failures, self._chance(), retry_after)
-        log.warning(
-            "%s does not tell what became of invoices, asked again in %.1f s: %s", self._source.name, pause, why
-        )
+        log.warning("%s does not report the status of invoices, next poll in %.1f s: %s", self._source.name, pause, why)
         self._looks.fail(begun, why, pause, failures >= self._policy.breaker_failures)
         return pause

@@ -179,9 +179,7 @@ class HttpTarget:
 
     def _unclear(self, path: str, why: str) -> TargetUnavailable:
         what = f"{self._mapped.method} {shown(self._url + path)}"
-        return TargetUnavailable(
-            f"{what}: {why}, so it is not known what was taken; if this stays, correct the mapping"
-        )
+        return TargetUnavailable(f"{what}: {why}, so the result is unknown; if this stays, correct the mapping")
 
 
 def _key(batch: Batch, ids: Sequence[str]) -> str | None:

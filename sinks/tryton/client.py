@@ -83,7 +83,7 @@ class Tryton:
         asked = "&".join(f"f={quote(field)}" for field in (*fields, "id"))
         found = self._send(method, f"{path}?{asked}", values)
         if not isinstance(found, dict) or "id" not in found:
-            raise TargetUnavailable(f"{method} {path}: the answer is no record, so it is not known what was done")
+            raise TargetUnavailable(f"{method} {path}: the answer is no record, so the result is unknown")
         return found
 
     def _send(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON; the callers check it
@@ -108,9 +108,7 @@ class Tryton:
         try:
             found = loads(reply.body) if reply.body else None
         except ValueError:
-            raise TargetUnavailable(
-                f"{what}: {reply.body[:60]!r} is no JSON, so it is not known what was done"
-            ) from None
+            raise TargetUnavailable(f"{what}: {reply.body[:60]!r} is no JSON, so the result is unknown") from None
         if reply.status == 400:
             raise Refused(_words(found) or f"{what}: answered 400")
         return found

@@ -60,7 +60,7 @@ class TrytonRpc:
         try:
             found = loads(body)
         except ValueError:
-            raise TargetUnavailable(f"{method}: the answer is no JSON, so it is not known what was done") from None
+            raise TargetUnavailable(f"{method}: the answer is no JSON, so the result is unknown") from None
         if error := found.get("error"):
             words = " ".join(str(each) for each in (error[1] if error[0] in _REFUSALS else error) if each)[:500]
             if error[0] in _REFUSALS:

@@ -63,7 +63,7 @@ class Recorder:
         if not layout.key:
             own = str(record.get("id") or "")
             if not own:
-                raise Unfit(f"{self._named('id')} is empty, so nobody knows which record this is")
+                raise Unfit(f"{self._named('id')} is empty, so the record cannot be identified")
             first = self._standing.get(own)
             if first is not None and first.record == record:
                 return Joined(first, {})

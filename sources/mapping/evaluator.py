@@ -113,7 +113,7 @@ def link_id(expression: Expression, scope: Scope) -> str | None:
 
 
 def evaluate(expression: Expression, scope: Scope) -> Json:
-    """The JSON value of an expression. Raises Missing, Unmappable naming the record, or Unusable for an invalid code."""
+    """The JSON value of an expression. Raises Missing, Unmappable with the record, or Unusable for an invalid code."""
     match expression:
         case Path(steps):
             return scope.at(steps)
