@@ -27,9 +27,7 @@ _START_SECONDS = 30.0
 @click.command()
 @click.option("--host", default=HOST, show_default=True, help="Address to listen on.")
 @click.option("--port", default=PORT, show_default=True, help="Port to listen on; 0: any free one.")
-@click.option(
-    "--without-login", is_flag=True, help="For a demo on this machine: everybody who opens it may do everything."
-)
+@click.option("--without-login", is_flag=True, help="For a demo on this machine: every visitor may do everything.")
 def console(host: str, port: int, without_login: bool) -> None:
     """Serve the console over the running stack, until Ctrl-C. `hourstream worker warehouse` feeds it."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:

@@ -199,9 +199,7 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: str) -> None:
     if subject.startswith("posting:"):
         again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
-        raise click.ClickException(
-            f"a refusal is repaired in the system that refused; then offer the charge again: `{again}`"
-        )
+        raise click.ClickException(f"repair the refusal in the system that refused, then `{again}`")
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         what = Subject(engagement, subject, int(str(standing["revision"])))

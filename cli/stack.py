@@ -20,9 +20,7 @@ CONSOLE, SEAL = "console", "seal"
 @click.command()
 @click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
 @click.option("--console-port", default=8600, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
-@click.option(
-    "--without-login", is_flag=True, help="For a demo on this machine: everybody who opens it may do everything."
-)
+@click.option("--without-login", is_flag=True, help="For a demo on this machine: every visitor may do everything.")
 @click.option("--seal-every", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
 def up(with_console: bool, console_port: int, without_login: bool, seal_every: float) -> None:
     """Start Kafka, PostgreSQL and every worker, keep them running, and seal their records. Ctrl-C stops all of it.

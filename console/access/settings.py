@@ -52,9 +52,7 @@ class AccessSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     console_url: str | None = Field(None, description="address people open, https://host; unset: the bound address")
-    console_open: bool = Field(
-        False, description="everybody who opens it may do everything; on a loopback address only"
-    )
+    console_open: bool = Field(False, description="every visitor may do everything; on a loopback address only")
     console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
     console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
     console_wait_seconds: Seconds = Field(60.0, description="how long a request waits for a connection, then 503")

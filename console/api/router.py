@@ -17,8 +17,8 @@ from console.api.problems import Problem, WrongField
 PREFIX = "/api/"
 VERSION = "/api/v1"
 _DESCRIPTION = (
-    "Exceptions with cause and value; traces, charges, invoices and reconciliation; and decisions on what is "
-    "stuck. Amounts are decimal numbers written as text; null where the token may not see rates. Lists are paged: "
+    "Exceptions with cause and value; traces, charges, invoices and reconciliation; and decisions on parked "
+    "work. Amounts are decimal numbers written as text; null where the token may not see rates. Lists are paged: "
     "`next` of an answer is `after` of the next request."
 )
 

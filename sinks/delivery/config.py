@@ -8,7 +8,7 @@
         concurrency: 4
         retry: {first_seconds: 0.5, longest_seconds: 60, budget_seconds: 600, longest_retry_after_seconds: 3600}
         breaker: {failures: 5, first_seconds: 5, longest_seconds: 60}
-        statuses: {every_seconds: 60}   # of a system that can tell what became of its invoices
+        statuses: {every_seconds: 60}   # polls for invoice statuses, if the system supports them
 
 docs/sinks.md says what each means. Secrets are references (`sinks.delivery.secret_ref`).
 """
@@ -155,7 +155,7 @@ def _declared(file: Path, name: str, target: _Target) -> Declared:
         made = _made(file, name, target.kind, given.get(target.kind) or {})
         if "statuses" in target.model_fields_set and not isinstance(made, StatusSource):
             raise TargetsError(
-                f"{file}: targets.{name}.statuses: a system of kind {target.kind} cannot be asked what became of its"
+                f"{file}: targets.{name}.statuses: a system of kind {target.kind} cannot be polled for the status of its"
                 " invoices; it has to send that itself (docs/sinks.md)"
             )
         return made

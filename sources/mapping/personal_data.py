@@ -83,7 +83,7 @@ def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
                 mapping.file,
                 path.line,
                 f"the code {code.of} holds `{field}`, which is erased with its person; the code must be that person, "
-                f"of kind {CONSULTANT}, as {entity.topic}'s schema says: {persons.person if persons else 'nobody'}",
+                f"of kind {CONSULTANT}, as {entity.topic}'s schema says: {persons.person if persons else 'no person'}",
             )
 
 
