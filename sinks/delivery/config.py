@@ -155,7 +155,7 @@ def _declared(file: Path, name: str, target: _Target) -> Declared:
         made = _made(file, name, target.kind, given.get(target.kind) or {})
         if "statuses" in target.model_fields_set and not isinstance(made, StatusSource):
             raise TargetsError(
-                f"{file}: targets.{name}.statuses: a system of kind {target.kind} cannot be polled for the status of its"
+                f"{file}: targets.{name}.statuses: kind {target.kind} cannot be polled for the status of its"
                 " invoices; it has to send that itself (docs/sinks.md)"
             )
         return made

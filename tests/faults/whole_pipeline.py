@@ -18,10 +18,9 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from cli.run import unsent
 from devstack.ports import free_port
 from devstack.stack import Stack
-from operations.quiescence import inputs_of, wait_until_quiet
+from operations.quiescence import inputs_of, unsent, wait_until_quiet
 from settings import Settings
 from storage.postgres import open_pool
 from streaming.topic_reader import topic_ends

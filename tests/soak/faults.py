@@ -1,8 +1,7 @@
 """`make soak-faults`: CYCLES faults over the whole pipeline under load (200); ends in `lost 0, doubled 0, hands 0`.
 
 FAULTS_SEED repeats the order of the faults and the load of another run. Of a run that found something, everything is
-kept. The two long absences of a server come once. SOAK_SECONDS= ends the faults early; the verdict covers the faults
-until then.
+kept. The two long absences of a server come once. SOAK_SECONDS= ends the faults early and judges what was struck.
 """
 
 import os
