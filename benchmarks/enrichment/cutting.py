@@ -6,7 +6,9 @@ Strings keep their bytes and are not parsed; the job parses the numbers that it 
 from benchmarks.enrichment.contract import ENTRY_HEADER, HEADER_BYTES
 
 Cut = tuple[int, int, int, int, int, int, int, int, int]
-"""Where these begin: project_id, task_id, work_date, minutes, labor_category, billable, status, approved_by, source."""
+"""The start of these fields: project_id, task_id, work_date, minutes, labor_category, billable, status, approved_by,
+source.
+"""
 
 
 def cut(data: bytes) -> Cut:

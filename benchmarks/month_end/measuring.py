@@ -32,7 +32,7 @@ KAFKA, POSTGRES = "kafka", "postgresql"
 
 @dataclass(frozen=True)
 class Unit:
-    """What one entry costs: CPU microseconds of each process, bytes that stay in each store."""
+    """The cost of one entry: CPU microseconds of each process, bytes stored."""
 
     rows: int
     seconds: float
@@ -67,7 +67,7 @@ class Meter:
 
 
 def _size(folder: Path) -> float:
-    """Blocks in use: what is set aside but not written is none."""
+    """Blocks in use; reserved and unwritten space does not count."""
     return float(sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()))
 
 

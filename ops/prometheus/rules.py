@@ -21,7 +21,7 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What an installation may set otherwise. `pace` shortens every wait: tests do not wait for minutes."""
+    """Settings of an installation. `pace` shortens every wait: tests do not wait for minutes."""
 
     touchless: float = 0.95
     fresh: float = 0.99
@@ -70,7 +70,7 @@ def objectives(tuning: Tuning) -> tuple[Objective, ...]:
 
 
 def recorded() -> Iterator[Rule]:
-    """What panels and alerts ask for often."""
+    """Expressions that panels and alerts share."""
     for name, expr in {
         # Two processes that fold the charges apart from each other, and the books must be the same.
         "reconciliation_residue:amount": "sum by (currency) (hourstream_ready_amount)"
