@@ -1,4 +1,4 @@
-"""Instants of records, in UTC to the millisecond, as numbers and as text."""
+"""Epoch milliseconds as UTC instants, and instants as text."""
 
 from datetime import UTC, datetime, timedelta
 
