@@ -39,6 +39,7 @@ COMMANDS = {
     "parity": Listed("parity", "Compare two journals by charge."),
     "audit": Listed("audit", "Read everything again and check the always-true statements."),
     "reconcile": Listed("reconcile", "Compare what sources sent with hours, charges, invoices and journal."),
+    "prove": Listed("prove", "Write a bundle with which anyone can check an invoice."),
     "seal": Listed("seal", "Seal charges and what people did since the last seal."),
     "verify": Listed("seal", "Verify the seals and name every altered record."),
     "diff": Listed("diff", "Compare the ledgers of two runs by client and engagement."),
