@@ -119,7 +119,7 @@ def files_of(evidence: Evidence, verifier: bytes) -> dict[str, bytes]:
         "format": FORMAT,
         "invoice_id": invoice["value"]["invoice_id"],
         "engagements": sorted(evidence.engagements),
-        "sealed_with_key": evidence.sealed_with_key,
+        "keyed": evidence.sealed_with_key,
         "files": {name: sha256(data).hexdigest() for name, data in sorted(files.items())},
     }
     return {**files, "manifest.json": _pretty(manifest)}

@@ -33,8 +33,8 @@ def prove(invoice_id: str, out: Path | None) -> None:
         evidence = gather(stack.broker, pool, settings.seal_key, copies, invoice_id)
     write(files_of(evidence, files("tools").joinpath(VERIFIER).read_bytes()), target)
     console.print(
-        f"{target}: {len(evidence.facts):,} facts, {len(evidence.masters):,} masters, {len(evidence.charges):,} charges,"
-        f" {len(evidence.chains)} chains of seals",
+        f"{target}: {len(evidence.facts):,} facts, {len(evidence.masters):,} masters,"
+        f" {len(evidence.charges):,} charges, {len(evidence.chains)} chains of seals",
         soft_wrap=True,
     )
     console.print(f"check it with: python3 -I -S {VERIFIER} {target}", soft_wrap=True)
