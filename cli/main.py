@@ -33,6 +33,7 @@ COMMANDS = {
     "exceptions": Listed("exceptions", "List what is on hold; waive, retry, map codes."),
     "rules": Listed("rules", "Explain an exception code: its rule, its owner, its remedy."),
     "trace": Listed("trace", "Trace a subject from its source record to its payment."),
+    "explain": Listed("explain", "Explain a charge: each rule, its inputs, what would change it."),
     "invoice": Listed("invoice", "Issue invoices and credit notes; record what is paid."),
     "revenue": Listed("revenue", "Recognise revenue: close a month, show balances."),
     "deliveries": Listed("deliveries", "List and replay charges on their way to other systems."),

@@ -90,7 +90,7 @@ def trace(subject: str, as_json: bool) -> None:
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         look = reading(vault_of(settings, pool))
-        engagement, name = _resolve(stack.broker, subject)
+        engagement, name = resolve(stack.broker, subject)
         if as_json:
             found = [asdict(_read(look, step)) for step in steps(stack.broker, pool, engagement, name)]
             stand = [asdict(one) | {"seconds": one.seconds()} for one in standings(stack.broker, engagement, name)]
@@ -104,7 +104,7 @@ def _read(look: Reading | None, step: Step) -> Step:
     return replace(step, what=readable(look, step.what))
 
 
-def _resolve(broker: str, given: str) -> tuple[str, str]:
+def resolve(broker: str, given: str) -> tuple[str, str]:
     """(engagement, subject). An engagement named in front of a slash decides; else the one that knows the subject."""
     kind = given.partition(":")[0]
     if kind not in _TOPIC_OF and "/" in given:
