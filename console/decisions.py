@@ -50,7 +50,7 @@ def decide(
         again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
         raise HTTPException(422, f"What a system refused is not decided here: {again}.")
     standing = [
-        decisions.Subject(each.engagement_id, each.subject, each.revision)
+        decisions.Subject(str(each.engagement_id), str(each.subject), each.revision)
         for each in found
         if each.status != "resolved"
     ]

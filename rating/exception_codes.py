@@ -82,6 +82,11 @@ CODES: dict[str, Code] = {
     "SAME_REVISION_DIFFERENT_CONTENT": Code(
         "§1", (*MASTER_TYPES, *_FACTS), "a higher revision of the record; until then the first seen stands"
     ),
+    "SETTLEMENT_FAILED": Code(
+        "DESIGN §4",
+        (*MASTER_TYPES, *_FACTS),
+        "the defect is mended; then a start, a changed master or any record of it",
+    ),
     "UNMAPPED_CODE": Code("§3", ("master.code-map",), "the code is mapped: `hourstream exceptions map`"),
     "UNMAPPABLE": Code(
         "DESIGN §1", ("master.code-map",), "the source sends a corrected record, or its mapping file is mended"
