@@ -9,6 +9,7 @@ from assurance.invoice_bundle import VERIFIER, files_of, write
 from assurance.seal_heads import FileCopy
 from assurance.seal_heads_table import TableCopy
 from cli.context import attached, console, errors
+from invoicing.file_names import file_stem
 from operations.prove import gather
 from settings import Settings
 from storage.migrations import migrate
@@ -26,7 +27,7 @@ def prove(invoice_id: str, out: Path | None) -> None:
     Seal first (`hourstream seal`): what is not sealed yet could have been altered together with the bundle.
     """
     settings = Settings.load()
-    target = out or Path(f"{invoice_id.replace('/', '-')}.zip")
+    target = out or Path(f"{file_stem(invoice_id)}.zip")
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool, errors.status("reading"):
         migrate(pool)
         copies = (FileCopy(settings.seal_heads), TableCopy(pool))

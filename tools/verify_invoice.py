@@ -150,7 +150,7 @@ class Engagement:
             elif dated and e.get("late_policy") == "park" and fact["occurred_at"] > closed.get(first[:7], "9999-99"):
                 continue
             held = e["status"] == "draft" or (e.get("on_hold_from") and first >= e["on_hold_from"])
-            inside = e["starts_on"] <= last and (not e.get("ends_on") or first <= e["ends_on"])
+            inside = max(first, e["starts_on"]) <= min(last, e.get("ends_on") or last)
             passes = fact["status"] in ("approved", "completed", "open", "closed") and fact["source"] and first
             if passes and not held and (inside or not dated):
                 with contextlib.suppress(Held):
@@ -501,9 +501,10 @@ class Proof:
         d, wanted, rows = self.d, Counter[Any](), list[Rec]()
         self.check(len(self.own) == len(d["charges"]), "a charge of the invoice is not in the bundle")
         for c in self.own:
-            fits = all((c[n] or "") == (d[n] or "") for n in ("legal_entity", "client_id", "currency", "po_number"))
-            fits = fits and (c["tax_category"] == "O") == (self.own[0]["tax_category"] == "O")
-            fits = fits and c["reason"] != "NON_BILLABLE" and d["engagement_id"] in (None, "", c["engagement_id"])
+            fits = all((c[n] or d[n]) == d[n] for n in ("legal_entity", "client_id", "currency", "po_number"))
+            one, first = ((each["tax_category"] == "O", each["po_number"] or "") for each in (c, self.own[0]))
+            fits = fits and one == first and d["engagement_id"] in (None, "", c["engagement_id"])
+            fits = fits and c["reason"] != "NON_BILLABLE"
             self.check(fits and c["work_date"] <= (self.invoice["cut_off"] or "9999"), f"{c['subject']} is not for it")
             rows.append({**c, "subject": None if c["kind"] == "time" else c["subject"]})
         key = ("period", "kind", "task_id", "labor_category", "subject", "tax_category")
