@@ -6,22 +6,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assurance.invoice_bundle import VERIFIER, write
 from common.errors import InvalidRecord
 from schemas.codec import decode_for, encode
-from schemas.json_codec import from_json
+from schemas.json_codec import from_json, to_json
 from tests.unit.assurance.proof_bundles import Firm
-from tests.unit.tables.stream import Line
-from tests.unit.tables.test_any_arrival import NAMES, lines_of
+from tests.unit.tables.histories import histories
+from tests.unit.tables.stream import Line, Stream
+from tests.unit.tables.test_any_arrival import HISTORIES, NAMES, draws, lines_of
 from tools import verify_invoice
-from tools.verify_invoice import Proof
+from tools.verify_invoice import Engagement, Proof, winning
 from topics.catalogue import check
 
 PROGRAM = Path(verify_invoice.__file__)
@@ -347,3 +351,26 @@ def test_it_finds_a_file_that_was_altered_without_its_digest() -> None:
     assert faults(files | {"facts.jsonl": files["facts.jsonl"].replace(b"}", b"} ", 1)}) == [
         "facts.jsonl is not as it was written"
     ]
+
+
+@draws(HISTORIES // 5)
+@given(st.data())
+def test_it_gives_the_charges_that_the_rules_give_on_random_histories(data: st.DataObject) -> None:
+    stream, inputs = Stream(), list[dict[str, Any]]()
+    lines = data.draw(histories())
+    stream.deliver(lines)
+    stream.rest()
+    for number, line in enumerate(lines):
+        if line["topic"] != "master.code-map":
+            value = to_json(line["topic"], from_json(line["topic"], line["value"]))
+            inputs.append({"topic": line["topic"], "timestamp": number, "value": value})
+    known = winning(inputs, float("inf"))
+    engagements = {group[0] for group in list(known) if isinstance(group, tuple)}
+    found = {(id_, name): line for id_ in engagements for name, line in Engagement(id_, known).settle().items()}
+    expected = {(line["engagement_id"], line["subject"]): line for line in stream.books.expected()}
+    charged = {where: line for where, line in expected.items() if line["state"] == "charged"}
+    assert found.keys() == charged.keys()
+    for where, line in charged.items():
+        numbers = {name: Fraction(str(line[name])) for name in ("amount", "worked_minutes", "billable_minutes")}
+        assert {name: found[where][name] for name in numbers} == numbers
+        assert [found[where][name] for name in ("tax_category", "reason")] == [line["tax_category"], line["reason"]]
