@@ -21,7 +21,7 @@ from common.timestamps import instant
 from console.visibility import Rights, visible
 from privacy.decrypt import Reading, readable, reading
 from privacy.open_vault import vault_of
-from rating.model.facts import fact, subject_of
+from rating.model.facts import fact, subjects_of
 from rating.model.money import rounded_money
 from schemas.errors import Undecodable
 from settings import Settings
@@ -118,7 +118,7 @@ def resolve(broker: str, given: str) -> tuple[str, str]:
     topic, engagements = _TOPIC_OF[kind], set[str]()
     for record in read_partitions(broker, partitions_of(broker, [topic])):
         value = _decoded(record)
-        if value is not None and subject_of(fact(topic, value)) == given:
+        if value is not None and given in subjects_of(fact(topic, value)):
             engagements.add(str(value["engagement_id"]))
     if not engagements:
         raise click.ClickException(f"no revision of {given} is on {topic}")
@@ -138,7 +138,7 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
         value = _decoded(record)
         if value is None:
             continue
-        if record.topic == topic and subject_of(fact(topic, value)) == subject:
+        if record.topic == topic and subject in subjects_of(fact(topic, value)):
             if source := _source(broker, record):
                 sources.setdefault(source.where, source)
             found.append(_step(record, "fact", _fact_words(value)))
