@@ -127,7 +127,7 @@ def test_each_invoice_is_proven_in_a_fresh_python_and_its_charges_explained(
     assert (unknown.exit_code, "X-1 is no invoice" in unknown.output) == (1, True)
 
     charged = answered(stream.hourstream("explain", "E1/time:two", "--json"))
-    assert (charged["state"], [card["decided"] for card in charged["cards"]]) == ("charged", [True])
+    assert (charged["state"], [card["decided"] for card in charged["cards"]].count(True)) == ("charged", 1)
     shown = stream.hourstream("explain", "E1/time:stuck").output
     assert "on hold: UNKNOWN_TASK" in shown
     assert "the task is published" in shown
