@@ -108,9 +108,7 @@ def test_a_voided_invoice_frees_its_charges_for_the_next_run(stream: Running, tm
     assert stream.charge_states() == before
 
 
-def test_each_invoice_is_proven_in_a_fresh_python_and_its_charges_explained(
-    stream: Running, tmp_path: Path
-) -> None:
+def test_each_invoice_is_proven_in_a_fresh_python_and_its_charges_explained(stream: Running, tmp_path: Path) -> None:
     assert stream.hourstream("seal").exit_code == 0
     listed = answered(stream.hourstream("invoice", "list", "--json"))
     assert {one["status"] for one in listed} == {"issued", "voided"}
