@@ -54,6 +54,15 @@ class Books:
                 progress(count)
         return books
 
+    @classmethod
+    def of_engagement(cls, broker: str, engagement_id: str) -> "Books":
+        """The masters, and of one engagement the facts."""
+        books, key = cls(), engagement_id.encode()
+        for record in read_all(broker, (*MASTERS, *SETTLE_INPUTS)):
+            if record.topic in MASTERS or record.key == key:
+                books._take(record)
+        return books
+
     def _readable(self, record: Record) -> dict[str, Any] | None:
         """The value of a record; None for an unreadable one, which is counted."""
         try:

@@ -21,7 +21,7 @@ from common.timestamps import instant
 from console.visibility import Rights, visible
 from privacy.decrypt import Reading, readable, reading
 from privacy.open_vault import vault_of
-from rating.model.facts import fact, subject_of
+from rating.model.facts import fact, subjects_of
 from rating.model.money import rounded_money
 from schemas.errors import Undecodable
 from settings import Settings
@@ -91,7 +91,7 @@ def trace(subject: str, as_json: bool) -> None:
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         look = reading(vault_of(settings, pool))
-        engagement, name = _resolve(stack.broker, subject)
+        engagement, name = resolve(stack.broker, subject)
         if as_json:
             told = visible(steps(stack.broker, pool, engagement, name), settings)
             found = [asdict(_read(look, step)) for step in told]
@@ -107,7 +107,7 @@ def _read(look: Reading | None, step: Step) -> Step:
     return replace(step, what=readable(look, step.what))
 
 
-def _resolve(broker: str, given: str) -> tuple[str, str]:
+def resolve(broker: str, given: str) -> tuple[str, str]:
     """(engagement, subject). An engagement named in front of a slash decides; else the one that knows the subject."""
     kind = given.partition(":")[0]
     if kind not in _TOPIC_OF:
@@ -119,7 +119,7 @@ def _resolve(broker: str, given: str) -> tuple[str, str]:
     topic, engagements = _TOPIC_OF[kind], set[str]()
     for record in read_partitions(broker, partitions_of(broker, [topic])):
         value = _decoded(record)
-        if value is not None and subject_of(fact(topic, value)) == _of_fact(given):
+        if value is not None and given in subjects_of(fact(topic, value)):
             engagements.add(str(value["engagement_id"]))
     if not engagements:
         raise click.ClickException(f"no revision of {given} is on {topic}")
@@ -127,11 +127,6 @@ def _resolve(broker: str, given: str) -> tuple[str, str]:
         names = ", ".join(f"{e}/{given}" for e in sorted(engagements))
         raise click.ClickException(f"several engagements have {given}: say which, {names}")
     return engagements.pop(), given
-
-
-def _of_fact(subject: str) -> str:
-    """The subject that a fact names: a minimum is due by the period that the fee of its month is due by."""
-    return re.sub("^minimum:", "fee:", subject)
 
 
 def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
@@ -144,7 +139,7 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
         value = _decoded(record)
         if value is None:
             continue
-        if record.topic == topic and subject_of(fact(topic, value)) == _of_fact(subject):
+        if record.topic == topic and subject in subjects_of(fact(topic, value)):
             if source := _source(broker, record):
                 sources.setdefault(source.where, source)
             found.append(_step(record, "fact", _fact_words(value)))

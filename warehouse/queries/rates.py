@@ -6,6 +6,7 @@ derivation and components.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from rating.model.days import is_valid
 from rating.model.lookups import Lookups
@@ -39,11 +40,37 @@ class CardSearched:
     competitors: tuple[Competitor, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a rate is searched for."""
+
+    engagement_id: str
+    client_id: str
+    consultant_id: str
+    task_id: str
+    labor_category: str | None
+    work_date: date
+
+
 def competition(cursor: Asking, charge: ChargeRow) -> list[CardSearched]:
     """The cards of a time charge in the order of the search; nothing where its engagement or client is not known."""
-    masters = _masters(cursor, charge)
-    engagement, client = masters.engagements.get(charge.engagement_id), masters.clients.get(charge.client_id)
-    if engagement is None or client is None or charge.consultant_id is None or charge.task_id is None:
+    if charge.consultant_id is None or charge.task_id is None:
+        return []
+    sought = Sought(
+        charge.engagement_id,
+        charge.client_id,
+        charge.consultant_id,
+        charge.task_id,
+        charge.labor_category,
+        charge.work_date,
+    )
+    return cards_compared(_masters(cursor, charge), sought)
+
+
+def cards_compared(masters: Masters, sought: Sought) -> list[CardSearched]:
+    """The same over masters."""
+    engagement, client = masters.engagements.get(sought.engagement_id), masters.clients.get(sought.client_id)
+    if engagement is None or client is None:
         return []
     found, decided, seen = [], False, set[str]()
     for card in cards_searched(engagement, client, Lookups(masters)):
@@ -55,7 +82,7 @@ def competition(cursor: Asking, charge: ChargeRow) -> list[CardSearched]:
                 CardSearched(card, f"in {card.currency}, the engagement is in {engagement.currency}", False, ())
             )
             continue
-        competitors = tuple(_competitors(card, charge, decided))
+        competitors = tuple(_competitors(card, sought, decided))
         wins = any(competitor.decided for competitor in competitors)
         verdict = "decided" if wins else "not reached: an earlier card decided" if decided else "no line matches"
         found.append(CardSearched(card, verdict, wins, competitors))
@@ -63,18 +90,17 @@ def competition(cursor: Asking, charge: ChargeRow) -> list[CardSearched]:
     return found
 
 
-def _competitors(card: RateCard, charge: ChargeRow, decided: bool) -> Iterator[Competitor]:
-    assert charge.consultant_id is not None and charge.task_id is not None  # noqa: S101, PT018 - seen to above
-    wanted = selectors(charge.consultant_id, charge.task_id, charge.labor_category)
+def _competitors(card: RateCard, sought: Sought, decided: bool) -> Iterator[Competitor]:
+    wanted = selectors(sought.consultant_id, sought.task_id, sought.labor_category)
     order = {selector: rank for rank, selector in enumerate(wanted)}
     matching = [line for line in card.lines if _selector(line) in order]
     best_first = sorted(matching, key=lambda line: (order[_selector(line)], -line.valid_from.toordinal()))
     winner: RateLine | None = None
     for line in best_first[:_LINES]:
         selects = specificity(line)
-        if not is_valid(charge.work_date, line.valid_from, line.valid_to):
+        if not is_valid(sought.work_date, line.valid_from, line.valid_to):
             until = f" to {line.valid_to}" if line.valid_to else ""
-            yield Competitor(line, selects, f"valid from {line.valid_from}{until}, not on {charge.work_date}", False)
+            yield Competitor(line, selects, f"valid from {line.valid_from}{until}, not on {sought.work_date}", False)
         elif decided:
             yield Competitor(line, selects, "matches, but an earlier card decided", False)
         elif winner is None:

@@ -1,6 +1,8 @@
 """From the charge to the money: traced, invoiced, paid, voided; what ties, what is earned, and the audit of it all."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ from sources.tock.records import MASTERS as TOCK_MASTERS
 from tests.integration.stream.running import Running, answered, running
 from tests.unit.agents.tock_records import GRADE, LINE, USER, WEEK, as_line
 from tests.unit.tables.contents import MASTERS, SELLER, engagement, entry, line, period
+from tools import verify_invoice
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,29 @@ def test_a_voided_invoice_frees_its_charges_for_the_next_run(stream: Running, tm
     assert len(run["issued"]) == 1
     stream.rest()
     assert stream.charge_states() == before
+
+
+def test_each_invoice_is_proven_in_a_fresh_python_and_its_charges_explained(stream: Running, tmp_path: Path) -> None:
+    assert stream.hourstream("seal").exit_code == 0
+    listed = answered(stream.hourstream("invoice", "list", "--json"))
+    assert {one["status"] for one in listed} == {"issued", "voided"}
+    for one in listed:
+        bundle = tmp_path / f"{one['invoice_id']}.zip"
+        told = stream.hourstream("prove", one["invoice_id"], "--out", str(bundle))
+        assert told.exit_code == 0, told.output
+        command = [sys.executable, "-I", "-S", verify_invoice.__file__, str(bundle)]
+        done = subprocess.run(command, capture_output=True, text=True, env={}, check=False, timeout=120)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "records are in" in done.stdout
+        assert "that no seal covers" not in done.stdout
+    unknown = stream.hourstream("prove", "X-1")
+    assert (unknown.exit_code, "X-1 is no invoice" in unknown.output) == (1, True)
+
+    charged = answered(stream.hourstream("explain", "E1/time:two", "--json"))
+    assert (charged["state"], [card["decided"] for card in charged["cards"]].count(True)) == ("charged", 1)
+    shown = stream.hourstream("explain", "E1/time:stuck").output
+    assert "on hold: UNKNOWN_TASK" in shown
+    assert "the task is published" in shown
 
 
 def test_what_billing_says_of_an_unknown_invoice_waits_for_a_link(stream: Running) -> None:
