@@ -1,7 +1,7 @@
 """What settling yields: a charge, a parked subject, or neither, as values that travel like data (DOMAIN.md §3)."""
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -76,6 +76,22 @@ class Charge:
     approved_by: str | None
     lineage: Lineage
     derivation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCharge(Charge):
+    """A charge or reversal as `billing.ready` has it.
+
+    This is the one definition of a charge. Its record, the columns and the insert of `hourstream.charges`, the rows of
+    queries, the model of the API and the declared fields of consumers follow from it; a test holds it to the contract.
+    """
+
+    charge_id: str
+    reverses: str | None
+    decided_at: datetime
+
+
+CHARGE_FIELDS: tuple[str, ...] = tuple(each.name for each in fields(PublishedCharge))
 
 
 @dataclass(frozen=True, slots=True)
