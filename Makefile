@@ -39,7 +39,8 @@ soak: setup  ## The five soaks below, one after the other (hours)
 
 soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
 	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' \
-		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says
+		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says \
+		tests/oracle/test_oracle.py::test_both_readings_of_a_history_agree
 
 soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
 	$(BIN)/python -m pytest -m '' tests/soak

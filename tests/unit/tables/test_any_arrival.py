@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
 from assurance.ledger_reader import Books
-from cli.audit import statements
+from assurance.statements import statements
 from common.errors import InvalidRecord
 from metrics.worker_metrics import conservation_residue
 from rating.model.facts import TimeEntry
