@@ -19,6 +19,7 @@ from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, Stand
 from tables.settlement.masters_snapshot import LOOKUPS_HEADER, bounded
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import Tally, count_set_aside
+from topics import state_keys
 from topics.catalogue import MASTERS, current_key, identity
 
 NAME = "masters"
@@ -33,7 +34,7 @@ class Winner:
     lookups: tuple[str, ...]
 
 
-WINNERS = Table(b"m", Winner)  # (topic, id)
+WINNERS = Table(state_keys.WINNERS, Winner)  # (topic, id)
 
 
 def process(settings: Settings) -> BatchProcess:

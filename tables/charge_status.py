@@ -27,6 +27,7 @@ from rating.charge_status import (
 from streaming.state_tables import StateRows, Table
 from tables.cycle_times import count_cycle
 from tables.windows import Tally
+from topics import state_keys
 
 STATES = "charge.states"
 _CHARGE_FIELDS = ("subject", "reverses", "client_id", "legal_entity", "region", "period", "currency", "amount")
@@ -55,7 +56,7 @@ class LifeRow(msgspec.Struct, array_like=True, frozen=True):
     timed: tuple[str, ...] = ()
 
 
-LIVES = Table(b"v", LifeRow)  # (engagement, charge id)
+LIVES = Table(state_keys.LIVES, LifeRow)  # (engagement, charge id)
 _NOTHING = LifeRow()
 MOST_ANSWERS = 100  # of ERPs that a record shows: a charge has one or two
 

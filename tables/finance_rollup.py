@@ -20,6 +20,7 @@ from streaming.state_tables import StateRows, Table
 from tables.cycle_times import count_cycle
 from tables.rollup_sums import Named, Sums
 from tables.windows import Tally
+from topics import state_keys
 
 NOT_INVOICED = ("ready", "posted", "refused", "voided")  # states of a charge
 APPROVAL = "submitted_to_approved"  # a step of `hourstream_cycle_seconds`
@@ -79,10 +80,10 @@ class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
     since: int = 0
 
 
-ENTRIES = Table(b"e", EntryRow)  # (engagement, entry)
-CHARGES = Table(b"c", ChargeRow)  # (engagement, charge)
-SUBJECTS = Table(b"u", SubjectRow)  # (engagement, subject)
-EXCEPTIONS = Table(b"x", ExceptionRow)  # (engagement, subject)
+ENTRIES = Table(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
+CHARGES = Table(state_keys.CHARGES, ChargeRow)  # (engagement, charge)
+SUBJECTS = Table(state_keys.SUBJECTS, SubjectRow)  # (engagement, subject)
+EXCEPTIONS = Table(state_keys.EXCEPTIONS, ExceptionRow)  # (engagement, subject)
 Row = TypeVar("Row")
 
 
