@@ -10,8 +10,8 @@ from datetime import date
 
 import msgspec
 
-from rating.model.facts import Fact, Outcome, TimeEntry
-from rating.scope import names
+from rating.model.facts import Fact
+from rating.scope import Scope, names, own_scope
 from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
 from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket, MemberFact
@@ -60,12 +60,26 @@ def day_bucket(consultant_id: str, day: date) -> str:
 
 
 def own_bucket(fact: Fact) -> str:
-    """The name of the bucket a fact is in, unless it speaks of another subject."""
-    if isinstance(fact, TimeEntry):
-        return day_bucket(fact.consultant_id, fact.work_date)
-    if isinstance(fact, Outcome):
-        return f"{OUTCOMES}{fact.achieved_on:%Y-%m}:{fact.metric}"
-    return name_of(fact)
+    """The name of the bucket a fact is in, unless it speaks of another subject: `rating.scope.own_scope`, as a name."""
+    own = own_scope(fact)
+    match own.kind:
+        case "person_day":
+            return f"{TIME}{own.of[0]}:{own.of[1]}"
+        case "outcomes":
+            return f"{OUTCOMES}{own.of[1]}:{own.of[0]}"
+        case _:
+            return name_of(fact)
+
+
+def own_scope_of(bucket: str) -> Scope | None:
+    """The own scope of the facts of a bucket; None for what waits until its subject is known."""
+    if bucket.startswith(TIME):
+        consultant_id, _, day = bucket.removeprefix(TIME).rpartition(":")
+        return Scope("person_day", (consultant_id, day))
+    if bucket.startswith(OUTCOMES):
+        month, _, metric = bucket.removeprefix(OUTCOMES).partition(":")
+        return Scope("outcomes", (metric, month))
+    return None if bucket.startswith(ABOUT) else Scope("subject", (bucket,))
 
 
 def month_of_outcomes(bucket: str) -> str:
