@@ -25,10 +25,11 @@ from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally, count_set_aside
+from topics import topic_names
 from topics.catalogue import SETTLE_INPUTS, own_fields
 
 NAME = "settle"
-TIME_ENTRIES = "time.entries"
+TIME_ENTRIES = topic_names.TIME_ENTRIES
 _decode_time, _row_of_time = row_decoder(TIME_ENTRIES), time_rows(shape(TIME_ENTRIES))
 _faults_of_time = row_faults(TIME_ENTRIES, own_fields(TIME_ENTRIES))
 _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their batch is on its way

@@ -24,8 +24,9 @@ from settings import Settings
 from sources.mapping.code_map import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
 from streaming.topic_reader import read_valid
+from topics import topic_names
 
-TOPIC, SOURCE = "billing.exceptions", "command-line"
+TOPIC, SOURCE = topic_names.BILLING_EXCEPTIONS, "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
 Record = dict[str, object]
 

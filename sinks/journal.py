@@ -24,9 +24,10 @@ from storage.charge_writer import write_charges
 from storage.isolated_write import SetAside
 from storage.positions import position
 from storage.postgres import Pool, check, transaction
+from topics import topic_names
 from topics.consumers import POSTED_FIELDS
 
-POSTINGS_TOPIC = "erp.postings"
+POSTINGS_TOPIC = topic_names.ERP_POSTINGS
 JOURNAL = "journal"
 RECEIVABLES = "1210"
 REVENUE = "4000"

@@ -8,6 +8,7 @@ mapping file, not here: `sources.mapping.fields_read`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from topics import topic_names
 from topics.catalogue import (
     LIFECYCLE_INPUTS,
     MASTERS,
@@ -19,7 +20,7 @@ from topics.catalogue import (
 )
 
 WHOLE = ("*",)
-DEAD_LETTERS = "dead.letters"
+DEAD_LETTERS = topic_names.DEAD_LETTERS
 SOURCES = tuple(name for name in TOPICS if name.startswith("source."))
 READING, FOLLOWING = "hourstream-reading", "hourstream-follow-masters.current"  # names readers go by in any process
 Fields = tuple[str, ...]
