@@ -8,13 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from prometheus_client.core import Metric
 
 from metrics.metric_catalogue import counter, gauge, histogram
+from rating.model.age_buckets import AGE_BUCKETS, age_bucket
 from rating.model.masters import Masters
 from tables.cycle_times import histograms
 from tables.rollup_sums import Named
 from tables.windows import SPANS
 
-AGES = ((30, "0-30"), (60, "31-60"), (90, "61-90"))
-OLDEST = "91+"
 WEEKS = 4
 MOST_GROUPS = 50  # approval groups told apart; what is beyond them is "other"
 UNKNOWN, OTHER = "unknown", "other"
@@ -143,8 +142,7 @@ def _unbilled(finance: Finance) -> Iterator[Metric]:
 
 
 def _age(day: str, finance: Finance) -> str:
-    days = (finance.today - date.fromisoformat(day)).days
-    return next((name for most, name in AGES if days <= most), OLDEST)
+    return AGE_BUCKETS[age_bucket((finance.today - date.fromisoformat(day)).days)]
 
 
 def _exceptions(finance: Finance) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from console.access.audit import Act
 from console.access.user import User
 from console.visibility import OPEN_DECIMALS, TELLING, visible
+from rating.model.age_buckets import AGE_BUCKETS
 from warehouse.queries import exceptions, reconciliation, throughput, traces, unbilled
 
 Item = TypeVar("Item")
@@ -150,7 +151,7 @@ class Figure(Shape):
 class Aged(Shape):
     """Unbilled work of one stage, region and currency in one bucket of age in days."""
 
-    bucket: int = Field(description="0: up to 30 days, 1: 31-60, 2: 61-90, 3: 91-180, 4: older")
+    bucket: int = Field(description="days: " + ", ".join(f"{n}: {name}" for n, name in enumerate(AGE_BUCKETS)))
 
 
 @of_row(throughput.Slot)
