@@ -1,4 +1,4 @@
-"""What a record costs to encode and decode, by the compiled codec and by fastavro: `python -m benchmarks.codec_cost`."""
+"""What a record costs to encode and decode, by the compiled codec and by fastavro: `benchmarks.codec_cost`."""
 
 import io
 import time
