@@ -4,9 +4,8 @@ Whatever is not listed here takes the general path. A field that is added tomorr
 another value in it than its default is not supported until somebody adds the field here and to the fast path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
 
 from rating.model.facts import TimeEntry
 from rating.model.master_data import (
@@ -89,11 +88,10 @@ def supports_engagement(engagement: Engagement) -> bool:
     )
 
 
-@cache
-def _not_listed(made: type, kind: type) -> tuple[tuple[str, object], ...]:
+def _not_listed(made: type, kind: type) -> Iterator[tuple[str, object]]:
     """The fields that are not supported, each with the one value with which it changes nothing."""
     support = SUPPORTED[kind]
-    return tuple(
+    return (
         (each.name, None if each.default is MISSING else each.default)
         for each in fields(made)
         if each.name not in support.any_value and each.name not in support.values
