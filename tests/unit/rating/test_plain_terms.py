@@ -61,7 +61,7 @@ def test_time_and_materials_by_the_entry_is_plain() -> None:
     ],
 )
 def test_other_terms_are_not(terms: dict[str, object]) -> None:
-    contract = replace(ENGAGEMENT, **terms)  # type: ignore[arg-type]
+    contract = replace(ENGAGEMENT, **terms)
     assert not is_plain(contract)
     assert plain_terms(entry(), masters_of(contract)) is None
 
@@ -74,7 +74,7 @@ def test_a_field_that_is_not_listed_takes_the_general_path() -> None:
     names = {field.name for field in fields(Engagement)}
     support = SUPPORTED[Engagement]
     for name in names - support.any_value - support.values.keys():
-        assert not is_plain(replace(ENGAGEMENT, **{name: object()})), name  # type: ignore[arg-type]
+        assert not is_plain(replace(ENGAGEMENT, **{name: object()})), name
 
 
 @pytest.mark.parametrize("kind", SUPPORTED, ids=lambda kind: kind.__name__)
