@@ -8,7 +8,7 @@ from decimal import Decimal
 from psycopg import sql
 
 from rating.model.charge import CHARGE_FIELDS, PublishedCharge
-from warehouse.queries.sql import Asking, Stored, one, rows
+from warehouse.queries.sql import Asking, Stored, columns, one, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +177,19 @@ def _step_of(status: StatusRow) -> Step:
     return Step(status.at, stage, words, status.where, invoice_id=status.invoice_id, **money)  # type: ignore[arg-type]
 
 
+INVOICES: LiteralString = """
+SELECT i.invoice_id, i.kind, i.status, i.legal_entity, i.client_id,
+       (SELECT m.record ->> 'name' FROM hourstream.masters m
+        WHERE m.topic = 'master.clients' AND m.identity = i.client_id) AS client,
+       i.engagement_id, i.currency, i.issue_date, i.due_date, i.net, i.tax, i.payable, i.void_reason
+FROM hourstream.invoices i
+"""
+"""Every invoice as an `InvoiceRow`; the conditions follow."""
+
+
 def invoice(cursor: Asking, invoice_id: str) -> InvoiceRow | None:
     """One invoice or credit note."""
-    query = """
-    SELECT invoice_id, kind, status, legal_entity, client_id,
-           (SELECT m.record ->> 'name' FROM hourstream.masters m
-            WHERE m.topic = 'master.clients' AND m.identity = i.client_id) AS client,
-           engagement_id, currency, issue_date, due_date, net, tax, payable, void_reason
-    FROM hourstream.invoices i WHERE invoice_id = %(id)s
-    """
-    return one(cursor, InvoiceRow, query, {"id": invoice_id})
+    return one(cursor, InvoiceRow, INVOICES + " WHERE i.invoice_id = %(id)s", {"id": invoice_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +207,8 @@ class OnInvoice:
 
 def charges_on(cursor: Asking, invoice_id: str, after: str = "", limit: int = 100) -> list[OnInvoice]:
     """Charges of an invoice by id, behind `after`; at most `limit` + 1, so that an end is seen."""
-    query = (
-        "SELECT c.charge_id, c.engagement_id, c.subject, c.work_date, c.billable_minutes, c.currency, c.amount"
-        " FROM hourstream.invoice_charges b JOIN hourstream.charges c USING (charge_id)"
+    query = sql.SQL(
+        "SELECT {charge} FROM hourstream.invoice_charges b JOIN hourstream.charges c USING (charge_id)"
         " WHERE b.invoice_id = %(id)s AND b.charge_id > %(after)s ORDER BY b.charge_id LIMIT %(limit)s"
-    )
+    ).format(charge=columns(OnInvoice, "c"))
     return rows(cursor, OnInvoice, query, {"id": invoice_id, "after": after, "limit": limit + 1})
