@@ -14,7 +14,7 @@ TOPIC = topic_names.BILLING_HOLDS
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """What is held on an issue date: whole engagements, and subjects of others as (engagement, subject)."""
+    """The holds on an issue date: whole engagements, and subjects of others as (engagement, subject)."""
 
     engagements: frozenset[str] = frozenset()
     subjects: frozenset[tuple[str, str]] = frozenset()

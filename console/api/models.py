@@ -1,4 +1,4 @@
-"""What the interface answers with. Who may not see rates gets null wherever an amount, or what tells one, would be."""
+"""Answers of the API. Users without the right to see rates get null for each amount and each field that reveals one."""
 
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -10,10 +10,10 @@ from typing import Any, Generic, Literal, Self, TypeVar, Union, get_args, get_or
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from common.age_buckets import AGE_BUCKETS
 from console.access.audit import Act
 from console.access.user import User
 from console.visibility import OPEN_DECIMALS, TELLING, visible
-from rating.model.age_buckets import AGE_BUCKETS
 from warehouse.queries import exceptions, reconciliation, throughput, traces, unbilled
 
 Item = TypeVar("Item")
@@ -57,7 +57,7 @@ def _answered(hint: Any) -> Any:  # noqa: ANN401 - whatever a row declares
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some of a list; `next` goes on behind it as `after`, null at the end."""
+    """One page of a list; send `next` as `after` for the following page; it is null at the end."""
 
     items: list[Item]
     next: str | None
@@ -65,11 +65,11 @@ class Page(BaseModel, Generic[Item]):
 
 @of_row(exceptions.ExceptionRow)
 class Stuck(Shape):
-    """An exception. `amount` is what settle told, `estimate` what it may come to where settle could not tell."""
+    """An exception. `amount` is stated by settle; `estimate` is our estimate where settle states none."""
 
 
 class Stake(Shape):
-    """What is at stake in one currency."""
+    """The amount at stake in one currency."""
 
     currency: str
     told: Decimal
@@ -112,11 +112,11 @@ class Invoice(Shape):
 
 @of_row(traces.StatusRow, without=("invoice_id",))
 class InvoiceStatus(Shape):
-    """What became of an invoice."""
+    """A status of an invoice."""
 
 
 class InvoiceDetail(BaseModel):
-    """An invoice, and what became of it."""
+    """An invoice and its statuses."""
 
     invoice: Invoice
     statuses: list[InvoiceStatus]
@@ -135,7 +135,7 @@ class Ties(Shape):
 
 
 class Reconciliation(BaseModel):
-    """What must tie, as of `at`; null while it was never summed up."""
+    """Figures that must tie, as of `at`; null before the first computation."""
 
     at: datetime | None
     minutes: Minutes
@@ -156,7 +156,7 @@ class Aged(Shape):
 
 @of_row(throughput.Slot)
 class Slot(Shape):
-    """What came in from `starts` (epoch seconds) on, by what the records say."""
+    """Records received from `starts` (epoch seconds) on, by outcome."""
 
     failures: int
 
@@ -167,7 +167,7 @@ class ActDone(Shape):
 
 
 class Decided(Shape):
-    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+    """The numbers of published decisions, of exceptions resolved meanwhile, and of unknown ids."""
 
     decided: int
     resolved: int
@@ -175,7 +175,7 @@ class Decided(Shape):
 
 
 class Mapped(Shape):
-    """What a code is called here now; `new` is false where it was called that before."""
+    """The id that a code now maps to; `new` is false if it mapped to that id before."""
 
     key: str
     canonical_id: str
@@ -184,7 +184,7 @@ class Mapped(Shape):
 
 
 class Me(BaseModel):
-    """Who the token belongs to, and what it may do."""
+    """The owner of the token, and its rights."""
 
     name: str
     roles: list[str]

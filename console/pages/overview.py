@@ -1,4 +1,4 @@
-"""Pages of the whole: overview, unbilled work by age, throughput, and what ties with what."""
+"""Pages of totals: overview, unbilled work by age, throughput, and reconciliation."""
 
 import time
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from common.age_buckets import AGE_BUCKETS
 from console.dependencies import Read, Viewer
 from console.pages.charts import Chart, Series, columns
 from console.pages.csv import csv_file
 from console.pages.rendering import render, zone_of
-from rating.model.age_buckets import AGE_BUCKETS
 from warehouse.queries import exceptions, reconciliation, unbilled
 from warehouse.queries import throughput as flow
 
@@ -27,7 +27,7 @@ _SERIES = (
 
 @router.get("/")
 def overview(request: Request, cursor: Read, user: Viewer) -> Response:
-    """Where things stand, and what to look at first."""
+    """The overview, with the most urgent items."""
     figures = reconciliation.figures(cursor)
     return render(
         request, user, "overview.html",
@@ -81,7 +81,7 @@ def aging_file(request: Request, cursor: Read, user: Viewer) -> Response:
 def throughput(
     request: Request, cursor: Read, user: Viewer, by: Annotated[str, Query(pattern="^(minute|hour)$")] = "minute"
 ) -> Response:
-    """What came in and what failed, by minute or hour."""
+    """Records received and failed, by minute or hour."""
     minutes, number = (1, 60) if by == "minute" else (60, 48)
     slots = flow.slots(cursor, int(time.time()), minutes=minutes, number=number)
     zone = zone_of(request)

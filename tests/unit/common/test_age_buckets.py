@@ -2,7 +2,7 @@
 
 import pytest
 
-from rating.model.age_buckets import AGE_BUCKETS, age_bucket
+from common.age_buckets import AGE_BUCKETS, age_bucket
 
 
 @pytest.mark.parametrize(
