@@ -1,8 +1,10 @@
 """What settling yields: a charge, a parked subject, or neither, as values that travel like data (DOMAIN.md §3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from rating.model.enumerations import ChargeKind, RateUnit, Reason, Severity
@@ -44,6 +46,11 @@ class Component:
     multiplier: Decimal
     amount: Decimal
     reason: Reason | None
+
+
+OF_TERMS: Mapping[str, bool] = MappingProxyType({"of_terms": True})
+"""Metadata of a field that is the same for all time of one engagement, task, consultant and labor category between two
+days of change. The fast path takes such a field from the general path; any other new field turns the fast path off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,7 @@ class PublishedCharge(Charge):
     decided_at: datetime
 
 
+TERMS_FIELDS: tuple[str, ...] = tuple(each.name for each in fields(Charge) if each.metadata == OF_TERMS)
 CHARGE_FIELDS: tuple[str, ...] = tuple(each.name for each in fields(PublishedCharge))
 
 

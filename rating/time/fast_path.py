@@ -5,18 +5,18 @@ terms of such an entry are asked of the checks that every entry passes, once for
 entries (`fast_path_support`) and between which days the answer may be used again, and what minutes cost under it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from rating.lineage import lineage_of
-from rating.model.charge import MasterRef
+from rating.model.charge import TERMS_FIELDS, MasterRef
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
 from rating.model.master_data import Client, Consultant, Grade, RateCard, RateLine, Rounding, Task
 from rating.model.masters import Masters
-from rating.model.money import half_up, minor_units
+from rating.model.money import half_up, minor_units, nothing
 from rating.model.rating_context import case_of
 from rating.time.amounts import rate_per_minute
 from rating.time.checked_time import PricedWork
@@ -24,7 +24,7 @@ from rating.time.derivation import around_minutes, discount_in_words, rounding_i
 from rating.time.fast_path_support import supports, supports_engagement
 from rating.time.rates import CardRate, cards_searched, selectors
 from rating.time.rounding import rounded_minutes
-from rating.time.time_charges import masters_used
+from rating.time.time_charges import masters_used, priced_charge
 from rating.time.time_checks import check_time
 
 _NO_DAY_IS_OVERFULL: frozenset[tuple[str, date]] = frozenset()
@@ -38,7 +38,8 @@ class Terms:
     """What entries of one engagement, task, consultant and own labor category share over a span of days.
 
     A minute costs `numerator / denominator` minor units of the currency, of which there are 10 ** `digits` in one.
-    `opening` and `closing` are the derivation before its minutes and after its amount.
+    `opening` and `closing` are the derivation before its minutes and after its amount. `added` are the fields of
+    `TERMS_FIELDS`.
     """
 
     labor_category: str | None
@@ -53,6 +54,7 @@ class Terms:
     opening: str
     closing: str
     lookups: frozenset[str]
+    added: Mapping[str, object]
 
 
 def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
@@ -86,7 +88,16 @@ def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
         opening=opening,
         closing=f" {engagement.currency}{closing}",
         lookups=frozenset(case.lookups.names),
+        added=_added(work),
     )
+
+
+def _added(work: PricedWork) -> dict[str, object]:
+    """The fields that follow from terms, as the general path has them."""
+    if not TERMS_FIELDS:
+        return {}
+    charge = priced_charge(work, 0, nothing(work.contract.engagement.currency), None, (), "")
+    return {name: getattr(charge, name) for name in TERMS_FIELDS}
 
 
 def _supports_masters(work: PricedWork, rate: CardRate) -> bool:

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from rating.checks import MINUTES_OF_A_DAY
-from rating.model.charge import RULES_VERSION
+from rating.model.charge import RULES_VERSION, TERMS_FIELDS
 from rating.model.days import month_of
 from rating.model.facts import Origin, TimeEntry
 from rating.model.ids import charge_id
@@ -33,7 +33,8 @@ _MOST_UNITS = 10**18  # of a decimal(18,6)
 TermsKey = tuple[str, str, str, str | None]
 """(engagement, task, consultant, the entry's own labor category)"""
 
-# Every field of a charge that is put together here, in the order of the contract. With any other the fast path is off.
+# Every field of a charge that is put together here, in the order of the contract; fields that follow from terms may be
+# added behind them. With any other field the fast path is off.
 _WRITTEN = (
     "charge_id reverses subject kind engagement_id client_id legal_entity consultant_id task_id labor_category"
     " work_date period worked_minutes billable_minutes rate rate_unit multiplier currency amount reason tax_category"
@@ -46,7 +47,7 @@ _WRITTEN = (
 
 def writes_all_of(charge: ContractRecord) -> bool:
     """Whether the charges put together here have every field of that contract, and no other."""
-    return " ".join(leaf_paths(charge)) == _WRITTEN
+    return " ".join(leaf_paths(charge)) == " ".join((_WRITTEN, *TERMS_FIELDS))
 
 
 _IS_ON = writes_all_of(shape(READY))
@@ -64,6 +65,7 @@ _TAX = _run("tax_category", "tax_rate")
 _PART = _run("components.rate", "components.multiplier")
 _CONTRACT = _run("po_number", "region")
 _MASTERS = _run("lineage.masters", "lineage.rules_version")
+_ADDED = _run(*TERMS_FIELDS) if TERMS_FIELDS else lambda _: b""
 _ID_LENGTH = long(36)
 _NULL, _PRESENT, _ONE_ITEM, _END = b"\x00", b"\x02", b"\x02", b"\x00"
 
@@ -125,6 +127,7 @@ class _TermBytes:
     masters: bytes
     opening: bytes
     closing: bytes
+    added: bytes
     minutes: MinuteTerms
     numerator: int
     denominator: int
@@ -187,6 +190,7 @@ class PlainTime:
             self._read_from(at), long(at.offset), span(row.source.encode()), long(row.revision), terms.masters,
             long(at.timestamp_ms),
             span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),
+            terms.added,
         ))  # fmt: skip
         return value, terms.lookups
 
@@ -253,6 +257,7 @@ def _term_bytes(terms: Terms, row: TimeRow, masters: Masters) -> _TermBytes:
         }),
         opening=terms.opening.encode(),
         closing=terms.closing.encode(),
+        added=_ADDED(terms.added),
         minutes=terms.minutes,
         numerator=terms.numerator,
         denominator=terms.denominator,
