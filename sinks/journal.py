@@ -12,6 +12,7 @@ from operator import itemgetter
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from accounting.chart_of_accounts import RECEIVABLES, REVENUE
 from common.errors import Health
 from common.timestamps import instant_text
 from invoicing.charge_columns import CHARGE_COLUMNS
@@ -29,8 +30,6 @@ from topics.consumers import POSTED_FIELDS
 
 POSTINGS_TOPIC = topic_names.ERP_POSTINGS
 JOURNAL = "journal"
-RECEIVABLES = "1210"
-REVENUE = "4000"
 
 _STAGED = {
     **{name: CHARGE_COLUMNS[name] for name in POSTED_FIELDS},
