@@ -130,15 +130,17 @@ def _unbilled(finance: Finance) -> Iterator[Metric]:
         minutes[region, _age(day, finance)] += n
     for (engagement, _, region), micros in finance.named("exception_amount"):
         unbilled[region or UNKNOWN, finance.currency(engagement), "parked"] += micros
-    for name, found, scale in (
-        ("unbilled_amount", unbilled, 1e6),
-        ("wip_amount", aged, 1e6),
-        ("wip_minutes", minutes, 1),
-    ):
-        family = gauge(name)
-        for labels, n in sorted(found.items()):
-            family.add_metric(labels, n / scale)
-        yield family
+    yield _labelled("unbilled_amount", unbilled, 1e6)
+    yield _labelled("wip_amount", aged, 1e6)
+    yield _labelled("wip_minutes", minutes)
+
+
+def _labelled(name: str, found: Counter[Named], scale: float = 1) -> Metric:
+    """A gauge with a value for each set of labels; amounts come in millionths."""
+    family = gauge(name)
+    for labels, n in sorted(found.items()):
+        family.add_metric(labels, n / scale)
+    return family
 
 
 def _age(day: str, finance: Finance) -> str:
@@ -157,15 +159,9 @@ def _exceptions(finance: Finance) -> Iterator[Metric]:
         key = code, region or UNKNOWN
         since[key] = min(int(minute), since.get(key, int(minute)))
     ages = {key: max(finance.now_ms / 1000 - minute * 60, 0.0) for key, minute in since.items()}
-    for name, found, scale in (
-        ("exceptions_open", subjects, 1),
-        ("exceptions_minutes", minutes, 1),
-        ("exceptions_amount", amounts, 1e6),
-    ):
-        family = gauge(name)
-        for labels, n in sorted(found.items()):
-            family.add_metric(labels, n / scale)
-        yield family
+    yield _labelled("exceptions_open", subjects)
+    yield _labelled("exceptions_minutes", minutes)
+    yield _labelled("exceptions_amount", amounts, 1e6)
     oldest = gauge("exceptions_oldest_age_seconds")
     for labels, age in sorted(ages.items()):
         oldest.add_metric(labels, age)
