@@ -15,12 +15,11 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from accounting.chart_of_accounts import DEFERRED, REVENUE, UNBILLED
 from rating.items.fees import fee_terms, prorated_fee
 from rating.model.days import month_bounds, month_number, month_of
 from rating.model.master_data import Engagement, Retainer, Subscription
 from rating.model.money import ONE, exact, nothing, rounded, rounded_money
-
-REVENUE, DEFERRED, UNBILLED = "4000", "2400", "1220"
 
 
 @dataclass(frozen=True, slots=True)

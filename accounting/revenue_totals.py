@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from accounting.chart_of_accounts import DEFERRED, RECEIVABLES, REVENUE, UNBILLED
 from storage.postgres import Pool, transaction
 
 
@@ -26,20 +27,22 @@ class RevenueTotals:
 
 _TOTALS = """
 SELECT p.client_id, p.currency,
-       coalesce(sum(l.debit - l.credit) FILTER (WHERE l.account = '1210'), 0),
-       coalesce(sum(l.credit - l.debit) FILTER (WHERE l.account = '4000'), 0),
-       coalesce(sum(l.credit - l.debit) FILTER (WHERE l.account = '2400'), 0),
-       coalesce(sum(l.debit - l.credit) FILTER (WHERE l.account = '1220'), 0)
+       coalesce(sum(l.debit - l.credit) FILTER (WHERE l.account = %(receivables)s), 0),
+       coalesce(sum(l.credit - l.debit) FILTER (WHERE l.account = %(revenue)s), 0),
+       coalesce(sum(l.credit - l.debit) FILTER (WHERE l.account = %(deferred)s), 0),
+       coalesce(sum(l.debit - l.credit) FILTER (WHERE l.account = %(unbilled)s), 0)
 FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
-WHERE p.system = %s AND p.status = 'posted' AND p.period <= %s
+WHERE p.system = %(system)s AND p.status = 'posted' AND p.period <= %(period)s
 GROUP BY p.client_id, p.currency ORDER BY p.client_id, p.currency
 """
 
 
 def revenue_totals(pool: Pool, system: str, period: str) -> list[RevenueTotals]:
     """The ledger of a journal up to and including a month, per client and currency. Raises Unreachable."""
+    accounts = {"receivables": RECEIVABLES, "revenue": REVENUE, "deferred": DEFERRED, "unbilled": UNBILLED}
     with transaction(pool) as cursor:
-        return [RevenueTotals(*row) for row in cursor.execute(_TOTALS, (system, period)).fetchall()]
+        found = cursor.execute(_TOTALS, accounts | {"system": system, "period": period})
+        return [RevenueTotals(*row) for row in found.fetchall()]
 
 
 def plan(pool: Pool, engagement_id: str, minutes: int | None, *, reason: str, by: str, at: datetime) -> None:

@@ -19,6 +19,7 @@ from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, Stand
 from tables.settlement.masters_snapshot import LOOKUPS_HEADER, bounded
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import Tally, count_set_aside
+from topics import state_keys, topic_names
 from topics.catalogue import MASTERS, current_key, identity
 
 NAME = "masters"
@@ -33,7 +34,7 @@ class Winner:
     lookups: tuple[str, ...]
 
 
-WINNERS = Table(b"m", Winner)  # (topic, id)
+WINNERS = Table(state_keys.WINNERS, Winner)  # (topic, id)
 
 
 def process(settings: Settings) -> BatchProcess:
@@ -53,7 +54,7 @@ def decide(batch: Batch, state: State) -> list[Output]:
     outputs, tally = list[Output](), Tally()
     for record, value in read(batch.records, STAGE, outputs):
         outputs += _take(record, value, state, tally)
-    tally.count("dead", batch.timestamp_ms, sum(output.topic == "dead.letters" for output in outputs))
+    tally.count("dead", batch.timestamp_ms, sum(output.topic == topic_names.DEAD_LETTERS for output in outputs))
     for record in batch.records:
         tally.count("received", record.timestamp_ms)
     tally.write(state)

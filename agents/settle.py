@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rating.model.facts import Fact, fact
 from schemas.bounds import row_faults
-from schemas.codec import row_decoder
+from schemas.codec import row_decoder, shape
 from schemas.errors import Undecodable
 from settings import Settings
 from streaming.batch import Batch, Output, Record
@@ -19,18 +19,19 @@ from streaming.transactions import Derived, TransactionalCommitter
 from tables.settlement.bucket import Told, name_of, origin_of
 from tables.settlement.bucket_store import PLACES, day_bucket, own_bucket, places_in
 from tables.settlement.engine import Settling
-from tables.settlement.fast_path import PlainTime, TimeRow
+from tables.settlement.fast_path import PlainTime, TimeRow, time_rows
 from tables.settlement.fast_settling import PlainSettling
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
 from tables.settlement.publications import Publication
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally, count_set_aside
+from topics import topic_names
 from topics.catalogue import SETTLE_INPUTS, own_fields
 
 NAME = "settle"
-TIME_ENTRIES = "time.entries"
-_decode_time = row_decoder(TIME_ENTRIES)
+TIME_ENTRIES = topic_names.TIME_ENTRIES
+_decode_time, _row_of_time = row_decoder(TIME_ENTRIES), time_rows(shape(TIME_ENTRIES))
 _faults_of_time = row_faults(TIME_ENTRIES, own_fields(TIME_ENTRIES))
 _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their batch is on its way
 
@@ -117,10 +118,10 @@ def _arrivals(records: Sequence[Record], dead: list[Output]) -> Iterator[tuple[R
 def _time_row(record: Record) -> TimeRow | None:
     """The row of a time entry that keeps its contract (`topics.catalogue.check`); None where that is to be seen."""
     try:
-        row = TimeRow(*_decode_time(record.value or b""))
+        row = _row_of_time(_decode_time(record.value or b""))
     except Undecodable:
         return None
-    return row if record.key == row.engagement_id.encode() and not _faults_of_time(row) else None
+    return row if row is not None and record.key == row.engagement_id.encode() and not _faults_of_time(row) else None
 
 
 def _wanted(each: TimeRow | Fact) -> tuple[str, str, str]:

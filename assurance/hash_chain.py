@@ -13,16 +13,17 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from streaming.batch import Record
+from topics import topic_names
 
-SEALS = "billing.seals"
+SEALS = topic_names.BILLING_SEALS
 SEALED = (
-    "billing.ready",
-    "exception.decisions",
-    "master.code-map",
-    "adjustments",
-    "source.billing.statuses",
-    "erp.postings",
-    "invoice.status",
+    topic_names.BILLING_READY,
+    topic_names.EXCEPTION_DECISIONS,
+    topic_names.MASTER_CODE_MAP,
+    topic_names.ADJUSTMENTS,
+    topic_names.SOURCE_BILLING_STATUSES,
+    topic_names.ERP_POSTINGS,
+    topic_names.INVOICE_STATUS,
 )
 KEYLESS = b""
 _MARK = 8

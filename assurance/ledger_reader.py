@@ -23,10 +23,11 @@ from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
+from topics import topic_names
 from topics.catalogue import MASTERS, SETTLE_INPUTS, identity
 from topics.records import decoded
 
-READY, EXCEPTIONS = "billing.ready", "billing.exceptions"
+READY, EXCEPTIONS = topic_names.BILLING_READY, topic_names.BILLING_EXCEPTIONS
 Subject = tuple[str, str]  # engagement_id, subject
 Line = dict[str, object]
 

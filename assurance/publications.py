@@ -13,8 +13,14 @@ from typing import Any
 from rating.model.ids import charge_id
 from sinks.outbox import NUMBER
 from streaming.batch import Record
+from topics import topic_names
 
-POSTINGS, STATUSES, STATES, EXCEPTIONS = "erp.postings", "invoice.status", "charge.states", "billing.exceptions"
+POSTINGS, STATUSES, STATES, EXCEPTIONS = (
+    topic_names.ERP_POSTINGS,
+    topic_names.INVOICE_STATUS,
+    topic_names.CHARGE_STATES,
+    topic_names.BILLING_EXCEPTIONS,
+)
 ANNOUNCED = (POSTINGS, STATUSES, STATES, EXCEPTIONS)
 _NAMED_BY = {POSTINGS: "posting_id", STATUSES: "invoice_id", STATES: "charge_id", EXCEPTIONS: "exception_id"}
 

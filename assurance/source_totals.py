@@ -14,10 +14,11 @@ from schemas.errors import Undecodable
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tables.settlement.bucket import name_of
+from topics import topic_names
 from topics.catalogue import MASTERS, SETTLE_INPUTS, TOPICS
 from topics.records import decoded, header_text
 
-CONTROL, POSTINGS = "source.control", "erp.postings"
+CONTROL, POSTINGS = topic_names.SOURCE_CONTROL, topic_names.ERP_POSTINGS
 _SOURCES = tuple(name for name in TOPICS if name.startswith("source.") and name.count(".") > 1)
 _GONE = ("withdrawn", "reopened")
 
@@ -38,7 +39,7 @@ class Arrivals(Books):
     def read(cls, broker: str, progress: Callable[[int], None] = lambda _: None) -> "Arrivals":
         """Read every topic to its committed end."""
         found = cls()
-        topics = (*MASTERS, *SETTLE_INPUTS, READY, "billing.exceptions", POSTINGS, CONTROL, *_SOURCES)
+        topics = (*MASTERS, *SETTLE_INPUTS, READY, topic_names.BILLING_EXCEPTIONS, POSTINGS, CONTROL, *_SOURCES)
         for count, record in enumerate(read_all(broker, topics), 1):
             found.take(record)
             if count % 1000 == 0:

@@ -6,7 +6,7 @@ Journal lines follow from their posting, the links of a document from its status
 from collections.abc import Iterator
 from typing import LiteralString
 
-from sinks.journal import RECEIVABLES, REVENUE
+from accounting.chart_of_accounts import RECEIVABLES, REVENUE
 from storage.postgres import Pool, transaction
 
 _LINES: LiteralString = """

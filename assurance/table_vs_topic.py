@@ -8,16 +8,16 @@ import orjson
 from psycopg.rows import dict_row
 
 from invoicing.charge_projection import NAME
+from rating.model.charge import CHARGE_FIELDS
 from schemas.codec import decode_for
 from schemas.errors import Undecodable
-from storage.bulk_load import CHARGE_COLUMNS, as_json
+from storage.bulk_load import as_json
 from storage.positions import position
 from storage.postgres import Pool, transaction
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_partitions
 from topics.catalogue import CHARGES_TOPIC
 
-_COLUMNS = (*CHARGE_COLUMNS, "components", "lineage")
 _ROWS = "SELECT * FROM hourstream.charges WHERE topic = %s AND partition = %s ORDER BY record_offset"
 _GONE = "SELECT id FROM unnest(%s::text[]) AS id WHERE id NOT IN (SELECT charge_id FROM hourstream.charges)"
 
@@ -87,7 +87,7 @@ def _off(row: Mapping[str, Any], record: Record) -> list[str]:
         charge = decode_for(CHARGES_TOPIC, record.value or b"")
     except Undecodable as error:
         return [str(error)]
-    return [name for name in _COLUMNS if not _same(row[name], charge[name])]
+    return [name for name in CHARGE_FIELDS if not _same(row[name], charge[name])]
 
 
 def _place(record: Record) -> str:

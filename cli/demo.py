@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from accounting.journal_balance import journal_balance
 from assurance.ledger_reader import Books
 from assurance.posted_charges import totals_by_reason
 from assurance.statements import statements
@@ -46,7 +47,6 @@ from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.admin import admin_client
 from topics.create import create_topics
-from warehouse.reports import journal_balance
 
 CUT_OFF = date(2015, 7, 31)
 ISSUED = date(2015, 8, 3)

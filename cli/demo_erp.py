@@ -35,6 +35,7 @@ from sinks.tryton.payments import TrytonPayments
 from sinks.tryton.rpc import TrytonRpc
 from storage.postgres import Pool, scalar, transaction
 from streaming.topic_reader import read_valid
+from topics import topic_names
 
 NAME = "tryton"
 PAYS_AFTER = timedelta(days=21)
@@ -220,7 +221,7 @@ def _ledger(pool: Pool) -> Ledger:
 def _states(stack: Stack) -> Mapping[str, int]:
     """The number of charges in each state, by the last record of each."""
     last = dict[str, str]()
-    for _, said in read_valid(stack.broker, ["charge.states"]):
+    for _, said in read_valid(stack.broker, [topic_names.CHARGE_STATES]):
         last[str(said["charge_id"])] = str(said["state"])
     return Counter(last.values())
 

@@ -25,8 +25,9 @@ from settings import Settings
 from sources.mapping.code_map import CODE, CODE_MAP, key_of
 from sources.similarity import Suggestion, certain
 from streaming.topic_reader import read_valid
+from topics import topic_names
 
-TOPIC, SOURCE = "billing.exceptions", "command-line"
+TOPIC, SOURCE = topic_names.BILLING_EXCEPTIONS, "command-line"
 COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
 _MOST_LISTED = 200  # characters of a field in a list; `exceptions show` has the whole of it
 Record = dict[str, object]

@@ -22,8 +22,9 @@ from sinks.journal import JOURNAL
 from storage.migrations import migrate
 from storage.postgres import open_pool
 from streaming.topic_reader import read_valid
+from topics import topic_names
 
-PERIODS = "billing.periods"
+PERIODS = topic_names.BILLING_PERIODS
 
 
 @click.group()

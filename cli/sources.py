@@ -11,6 +11,7 @@ from cli.plain_console import plain, styled
 from sources.files.parse import Taken, take
 from sources.mapping import catalogue
 from sources.mapping.errors import NotRecognised
+from topics import topic_names
 
 _CODES = 30  # shown at most
 
@@ -122,7 +123,7 @@ def show(taken: Taken, shown: int) -> None:
     joined = f", {taken.joined:,} more belong to one before" if taken.joined else ""
     console.print(f"rows: {taken.read:,}; good: {taken.good:,}{joined}; bad: {len(taken.bad):,}")
     for topic, counts in made_of(taken).items():
-        minutes = f", {counts['minutes']:,} minutes" if topic == "time.entries" else ""
+        minutes = f", {counts['minutes']:,} minutes" if topic == topic_names.TIME_ENTRIES else ""
         console.print(f"  would make {counts['records']:,} of {topic}{minutes}")
     for entity, count in sorted(taken.waiting.items()):
         console.print(f"  {count:,} wait for their {entity}, which are not in this file")

@@ -29,22 +29,29 @@ from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_one, read_partitions
+from topics import topic_names
 from topics.catalogue import TOPICS
 from topics.records import decoded, header_text
 from warehouse.reports import ChargeStep, SaidOfInvoice, said_of_invoices, steps_of_subject
 
 _POSITION = re.compile(r"([a-z._-]+):([0-9]{1,9}):([0-9]{1,18})")
 _TOPIC_OF = {
-    "time": "time.entries",
-    "expense": "expenses",
-    "milestone": "milestones",
-    "outcome": "outcomes",
-    "adjustment": "adjustments",
-    "fee": "billing.periods",
-    "minimum": "billing.periods",
+    "time": topic_names.TIME_ENTRIES,
+    "expense": topic_names.EXPENSES,
+    "milestone": topic_names.MILESTONES,
+    "outcome": topic_names.OUTCOMES,
+    "adjustment": topic_names.ADJUSTMENTS,
+    "fee": topic_names.BILLING_PERIODS,
+    "minimum": topic_names.BILLING_PERIODS,
 }
-STATES = "charge.states"
-FOLLOWED = ("exception.decisions", "billing.ready", "billing.exceptions", "erp.postings", "invoice.status")
+STATES = topic_names.CHARGE_STATES
+FOLLOWED = (
+    topic_names.EXCEPTION_DECISIONS,
+    topic_names.BILLING_READY,
+    topic_names.BILLING_EXCEPTIONS,
+    topic_names.ERP_POSTINGS,
+    topic_names.INVOICE_STATUS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,19 +236,19 @@ def _words(
     topic: str, value: dict[str, object], subject: str, charges: dict[str, ChargeStep]
 ) -> tuple[str, str] | None:
     """(stage, what) of a record that concerns the subject, None for one that does not."""
-    if topic == "erp.postings":
+    if topic == topic_names.ERP_POSTINGS:
         if value["charge_id"] not in charges:
             return None
         return "posting", f"{value['system']} {value['status']} {value['reference']} {value['reason'] or ''}".strip()
-    if topic == "invoice.status":
+    if topic == topic_names.INVOICE_STATUS:
         ids = value["charge_ids"]
         mine = [c for c in charges if isinstance(ids, list) and c in ids]
         return ("status", f"{value['invoice_id']} {value['status']}") if mine else None
     if value["subject"] != subject:
         return None
-    if topic == "exception.decisions":
+    if topic == topic_names.EXCEPTION_DECISIONS:
         return "decision", f"{value['decision']} by {value['by']}: {value['reason']}"
-    if topic == "billing.exceptions":
+    if topic == topic_names.BILLING_EXCEPTIONS:
         return "exception", f"{value['status']} {value['code']}: {value['message']}"
     what = "reversal" if value["reverses"] else "charge"
     amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))

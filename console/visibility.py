@@ -12,6 +12,8 @@ from dataclasses import fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
+from warehouse.events import TIME
+
 T = TypeVar("T")
 HIDDEN = "hidden: it names amounts"
 
@@ -88,4 +90,4 @@ def _field(name: str, value: object, telling: bool) -> object:
 def _is_telling_step(said: Mapping[str, object]) -> bool:
     """A derivation names rates; the text of an expense or adjustment names its cost. Entries have minutes."""
     stage = said.get("stage")
-    return stage in _STAGES and not (stage in ("fact", "source") and "time.entries" in str(said.get("where")))
+    return stage in _STAGES and not (stage in ("fact", "source") and TIME in str(said.get("where")))

@@ -1,13 +1,13 @@
 """The projection of `billing.ready` into the table `hourstream.charges`, which invoices and traces read."""
 
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 
-from psycopg import Cursor
+from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
 from common.errors import Health
-from storage.bulk_load import CHARGE_COLUMNS, as_json, stage
+from invoicing.charge_columns import CHARGE_COLUMNS, NESTED
+from storage.bulk_load import as_json, stage
 from storage.charge_batch import ChargeRow, SinkBatch, Written, settle_outcomes
 from storage.charge_writer import write_charges
 from storage.isolated_write import SetAside
@@ -16,25 +16,17 @@ from storage.postgres import Pool, check, transaction
 
 NAME = "projection"
 
-_STAGED = {
-    **CHARGE_COLUMNS,
-    "components": "jsonb",
-    "lineage": "jsonb",
-    "record_offset": "bigint",
-    "appended_ms": "bigint",
-}
-_plain_fields = itemgetter(*CHARGE_COLUMNS)
-
-_INSERT = """
-INSERT INTO hourstream.charges
-SELECT charge_id, reverses, subject, kind, engagement_id, client_id, legal_entity, consultant_id, task_id,
-       labor_category, work_date, period, worked_minutes, billable_minutes, rate, rate_unit, multiplier, currency,
-       amount, reason, tax_category, tax_rate, po_number, region, approved_by, decided_at, derivation, components,
-       lineage, %s, %s, record_offset, to_timestamp(appended_ms / 1000.0)
+_STAGED = {**CHARGE_COLUMNS, "record_offset": "bigint", "appended_ms": "bigint"}
+_NESTED = frozenset(name for name, kind in CHARGE_COLUMNS.items() if kind == NESTED)
+_INSERT = sql.SQL(
+    """
+INSERT INTO hourstream.charges ({columns}, topic, partition, record_offset, appended_at)
+SELECT {columns}, %s, %s, record_offset, to_timestamp(appended_ms / 1000.0)
 FROM staged_charges ORDER BY record_offset
 ON CONFLICT (charge_id) DO NOTHING
 RETURNING charge_id
 """
+).format(columns=sql.SQL(", ").join(map(sql.Identifier, CHARGE_COLUMNS)))
 
 
 class Projection:
@@ -69,6 +61,6 @@ class Projection:
 
 
 def _staged(row: ChargeRow) -> tuple[object, ...]:
-    charge = row.charge
-    nested = as_json(charge["components"]), as_json(charge["lineage"])
-    return (*_plain_fields(charge), *nested, row.offset, row.timestamp_ms)
+    charge: Mapping[str, object] = row.charge
+    values = [as_json(charge[name]) if name in _NESTED else charge[name] for name in CHARGE_COLUMNS]
+    return (*values, row.offset, row.timestamp_ms)

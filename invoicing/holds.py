@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from streaming.topic_reader import read_all
+from topics import topic_names
 from topics.records import valid
 
-TOPIC = "billing.holds"
+TOPIC = topic_names.BILLING_HOLDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from common.decimals import plain
 from common.timestamps import instant_text
 from rating.model.ids import exception_id
 from storage.bulk_load import as_json
+from topics import topic_names
 
-STATUS_TOPIC, EXCEPTIONS_TOPIC = "invoice.status", "billing.exceptions"
+STATUS_TOPIC, EXCEPTIONS_TOPIC = topic_names.INVOICE_STATUS, topic_names.BILLING_EXCEPTIONS
 SYSTEM = "hourstream"
 
 

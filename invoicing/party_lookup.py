@@ -8,6 +8,7 @@ from invoicing.parties import Names
 from rating.model.master_data import Client, Engagement, LegalEntity, Task
 from rating.model.master_records import master
 from streaming.topic_reader import read_all
+from topics import topic_names
 from topics.records import current_masters
 
 _FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at most
@@ -15,7 +16,8 @@ _FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at mos
 
 def names(broker: str) -> Names:
     """The masters that documents name, from `masters.current`."""
-    found = {(topic, id_): value for _, topic, id_, value in current_masters(read_all(broker, ["masters.current"]))}
+    current = current_masters(read_all(broker, [topic_names.MASTERS_CURRENT]))
+    found = {(topic, id_): value for _, topic, id_, value in current}
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()
     for (topic, id_), value in found.items():

@@ -38,9 +38,10 @@ from storage.charge_batch import SinkBatch
 from storage.isolated_write import SetAside, passes_on, write_isolated
 from storage.positions import advance, position
 from storage.postgres import Lock, Pool, transaction
+from topics import topic_names
 
 NAME = "billing-statuses"
-EVENTS_TOPIC = "source.billing.statuses"
+EVENTS_TOPIC = topic_names.SOURCE_BILLING_STATUSES
 
 
 class NoSuchInvoice(SinkError):

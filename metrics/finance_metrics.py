@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 from prometheus_client.core import Metric
 
+from common.age_buckets import AGE_BUCKETS, age_bucket
 from metrics.metric_catalogue import counter, gauge, histogram
 from rating.model.masters import Masters
 from tables.cycle_times import histograms
 from tables.rollup_sums import Named
 from tables.windows import SPANS
 
-AGES = ((30, "0-30"), (60, "31-60"), (90, "61-90"))
-OLDEST = "91+"
 WEEKS = 4
 MOST_GROUPS = 50  # approval groups with their own label; further ones are "other"
 UNKNOWN, OTHER = "unknown", "other"
@@ -131,20 +130,21 @@ def _unbilled(finance: Finance) -> Iterator[Metric]:
         minutes[region, _age(day, finance)] += n
     for (engagement, _, region), micros in finance.named("exception_amount"):
         unbilled[region or UNKNOWN, finance.currency(engagement), "parked"] += micros
-    for name, found, scale in (
-        ("unbilled_amount", unbilled, 1e6),
-        ("wip_amount", aged, 1e6),
-        ("wip_minutes", minutes, 1),
-    ):
-        family = gauge(name)
-        for labels, n in sorted(found.items()):
-            family.add_metric(labels, n / scale)
-        yield family
+    yield _labelled("unbilled_amount", unbilled, 1e6)
+    yield _labelled("wip_amount", aged, 1e6)
+    yield _labelled("wip_minutes", minutes)
+
+
+def _labelled(name: str, found: Counter[Named], scale: float = 1) -> Metric:
+    """A gauge with a value for each set of labels; amounts come in millionths."""
+    family = gauge(name)
+    for labels, n in sorted(found.items()):
+        family.add_metric(labels, n / scale)
+    return family
 
 
 def _age(day: str, finance: Finance) -> str:
-    days = (finance.today - date.fromisoformat(day)).days
-    return next((name for most, name in AGES if days <= most), OLDEST)
+    return AGE_BUCKETS[age_bucket((finance.today - date.fromisoformat(day)).days)]
 
 
 def _exceptions(finance: Finance) -> Iterator[Metric]:
@@ -159,15 +159,9 @@ def _exceptions(finance: Finance) -> Iterator[Metric]:
         key = code, region or UNKNOWN
         since[key] = min(int(minute), since.get(key, int(minute)))
     ages = {key: max(finance.now_ms / 1000 - minute * 60, 0.0) for key, minute in since.items()}
-    for name, found, scale in (
-        ("exceptions_open", subjects, 1),
-        ("exceptions_minutes", minutes, 1),
-        ("exceptions_amount", amounts, 1e6),
-    ):
-        family = gauge(name)
-        for labels, n in sorted(found.items()):
-            family.add_metric(labels, n / scale)
-        yield family
+    yield _labelled("exceptions_open", subjects)
+    yield _labelled("exceptions_minutes", minutes)
+    yield _labelled("exceptions_amount", amounts, 1e6)
     oldest = gauge("exceptions_oldest_age_seconds")
     for labels, age in sorted(ages.items()):
         oldest.add_metric(labels, age)

@@ -6,15 +6,16 @@ from typing import Any
 from privacy.decrypt import Reading, readable
 from sources.similarity import Suggestion, suggestions
 from streaming.topic_reader import read_all
+from topics import topic_names
 from topics.records import current_masters
 
-CURRENT = "masters.current"
+CURRENT = topic_names.MASTERS_CURRENT
 _TOPICS = {
-    "client": ("master.clients",),
-    "consultant": ("master.consultants",),
-    "engagement": ("master.engagements", "master.clients"),
-    "task": ("master.tasks", "master.engagements", "master.clients"),
-    "labor_category": ("master.rate-cards", "master.consultants"),
+    "client": (topic_names.MASTER_CLIENTS,),
+    "consultant": (topic_names.MASTER_CONSULTANTS,),
+    "engagement": (topic_names.MASTER_ENGAGEMENTS, topic_names.MASTER_CLIENTS),
+    "task": (topic_names.MASTER_TASKS, topic_names.MASTER_ENGAGEMENTS, topic_names.MASTER_CLIENTS),
+    "labor_category": (topic_names.MASTER_RATE_CARDS, topic_names.MASTER_CONSULTANTS),
 }
 
 
@@ -48,28 +49,32 @@ class Names:
             case "engagement":
                 return {
                     record_id: [record_id, record["name"], f"{self._client_of(record)} / {record['name']}"]
-                    for record_id, record in self._masters["master.engagements"].items()
+                    for record_id, record in self._masters[topic_names.MASTER_ENGAGEMENTS].items()
                 }
             case "task":
                 return {
                     record_id: [record_id, record["code"], record["name"], *self._long_names(record)]
-                    for record_id, record in self._masters["master.tasks"].items()
+                    for record_id, record in self._masters[topic_names.MASTER_TASKS].items()
                 }
             case "labor_category":
-                lines = (line for card in self._masters["master.rate-cards"].values() for line in card["lines"])
+                lines = (
+                    line for card in self._masters[topic_names.MASTER_RATE_CARDS].values() for line in card["lines"]
+                )
                 grades = (
-                    grade for person in self._masters["master.consultants"].values() for grade in person["grades"]
+                    grade
+                    for person in self._masters[topic_names.MASTER_CONSULTANTS].values()
+                    for grade in person["grades"]
                 )
                 found = {str(each["labor_category"]) for each in (*lines, *grades) if each["labor_category"]}
                 return {category: [category] for category in found}
         return {}
 
     def _client_of(self, engagement: dict[str, Any]) -> str:
-        client = self._masters["master.clients"].get(engagement["client_id"])
+        client = self._masters[topic_names.MASTER_CLIENTS].get(engagement["client_id"])
         return str(engagement["client_id"] if client is None else client["name"])
 
     def _long_names(self, task: dict[str, Any]) -> list[str]:
-        engagement = self._masters["master.engagements"].get(task["engagement_id"])
+        engagement = self._masters[topic_names.MASTER_ENGAGEMENTS].get(task["engagement_id"])
         if engagement is None:
             return []
         name = f"{engagement['name']} / {task['name']}"

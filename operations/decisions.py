@@ -13,10 +13,11 @@ from schemas.bounds import MOST_TEXT
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_all
+from topics import topic_names
 from topics.dead_letter_record import clean
 from topics.records import valid
 
-DECISIONS = "exception.decisions"
+DECISIONS = topic_names.EXCEPTION_DECISIONS
 Decision = Literal["waive", "retry"]
 _ONE_AT_A_TIME = threading.Lock()  # a code's revisions count up
 

@@ -20,9 +20,10 @@ from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
 from streaming.topic_reader import read_valid
 from streaming.transactions import producer_config
+from topics import topic_names
 from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 
-TAKEN = "files.taken"
+TAKEN = topic_names.FILES_TAKEN
 _TRANSACTION_MS = 600_000
 _SECONDS = 120
 

@@ -8,24 +8,34 @@ from sinks.outbox import Outbox
 from sources.mapping import catalogue
 from storage.postgres import Pool
 from streaming.topic_reader import topic_ends
+from topics import topic_names
 from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 from warehouse.events import TOPICS as WAREHOUSE_TOPICS
 
-_NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
+_NOT_MAPPED = (
+    topic_names.SOURCE_BILLING_STATUSES,
+    topic_names.SOURCE_CONTROL,
+)  # the first is for billing, the second for `reconcile`
 INPUTS: dict[str, tuple[str, ...]] = {
-    "intake": (*(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED), "master.code-map"),
+    "intake": (
+        *(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED),
+        topic_names.MASTER_CODE_MAP,
+    ),
     "masters": MASTERS,
-    "settle": (*SETTLE_INPUTS, "masters.current"),
-    "erp": ("billing.ready",),
-    "billing": ("billing.ready", "source.billing.statuses"),
+    "settle": (*SETTLE_INPUTS, topic_names.MASTERS_CURRENT),
+    "erp": (topic_names.BILLING_READY,),
+    "billing": (topic_names.BILLING_READY, topic_names.SOURCE_BILLING_STATUSES),
     "lifecycle": LIFECYCLE_INPUTS,
-    "warehouse": (*WAREHOUSE_TOPICS, "masters.current"),
-    "metrics": (*METRICS_INPUTS, "masters.current"),
+    "warehouse": (*WAREHOUSE_TOPICS, topic_names.MASTERS_CURRENT),
+    "metrics": (*METRICS_INPUTS, topic_names.MASTERS_CURRENT),
 }
 DELIVERY = "delivery-"  # followed by the name of a target
 JOURNAL_WORKER = "erp-"  # followed by the name of a further journal
 INPUTS |= {
-    f"intake-{source}": (*(name for name in TOPICS if name.startswith(f"source.{source}.")), "master.code-map")
+    f"intake-{source}": (
+        *(name for name in TOPICS if name.startswith(f"source.{source}.")),
+        topic_names.MASTER_CODE_MAP,
+    )
     for source in catalogue.names()
 }
 Ends = dict[tuple[str, int], int]
@@ -82,7 +92,7 @@ def wait_until_quiet(
 
 def inputs_of(name: str) -> tuple[str, ...]:
     """The topics a worker reads."""
-    return ("billing.ready",) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
+    return (topic_names.BILLING_READY,) if name.startswith((DELIVERY, JOURNAL_WORKER)) else INPUTS[name]
 
 
 def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
@@ -131,4 +141,7 @@ def lag(workers: Workers, name: str, ends: Ends) -> tuple[int, int]:
 
 def unsent(pool: Pool) -> int:
     """Announcements of the sinks that are not with the broker yet."""
-    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status", "billing.exceptions"))
+    return sum(
+        Outbox(pool, topic).unsent()
+        for topic in (topic_names.ERP_POSTINGS, topic_names.INVOICE_STATUS, topic_names.BILLING_EXCEPTIONS)
+    )

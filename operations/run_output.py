@@ -12,6 +12,7 @@ from assurance.statements import Statement, as_json
 from operations.jsonl_ingest import Publisher
 from schemas.json_codec import to_json
 from settings import Settings
+from topics import topic_names
 
 
 def isolated(settings: Settings) -> "_Isolated":
@@ -41,8 +42,8 @@ def write_run(out_dir: Path, books: Books, found: list[Statement], publisher: Pu
     out_dir.mkdir(parents=True, exist_ok=True)
     ledger = books.ledger()
     _lines(out_dir / "ledger.jsonl", iter(ledger))
-    _lines(out_dir / "charges.jsonl", _sorted(books, "billing.ready"))
-    _lines(out_dir / "exceptions.jsonl", _sorted(books, "billing.exceptions"))
+    _lines(out_dir / "charges.jsonl", _sorted(books, topic_names.BILLING_READY))
+    _lines(out_dir / "exceptions.jsonl", _sorted(books, topic_names.BILLING_EXCEPTIONS))
     _document(out_dir / "audit.json", as_json(found))
     summary: dict[str, object] = {
         "published": publisher.published,
@@ -59,7 +60,7 @@ def write_run(out_dir: Path, books: Books, found: list[Statement], publisher: Pu
 
 
 def _sorted(books: Books, topic: str) -> Iterator[Line]:
-    if topic == "billing.ready":
+    if topic == topic_names.BILLING_READY:
         records = [record for _, each in sorted(books.charges.items()) for record in each]
     else:
         records = [record for _, record in sorted(books.exceptions.items())]

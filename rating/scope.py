@@ -15,9 +15,7 @@ from rating.model.days import month_of
 from rating.model.facts import (
     MINIMUM_PREFIX,
     Adjustment,
-    BillingPeriod,
     Decision,
-    Expense,
     Fact,
     Facts,
     Outcome,
@@ -32,6 +30,7 @@ from rating.time.amounts import rounds_lines
 from rating.time.time_checks import needs_rates
 
 FEE_PREFIX = "fee:"
+EXPENSE_PREFIX = "expense:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,33 @@ def names(fact: Fact) -> str | None:
     return None
 
 
+def own_scope(fact: Fact) -> Scope:
+    """The scope a fact is in where nothing couples it; that of the subject it `names`, if it names one."""
+    match fact:
+        case TimeEntry():
+            return Scope("person_day", (fact.consultant_id, fact.work_date.isoformat()))
+        case Outcome():
+            return Scope("outcomes", (fact.metric, month_of(fact.achieved_on)))
+        case _:
+            return Scope("subject", (names(fact) or subject_of(fact),))
+
+
+def coupled_scope(own: Scope, coupling: Coupling) -> Scope | None:
+    """The scope that coupled facts of this own scope are in; None where their kind is not coupled.
+
+    Expenses are never coupled by month, so their month is not needed.
+    """
+    match own.kind:
+        case "person_day" if coupling.time:
+            return coupling.scope(own.of[1][:7])
+        case "subject" if coupling.expenses and own.of[0].startswith(EXPENSE_PREFIX):
+            return coupling.scope("")
+        case "subject" if coupling.periods and own.of[0].startswith(FEE_PREFIX):
+            return coupling.scope(own.of[0].removeprefix(FEE_PREFIX))
+        case _:
+            return None
+
+
 def scope_of(fact: Fact, engagement: Engagement | None, named: Fact | None = None) -> Scope:
     """The scope a fact is in.
 
@@ -118,20 +144,8 @@ def scope_of(fact: Fact, engagement: Engagement | None, named: Fact | None = Non
     an entry); while that is not known, the scope is that subject's alone.
     """
     fact = named or fact
-    coupling = coupling_of(engagement)
-    match fact:
-        case TimeEntry():
-            if coupling.time:
-                return coupling.scope(month_of(fact.work_date))
-            return Scope("person_day", (fact.consultant_id, fact.work_date.isoformat()))
-        case Expense() if coupling.expenses:
-            return coupling.scope(month_of(fact.incurred_on))
-        case BillingPeriod() if coupling.periods:
-            return coupling.scope(fact.period)
-        case Outcome():
-            return Scope("outcomes", (fact.metric, month_of(fact.achieved_on)))
-        case _:
-            return Scope("subject", (names(fact) or subject_of(fact),))
+    own = own_scope(fact)
+    return own if names(fact) is not None else coupled_scope(own, coupling_of(engagement)) or own
 
 
 def months_of_work(facts: Facts, engagement: Engagement | None) -> Iterator[str]:

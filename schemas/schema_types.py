@@ -4,7 +4,7 @@ The contracts use records, arrays, enums, `["null", T]`, and seven leaf types. `
 (maps, wide unions, floats, references by name), which keeps the compiled codec and the JSON form total.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -88,6 +88,19 @@ class Record:
 
 Leaf: TypeAlias = Text | Whole | Flag | Raw | Day | Instant | Amount | Choice
 Shape: TypeAlias = Leaf | Maybe | Many | Record
+
+
+def leaf_paths(record: Record) -> Iterator[str]:
+    """The names of all fields in order; those of inner records behind the name of their field and a dot."""
+    for field in record.fields:
+        inner = field.shape
+        while isinstance(inner, Maybe | Many):
+            inner = inner.inner if isinstance(inner, Maybe) else inner.items
+        if isinstance(inner, Record):
+            yield from (f"{field.name}.{path}" for path in leaf_paths(inner))
+        else:
+            yield field.name
+
 
 _PRIMITIVES: dict[str, Leaf] = {"string": Text(), "long": Whole(), "boolean": Flag(), "bytes": Raw()}
 _MOST_SYMBOLS = 64  # the compiled codec writes an enum's index as one byte

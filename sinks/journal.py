@@ -9,58 +9,44 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
-from psycopg import Cursor
+from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from accounting.chart_of_accounts import RECEIVABLES, REVENUE
 from common.errors import Health
 from common.timestamps import instant_text
+from invoicing.charge_columns import CHARGE_COLUMNS
 from rating.model.ids import posting_id
 from sinks.routing_file import outcomes_of, rows_of
 from sinks.routing_policy import Routes
-from storage.bulk_load import CHARGE_COLUMNS, stage
+from storage.bulk_load import stage
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch, Written, settle_outcomes
 from storage.charge_writer import write_charges
 from storage.isolated_write import SetAside
 from storage.positions import position
 from storage.postgres import Pool, check, transaction
+from topics import topic_names
+from topics.consumers import POSTED_FIELDS
 
-POSTINGS_TOPIC = "erp.postings"
+POSTINGS_TOPIC = topic_names.ERP_POSTINGS
 JOURNAL = "journal"
-RECEIVABLES = "1210"
-REVENUE = "4000"
 
-_FIELDS = (
-    "charge_id",
-    "reverses",
-    "subject",
-    "kind",
-    "engagement_id",
-    "client_id",
-    "legal_entity",
-    "work_date",
-    "period",
-    "worked_minutes",
-    "billable_minutes",
-    "currency",
-    "amount",
-    "tax_category",
-    "tax_rate",
-)
 _STAGED = {
-    **{name: CHARGE_COLUMNS[name] for name in _FIELDS},
+    **{name: CHARGE_COLUMNS[name] for name in POSTED_FIELDS},
     "posting_id": "text",
     "record_offset": "bigint",
     "undone_amount": "numeric",
     "undone_currency": "text",
     "repeated": "boolean",
 }
-_ledger_fields = itemgetter(*_FIELDS)
+_ledger_fields = itemgetter(*POSTED_FIELDS)
 
 # A ledger refuses entries that would make it wrong: a charge without a legal entity, and a reversal that does not undo
 # exactly one posted charge, wholly and for the first time. A refused charge may be offered again; a posted one stays as
 # it is. Both joins use a unique index alone: with a filter beside it, an unanalysed table seems empty and the join
 # becomes quadratic.
-_POST = """
+_POST = sql.SQL(
+    """
 WITH judged AS (
     SELECT s.*, CASE
         WHEN s.legal_entity = '' THEN 'NO_LEGAL_ENTITY'
@@ -79,13 +65,9 @@ WITH judged AS (
         ON earlier.system = %(system)s AND earlier.reverses = s.reverses AND earlier.status = 'posted'
 ), written AS (
     INSERT INTO hourstream.journal_postings AS p
-        (system, posting_id, charge_id, reverses, status, reason, subject, kind, engagement_id, client_id,
-         legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
-         topic, partition, record_offset, posted_at)
-    SELECT %(system)s::text, posting_id, charge_id, reverses,
-           CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal, subject, kind, engagement_id, client_id,
-           legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount, tax_category, tax_rate,
-           %(topic)s, %(partition)s, record_offset, %(at)s
+        (system, posting_id, status, reason, {posted}, topic, partition, record_offset, posted_at)
+    SELECT %(system)s::text, posting_id, CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal,
+           {posted}, %(topic)s, %(partition)s, record_offset, %(at)s
     FROM judged ORDER BY record_offset
     ON CONFLICT (system, charge_id) DO UPDATE
         SET status = excluded.status, reason = excluded.reason, revision = p.revision + 1,
@@ -108,6 +90,7 @@ WITH judged AS (
 )
 SELECT charge_id, reason FROM written
 """
+).format(posted=sql.SQL(", ").join(map(sql.Identifier, POSTED_FIELDS)))
 
 
 class Journal:

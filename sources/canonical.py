@@ -9,14 +9,15 @@ from sources.derive import Derived
 from sources.mapping.contracts import Checked, Contracts, Json
 from sources.mapping.errors import Unmappable
 from sources.state import Published, SourceOrigin
+from topics import topic_names
 
 # The status of a withdrawn transaction. Masters and periods have none: their last revision stands.
 _GONE: Mapping[str, str] = {
-    "time.entries": "withdrawn",
-    "expenses": "withdrawn",
-    "outcomes": "withdrawn",
-    "adjustments": "withdrawn",
-    "milestones": "reopened",
+    topic_names.TIME_ENTRIES: "withdrawn",
+    topic_names.EXPENSES: "withdrawn",
+    topic_names.OUTCOMES: "withdrawn",
+    topic_names.ADJUSTMENTS: "withdrawn",
+    topic_names.MILESTONES: "reopened",
 }
 
 

@@ -18,6 +18,8 @@ import msgspec
 from schemas.bound_checks import shortened
 from schemas.bounds import MOST_ID
 from sources.mapping.errors import Unusable
+from topics import state_keys
+from topics.state_keys import RowKind
 
 _NUL = "\0"
 _PAGE = 64
@@ -105,29 +107,29 @@ class Rows:
         self._state = state
         self._system = system
 
-    def _key(self, *words: str) -> bytes:
-        return _NUL.join((self._system, *words)).encode()
+    def _key(self, kind: RowKind, *words: str) -> bytes:
+        return _NUL.join((self._system, kind.prefix.decode(), *words)).encode()
 
     def standing(self, entity: str, record_id: str) -> Standing | None:
-        row = self._state.get(self._key("record", entity, record_id))
+        row = self._state.get(self._key(state_keys.RECORD, entity, record_id))
         return None if row is None else _standing(row)
 
     def set_standing(self, entity: str, record_id: str, standing: Standing | None) -> None:
-        key = self._key("record", entity, record_id)
+        key = self._key(state_keys.RECORD, entity, record_id)
         if standing is None:
             self._state.delete(key)
         else:
             self._state.put(key, _encode(standing))
 
     def outcome(self, entity: str, record_id: str) -> Outcome:
-        row = self._state.get(self._key("outcome", entity, record_id))
+        row = self._state.get(self._key(state_keys.OUTCOME, entity, record_id))
         return _NOTHING if row is None else _outcome(row)
 
     def set_outcome(self, entity: str, record_id: str, before: Outcome, after: Outcome) -> None:
         """Store an outcome and update the counts of waiting records."""
         if after == before:
             return
-        key = self._key("outcome", entity, record_id)
+        key = self._key(state_keys.OUTCOME, entity, record_id)
         if after == _NOTHING:
             self._state.delete(key)
         else:
@@ -141,16 +143,18 @@ class Rows:
             return
         counts = self.waiting()
         counts[missing[0]] = counts.get(missing[0], 0) + step
-        self._state.put(self._key("waiting"), _encode({name: count for name, count in counts.items() if count}))
+        self._state.put(
+            self._key(state_keys.WAITING), _encode({name: count for name, count in counts.items() if count})
+        )
 
     def waiting(self) -> dict[str, int]:
         """The number of waiting records, by the entity they wait for."""
-        row = self._state.get(self._key("waiting"))
+        row = self._state.get(self._key(state_keys.WAITING))
         return {} if row is None else _counts(row)
 
     def waiting_records(self) -> Iterator[tuple[str, str, tuple[str, str]]]:
         """(entity, id, (entity, id) missing) of each waiting record: a scan of all outcomes, for displays."""
-        for key, row in self._state.scan(self._key("outcome", "")):
+        for key, row in self._state.scan(self._key(state_keys.OUTCOME, "")):
             outcome = _outcome(row)
             if outcome.missing is not None:
                 _, _, entity, record_id = key.decode().split(_NUL)
@@ -159,26 +163,26 @@ class Rows:
     def linked(self, index: str, target_id: str) -> Iterator[str]:
         """The ids stored under `target_id`."""
         for page in range(-(-self._put_under(index, target_id) // _PAGE)):
-            ids = self._state.get(self._key("index", index, target_id, str(page)))
+            ids = self._state.get(self._key(state_keys.INDEX, index, target_id, str(page)))
             if ids:
                 yield from ids.decode().split(_NUL)
 
     def link(self, index: str, target_id: str, record_id: str) -> None:
         """Put an id under another; it must not be there yet."""
         put = self._put_under(index, target_id)
-        page_key = self._key("index", index, target_id, str(put // _PAGE))
+        page_key = self._key(state_keys.INDEX, index, target_id, str(put // _PAGE))
         page = self._state.get(page_key)
         self._state.put(page_key, page + b"\0" + record_id.encode() if page else record_id.encode())
-        self._state.put(self._key("index", index, target_id), str(put + 1).encode())
+        self._state.put(self._key(state_keys.INDEX, index, target_id), str(put + 1).encode())
 
     def unlink(self, index: str, target_id: str, record_id: str) -> None:
         """Take an id away from under another."""
         for page in range(-(-self._put_under(index, target_id) // _PAGE)):
-            page_key = self._key("index", index, target_id, str(page))
+            page_key = self._key(state_keys.INDEX, index, target_id, str(page))
             ids = (self._state.get(page_key) or b"").decode().split(_NUL)
             if record_id in ids:
                 self._state.put(page_key, _NUL.join(kept for kept in ids if kept != record_id).encode())
                 return
 
     def _put_under(self, index: str, target_id: str) -> int:
-        return int(self._state.get(self._key("index", index, target_id)) or 0)
+        return int(self._state.get(self._key(state_keys.INDEX, index, target_id)) or 0)

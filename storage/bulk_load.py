@@ -10,37 +10,6 @@ from psycopg.rows import TupleRow
 
 from common.decimals import plain
 
-# The fields of a charge that are plain columns (DOMAIN.md §3), with their types as in hourstream.charges.
-CHARGE_COLUMNS: Mapping[str, LiteralString] = {
-    "charge_id": "text",
-    "reverses": "text",
-    "subject": "text",
-    "kind": "text",
-    "engagement_id": "text",
-    "client_id": "text",
-    "legal_entity": "text",
-    "consultant_id": "text",
-    "task_id": "text",
-    "labor_category": "text",
-    "work_date": "date",
-    "period": "text",
-    "worked_minutes": "bigint",
-    "billable_minutes": "bigint",
-    "rate": "numeric",
-    "rate_unit": "text",
-    "multiplier": "numeric",
-    "currency": "text",
-    "amount": "numeric",
-    "reason": "text",
-    "tax_category": "text",
-    "tax_rate": "numeric",
-    "po_number": "text",
-    "region": "text",
-    "approved_by": "text",
-    "decided_at": "timestamptz",
-    "derivation": "text",
-}
-
 
 def stage(
     cursor: Cursor[TupleRow],

@@ -8,7 +8,10 @@ from typing import Literal, TypedDict
 
 
 class ChargeRecord(TypedDict):
-    """A record of `billing.ready` as the codec decodes it (DOMAIN.md §3); absent optional fields are None."""
+    """The fields of a `billing.ready` record that sinks read by name; absent optional fields are None.
+
+    A record has every field of `rating.model.charge.PublishedCharge`; a test holds the types here to those there.
+    """
 
     charge_id: str
     reverses: str | None

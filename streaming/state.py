@@ -11,8 +11,10 @@ from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Protocol
 
+from topics import state_keys
+
 MOST_BYTES = 512 << 10  # of one row; Kafka's default largest record is twice as much
-_PART = b"\0part:"  # begins the key of a part
+_PART = state_keys.PART.prefix
 _IN_PARTS = b"\xc1"  # begins the value of a row that has parts, then their number; no MessagePack or JSON begins so
 _MOST_INSERTED = 64  # into an ordered list, before it is quicker to sort it anew
 

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from streaming.local_state import StoreUnreadable
+from topics.state_keys import RowKind
 
 T = TypeVar("T")
 
@@ -37,10 +38,10 @@ def unpacked(part: bytes) -> str:
 
 
 class Table(Generic[T]):
-    """Rows of one kind. `name` is the key prefix; names of tables must not begin with one another."""
+    """Rows of one kind, which `topics.state_keys` declares."""
 
-    def __init__(self, name: bytes, type_: type[T]) -> None:
-        self._name = name
+    def __init__(self, kind: RowKind, type_: type[T]) -> None:
+        self._name = kind.prefix
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(type_).decode
 
@@ -96,8 +97,8 @@ class Table(Generic[T]):
 class Numbers(Table[int]):
     """Rows of whole numbers of any size. MessagePack's have 64 bits, which a sum of money may exceed: text then."""
 
-    def __init__(self, name: bytes) -> None:
-        super().__init__(name, int)
+    def __init__(self, kind: RowKind) -> None:
+        super().__init__(kind, int)
         self._decode_any = msgspec.msgpack.Decoder(int | str).decode
 
     def get(self, state: StateRows, *parts: str) -> int | None:

@@ -13,11 +13,10 @@ from pathlib import Path
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
 from streaming.local_state import StoreUnreadable, failure, state_folder
+from topics import state_keys
 
-REACHED = b"\0reached"
-CHANGELOG = b"\0changelog"
-WRITTEN = b"\0written"
-POSITION = b"\0position:"
+REACHED, CHANGELOG = state_keys.REACHED.prefix, state_keys.CHANGELOG.prefix
+WRITTEN, POSITION = state_keys.WRITTEN.prefix, state_keys.POSITION.prefix
 
 # One budget for the process, not one a partition: RocksDB's own default is a cache per open store.
 _CACHE = Cache(24 << 20)

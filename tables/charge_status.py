@@ -27,8 +27,9 @@ from rating.charge_status import (
 from streaming.state_tables import StateRows, Table
 from tables.cycle_times import count_cycle
 from tables.windows import Tally
+from topics import state_keys, topic_names
 
-STATES = "charge.states"
+STATES = topic_names.CHARGE_STATES
 _CHARGE_FIELDS = ("subject", "reverses", "client_id", "legal_entity", "region", "period", "currency", "amount")
 
 
@@ -55,7 +56,7 @@ class LifeRow(msgspec.Struct, array_like=True, frozen=True):
     timed: tuple[str, ...] = ()
 
 
-LIVES = Table(b"v", LifeRow)  # (engagement, charge id)
+LIVES = Table(state_keys.LIVES, LifeRow)  # (engagement, charge id)
 _NOTHING = LifeRow()
 MOST_ANSWERS = 100  # of ERPs that a record shows: a charge has one or two
 
@@ -77,7 +78,7 @@ class News:
 
     def charges(self) -> list[str]:
         """Ids of the charges it speaks of."""
-        if self.topic == "invoice.status":
+        if self.topic == topic_names.INVOICE_STATUS:
             return list(self.value["charge_ids"])
         reverses = self.value.get("reverses")
         return [self.value["charge_id"], *([reverses] if reverses else [])]
@@ -96,11 +97,11 @@ class Lives:
         self.state.load(LIVES.key(each.value["engagement_id"], name) for each in news for name in each.charges())
         for each in news:
             match each.topic:
-                case "billing.ready":
+                case topic_names.BILLING_READY:
                     self._charge(each)
-                case "erp.postings":
+                case topic_names.ERP_POSTINGS:
                     self._answer(each)
-                case "invoice.status":
+                case topic_names.INVOICE_STATUS:
                     self._notice(each)
 
     def _charge(self, news: News) -> None:

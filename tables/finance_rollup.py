@@ -20,6 +20,7 @@ from streaming.state_tables import StateRows, Table
 from tables.cycle_times import count_cycle
 from tables.rollup_sums import Named, Sums
 from tables.windows import Tally
+from topics import state_keys, topic_names
 
 NOT_INVOICED = ("ready", "posted", "refused", "voided")  # states of a charge
 APPROVAL = "submitted_to_approved"  # a step of `hourstream_cycle_seconds`
@@ -79,10 +80,10 @@ class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
     since: int = 0
 
 
-ENTRIES = Table(b"e", EntryRow)  # (engagement, entry)
-CHARGES = Table(b"c", ChargeRow)  # (engagement, charge)
-SUBJECTS = Table(b"u", SubjectRow)  # (engagement, subject)
-EXCEPTIONS = Table(b"x", ExceptionRow)  # (engagement, subject)
+ENTRIES = Table(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
+CHARGES = Table(state_keys.CHARGES, ChargeRow)  # (engagement, charge)
+SUBJECTS = Table(state_keys.SUBJECTS, SubjectRow)  # (engagement, subject)
+EXCEPTIONS = Table(state_keys.EXCEPTIONS, ExceptionRow)  # (engagement, subject)
 Row = TypeVar("Row")
 
 
@@ -142,19 +143,19 @@ class Overview:
     def take(self, topic: str, value: Mapping[str, Any], now_ms: int) -> None:
         """One record of a topic; `now_ms` is its append time."""
         match topic:
-            case "time.entries":
+            case topic_names.TIME_ENTRIES:
                 self._entry(value, now_ms)
-            case "billing.ready":
+            case topic_names.BILLING_READY:
                 self._charge(value, now_ms)
-            case "erp.postings":
+            case topic_names.ERP_POSTINGS:
                 self._answer(value, now_ms)
-            case "charge.states":
+            case topic_names.CHARGE_STATES:
                 self._stands(value)
-            case "billing.exceptions":
+            case topic_names.BILLING_EXCEPTIONS:
                 self._exception(value, now_ms)
-            case "exception.decisions":
+            case topic_names.EXCEPTION_DECISIONS:
                 self._touch(value["engagement_id"], value["subject"], now_ms)
-            case "adjustments" if value["kind"] == "minutes" and value["subject"]:
+            case topic_names.ADJUSTMENTS if value["kind"] == "minutes" and value["subject"]:
                 self._touch(value["engagement_id"], value["subject"], now_ms)
 
     def write(self) -> None:
@@ -252,13 +253,13 @@ class Overview:
 def _keys(topic: str, value: Mapping[str, Any]) -> list[bytes]:
     engagement = value["engagement_id"]
     match topic:
-        case "time.entries":
+        case topic_names.TIME_ENTRIES:
             return [ENTRIES.key(engagement, value["entry_id"])]
-        case "billing.ready" | "charge.states":
+        case topic_names.BILLING_READY | topic_names.CHARGE_STATES:
             return [CHARGES.key(engagement, value["charge_id"]), SUBJECTS.key(engagement, value["subject"])]
-        case "erp.postings":
+        case topic_names.ERP_POSTINGS:
             return [CHARGES.key(engagement, value["charge_id"])]
-        case "billing.exceptions":
+        case topic_names.BILLING_EXCEPTIONS:
             return [EXCEPTIONS.key(engagement, value["subject"]), SUBJECTS.key(engagement, value["subject"])]
         case _:
             return [SUBJECTS.key(engagement, value["subject"] or "")]

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from streaming.state_tables import Numbers, StateRows
+from topics import state_keys
 
-SUM = Numbers(b"~s")  # (name, part...) -> sum
+SUM = Numbers(state_keys.SUM)  # (name, part...) -> sum
 Named = tuple[str, ...]
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from streaming.state_tables import Numbers, StateRows
+from topics import state_keys
 
-WINDOW = Numbers(b"~w")  # (minute, outcome) -> count
-TOTAL = Numbers(b"~t")  # (name, label...) -> running total
+WINDOW = Numbers(state_keys.WINDOW)  # (minute, outcome) -> count
+TOTAL = Numbers(state_keys.TOTAL)  # (name, label...) -> running total
 KEPT_MINUTES = 120
 SPANS = (1, 5, 60)  # minutes of the published windows
 

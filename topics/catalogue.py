@@ -12,6 +12,7 @@ from common.errors import InvalidRecord
 from schemas import bounds
 from schemas.bound_checks import Fault, fault, shortened
 from schemas.registry import released_ids, subject_of, topic_of, working_files
+from topics import topic_names
 
 DEFAULT_PARTITIONS = 4
 # Bytes of a record. Kafka's own limit is 1,048,588; a row of state holds a whole record and something beside it.
@@ -267,7 +268,7 @@ def _shown(key: bytes | None) -> str:
     return "missing" if key is None else shortened(key[:1_000].decode(errors="backslashreplace"))
 
 
-CHARGES_TOPIC = "billing.ready"
+CHARGES_TOPIC = topic_names.BILLING_READY
 
 
 def owners_of(topics: Iterable[str]) -> tuple[str, ...]:

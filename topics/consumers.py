@@ -8,6 +8,7 @@ its mapping file, not here: `sources.mapping.fields_read`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from topics import topic_names
 from topics.catalogue import (
     LIFECYCLE_INPUTS,
     MASTERS,
@@ -19,7 +20,7 @@ from topics.catalogue import (
 )
 
 WHOLE = ("*",)
-DEAD_LETTERS = "dead.letters"
+DEAD_LETTERS = topic_names.DEAD_LETTERS
 SOURCES = tuple(name for name in TOPICS if name.startswith("source."))
 READING, FOLLOWING = "hourstream-reading", "hourstream-follow-masters.current"  # names readers go by in any process
 Fields = tuple[str, ...]
@@ -50,7 +51,7 @@ class Process:
         return changelog_of(self.name, 1).name if self.keeps else None
 
 
-_LEDGER_FIELDS = (
+POSTED_FIELDS = (
     "charge_id",
     "reverses",
     "subject",
@@ -64,26 +65,10 @@ _LEDGER_FIELDS = (
     "billable_minutes",
     "currency",
     "amount",
-    "region",
     "tax_category",
     "tax_rate",
 )
-_INVOICED_FIELDS = (
-    *_LEDGER_FIELDS,
-    "consultant_id",
-    "task_id",
-    "labor_category",
-    "rate",
-    "rate_unit",
-    "multiplier",
-    "reason",
-    "components",
-    "po_number",
-    "approved_by",
-    "lineage",
-    "decided_at",
-    "derivation",
-)
+"""What a posting keeps of its charge."""
 _BOOKED = (
     "charge_id",
     "reverses",
@@ -191,14 +176,14 @@ PROCESSES = (
         "erp",
         "finance",
         "posts charges to the journal",
-        reads={"billing.ready": _LEDGER_FIELDS},
+        reads={"billing.ready": (*POSTED_FIELDS, "region")},
         writes=("erp.postings", DEAD_LETTERS),
     ),
     Process(
         "billing",
         "finance",
         "keeps charges for invoices, and takes in what billing systems say",
-        reads={"billing.ready": _INVOICED_FIELDS, "source.billing.statuses": WHOLE},
+        reads={"billing.ready": WHOLE, "source.billing.statuses": WHOLE},
         writes=("invoice.status", "billing.exceptions", DEAD_LETTERS),
     ),
     Process(

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from schemas import binary
 from schemas.bounds import MOST_ID, MOST_TEXT
 from schemas.codec import encode
+from topics import topic_names
 from topics.catalogue import LARGEST_RECORD
 
-DEAD_LETTERS = "dead.letters"
+DEAD_LETTERS = topic_names.DEAD_LETTERS
 _KEPT_VALUE, _KEPT_PART, _KEPT_HEADERS = 65_536, 4_096, 50  # bytes, bytes, headers of a letter that is cut
 
 Headers = Sequence[tuple[str, bytes | None]]

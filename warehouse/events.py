@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-EXCEPTIONS, CHARGES, POSTINGS, STATUSES = "billing.exceptions", "billing.ready", "erp.postings", "invoice.status"
-DECISIONS, TIME = "exception.decisions", "time.entries"
+from topics import topic_names
+
+EXCEPTIONS, CHARGES, POSTINGS, STATUSES = (
+    topic_names.BILLING_EXCEPTIONS,
+    topic_names.BILLING_READY,
+    topic_names.ERP_POSTINGS,
+    topic_names.INVOICE_STATUS,
+)
+DECISIONS, TIME = topic_names.EXCEPTION_DECISIONS, topic_names.TIME_ENTRIES
 FACTS = {
     TIME: ("time", "entry_id"),
-    "expenses": ("expense", "expense_id"),
-    "milestones": ("milestone", "milestone_id"),
-    "outcomes": ("outcome", "outcome_id"),
-    "adjustments": ("adjustment", "adjustment_id"),
-    "billing.periods": ("fee", "period"),
+    topic_names.EXPENSES: ("expense", "expense_id"),
+    topic_names.MILESTONES: ("milestone", "milestone_id"),
+    topic_names.OUTCOMES: ("outcome", "outcome_id"),
+    topic_names.ADJUSTMENTS: ("adjustment", "adjustment_id"),
+    topic_names.BILLING_PERIODS: ("fee", "period"),
 }
 TOPICS = (EXCEPTIONS, CHARGES, POSTINGS, STATUSES, DECISIONS, *FACTS)
 
@@ -53,16 +60,16 @@ def _fact_words(arrival: Arrival) -> str:
     value = arrival.value
     words = f"revision {value['revision']}, {value['status']}"
     match arrival.topic:
-        case "time.entries":
+        case topic_names.TIME_ENTRIES:
             category = value["labor_category"] or "no labor category of its own"
             by = f", approved by {value['approved_by']}" if value["approved_by"] else ""
             where = f"{value['task_id']}, {value['consultant_id']}, {category}"
             return f"{words}: {value['minutes']} min on {value['work_date']}, {where}{by}"
-        case "expenses":
+        case topic_names.EXPENSES:
             return f"{words}: {value['amount']} {value['currency']} {value['category']} on {value['incurred_on']}"
-        case "outcomes":
+        case topic_names.OUTCOMES:
             return f"{words}: {value['quantity']} {value['metric']} on {value['achieved_on']}"
-        case "adjustments":
+        case topic_names.ADJUSTMENTS:
             return f"{words}: {value['kind']} on {value['effective_on']}, {value['reason']}"
         case _:
             return words
@@ -71,18 +78,18 @@ def _fact_words(arrival: Arrival) -> str:
 def flow_of(arrival: Arrival) -> str:
     """The category of the record in the figures of throughput."""
     match arrival.topic:
-        case "billing.exceptions":
+        case topic_names.BILLING_EXCEPTIONS:
             again = arrival.value["status"] == "open" and arrival.value["attempts"] != 1
             return "exceptions open again" if again else f"exceptions {arrival.text('status')}"
-        case "billing.ready":
+        case topic_names.BILLING_READY:
             return "charges" if arrival.value["reverses"] is None else "reversals"
-        case "erp.postings":
+        case topic_names.ERP_POSTINGS:
             return f"postings {arrival.text('status')}"
-        case "invoice.status":
+        case topic_names.INVOICE_STATUS:
             return f"invoices {arrival.text('status')}"
-        case "time.entries":
+        case topic_names.TIME_ENTRIES:
             return f"entries {arrival.text('status')}"
-        case "exception.decisions":
+        case topic_names.EXCEPTION_DECISIONS:
             return "decisions"
         case _:
             return "other facts"

@@ -6,6 +6,7 @@ import orjson
 
 from schemas.json_codec import to_json
 from storage.postgres import Pool, transaction
+from topics import topic_names
 
 _UPSERT = """
 INSERT INTO hourstream.masters AS m SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[])
@@ -19,7 +20,7 @@ ON CONFLICT (engagement_id) DO UPDATE SET
     approval_group = excluded.approval_group
     WHERE a IS DISTINCT FROM excluded
 """
-_NAMED = {"master.engagements", "master.clients"}
+_NAMED = {topic_names.MASTER_ENGAGEMENTS, topic_names.MASTER_CLIENTS}
 
 Master = tuple[str, str, Mapping[str, object]]
 """(topic, identity, record)"""

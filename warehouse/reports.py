@@ -13,23 +13,6 @@ _Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
-class JournalBalance:
-    """The journal in one currency; it balances when debit equals credit. `revenue` is credits less debits of revenue.
-
-    Minutes are statistics of the postings, reversals netted.
-    """
-
-    currency: str
-    postings: int
-    debit: Decimal
-    credit: Decimal
-    balance: Decimal
-    revenue: Decimal
-    worked_minutes: int
-    billable_minutes: int
-
-
-@dataclass(frozen=True, slots=True)
 class InvoiceSummary:
     """A document in a list; amounts signed, below zero for a credit note.
 
@@ -115,18 +98,6 @@ class ClientTotals:
     open: Decimal
 
 
-_BALANCE = """
-WITH totals AS (
-    SELECT p.number, p.currency, p.worked_minutes, p.billable_minutes, sum(l.debit) AS debit, sum(l.credit) AS credit,
-           sum(l.credit - l.debit) FILTER (WHERE l.account = '4000') AS revenue
-    FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
-    WHERE p.status = 'posted' AND p.system = %s GROUP BY p.number
-)
-SELECT currency, count(*) AS postings, sum(debit) AS debit, sum(credit) AS credit, sum(debit - credit) AS balance,
-       sum(revenue) AS revenue, sum(worked_minutes) AS worked_minutes, sum(billable_minutes) AS billable_minutes
-FROM totals GROUP BY currency ORDER BY currency
-"""
-
 _INVOICES = """
 SELECT invoice_id, kind, status, standing, standing_at, paid, legal_entity, client_id, engagement_id, currency,
        issue_date, due_date, net, tax, payable,
@@ -180,13 +151,8 @@ ORDER BY client_id, currency
 """
 
 
-def journal_balance(pool: Pool, system: str) -> list[JournalBalance]:
-    """A journal by currency. Raises Unreachable, as all of these."""
-    return _read(pool, JournalBalance, _BALANCE, (system,))
-
-
 def invoices(pool: Pool) -> list[InvoiceSummary]:
-    """Every invoice and credit note, voided ones too, in order of number."""
+    """Every invoice and credit note, voided ones too, in order of number. Raises Unreachable, as all of these."""
     return _read(pool, InvoiceSummary, _INVOICES)
 
 

@@ -1,15 +1,23 @@
 """Answers of the API. Users without the right to see rates get null for each amount and each field that reveals one."""
 
-from datetime import date, datetime
+from collections.abc import Callable, Collection
+from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Self, TypeVar
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Any, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from common.age_buckets import AGE_BUCKETS
+from console.access.audit import Act
 from console.access.user import User
-from console.visibility import visible
+from console.visibility import OPEN_DECIMALS, TELLING, visible
+from warehouse.queries import exceptions, reconciliation, throughput, traces, unbilled
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer", bound="Shape")
 
 
 class Shape(BaseModel):
@@ -23,6 +31,31 @@ class Shape(BaseModel):
         return cls.model_validate(visible(thing, user))
 
 
+def of_row(row: type, *, without: Collection[str] = ()) -> Callable[[type[Answer]], type[Answer]]:
+    """The model with the fields of a row of a query besides its own; null where a user may not see rates."""
+
+    def made(model: type[Answer]) -> type[Answer]:
+        hints = {name: _answered(hint) for name, hint in get_type_hints(row).items() if name not in without}
+        hidden = {name for name, hint in hints.items() if hint is Decimal and name not in OPEN_DECIMALS} | TELLING
+        found: dict[str, Any] = {
+            name: (hint | None if name in hidden else hint, ...)
+            for name, hint in hints.items()
+            if name not in model.model_fields
+        }
+        return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **found)
+
+    return made
+
+
+def _answered(hint: Any) -> Any:  # noqa: ANN401 - whatever a row declares
+    """The type of an answer's field: codes are texts there, since a user may read another word in their place."""
+    if get_origin(hint) is Literal:
+        return str
+    if get_origin(hint) is Union or isinstance(hint, UnionType):
+        return reduce(or_, map(_answered, get_args(hint)))
+    return hint
+
+
 class Page(BaseModel, Generic[Item]):
     """One page of a list; send `next` as `after` for the following page; it is null at the end."""
 
@@ -30,31 +63,9 @@ class Page(BaseModel, Generic[Item]):
     next: str | None
 
 
+@of_row(exceptions.ExceptionRow)
 class Stuck(Shape):
     """An exception. `amount` is stated by settle; `estimate` is our estimate where settle states none."""
-
-    exception_id: str
-    engagement_id: str
-    engagement: str | None
-    client_id: str | None
-    client: str | None
-    subject: str
-    revision: int
-    code: str
-    message: str
-    missing_kind: str
-    missing_id: str
-    missing_day: date | None
-    amount: Decimal | None
-    estimate: Decimal | None
-    currency: str | None
-    minutes: int
-    status: str
-    first_seen: datetime
-    changed_at: datetime
-    attempts: int
-    owner: str
-    region: str
 
 
 class Stake(Shape):
@@ -79,94 +90,29 @@ class Cause(Shape):
     first_seen: datetime | None
 
 
+@of_row(traces.Step)
 class Step(Shape):
     """One thing that happened to a subject."""
 
-    at: datetime
-    stage: str
-    what: str
-    where: str
-    charge_id: str | None
-    invoice_id: str | None
-    amount: Decimal | None
-    currency: str | None
 
-
+@of_row(traces.ChargeRow, without=("kind", "legal_entity", "period", "po_number", "region", "issue_date", "run_at"))
 class Charge(Shape):
     """A charge or reversal, with its posting and invoice."""
 
-    charge_id: str
-    reverses: str | None
-    engagement_id: str
-    subject: str
-    client_id: str
-    consultant_id: str | None
-    task_id: str | None
-    labor_category: str | None
-    work_date: date
-    worked_minutes: int
-    billable_minutes: int
-    rate: Decimal | None
-    rate_unit: str | None
-    multiplier: Decimal | None
-    currency: str
-    amount: Decimal | None
-    reason: str | None
-    tax_category: str | None
-    tax_rate: Decimal | None
-    approved_by: str | None
-    decided_at: datetime
-    appended_at: datetime
-    derivation: str | None
-    components: list[dict[str, object]] | None
-    lineage: dict[str, object] | None
-    where: str
-    posting: str | None
-    posting_status: str | None
-    posting_reason: str | None
-    posted_at: datetime | None
-    invoice_id: str | None
 
-
+@of_row(traces.OnInvoice)
 class InvoiceCharge(Shape):
     """A charge on an invoice, or of an engagement's list."""
 
-    charge_id: str
-    engagement_id: str
-    subject: str
-    work_date: date
-    billable_minutes: int
-    currency: str
-    amount: Decimal | None
 
-
+@of_row(traces.InvoiceRow)
 class Invoice(Shape):
     """An invoice or credit note."""
 
-    invoice_id: str
-    kind: str
-    status: str
-    legal_entity: str
-    client_id: str
-    client: str | None
-    engagement_id: str
-    currency: str
-    issue_date: date
-    due_date: date | None
-    net: Decimal | None
-    tax: Decimal | None
-    payable: Decimal | None
-    void_reason: str | None
 
-
+@of_row(traces.StatusRow, without=("invoice_id",))
 class InvoiceStatus(Shape):
     """A status of an invoice."""
-
-    status: str
-    amount: Decimal | None
-    currency: str
-    at: datetime
-    where: str
 
 
 class InvoiceDetail(BaseModel):
@@ -176,32 +122,16 @@ class InvoiceDetail(BaseModel):
     statuses: list[InvoiceStatus]
 
 
+@of_row(reconciliation.Minutes)
 class Minutes(Shape):
     """Approved minutes are charged, parked or waived; `residue` is 0, or there is a defect."""
 
-    approved: int
-    charged: int
-    parked: int
-    waived: int
     residue: int
 
 
+@of_row(reconciliation.Ties)
 class Ties(Shape):
     """One currency from charge to invoice; `unposted` is on its way, `unexplained` is 0, or there is a defect."""
-
-    currency: str
-    charges: int
-    charged: Decimal | None
-    postings: int
-    posted: Decimal | None
-    refused: Decimal | None
-    invoiced_charges: int
-    invoiced: Decimal | None
-    documents: Decimal | None
-    open: Decimal | None
-    unposted: Decimal | None
-    unexplained: Decimal | None
-    ties: bool
 
 
 class Reconciliation(BaseModel):
@@ -212,46 +142,28 @@ class Reconciliation(BaseModel):
     money: list[Ties]
 
 
+@of_row(reconciliation.Figure)
 class Figure(Shape):
     """A sum over everything; currency is '' for those of minutes alone."""
 
-    name: str
-    currency: str
-    records: int
-    minutes: int
-    amount: Decimal | None
 
-
+@of_row(unbilled.Aged)
 class Aged(Shape):
     """Unbilled work of one stage, region and currency in one bucket of age in days."""
 
-    stage: str
-    region: str
-    currency: str
-    bucket: int = Field(description="0: up to 30 days, 1: 31-60, 2: 61-90, 3: 91-180, 4: older")
-    subjects: int
-    minutes: int
-    amount: Decimal | None
+    bucket: int = Field(description="days: " + ", ".join(f"{n}: {name}" for n, name in enumerate(AGE_BUCKETS)))
 
 
+@of_row(throughput.Slot)
 class Slot(Shape):
     """Records received from `starts` (epoch seconds) on, by outcome."""
 
-    starts: int
-    counts: dict[str, int]
     failures: int
 
 
+@of_row(Act)
 class ActDone(Shape):
     """One act of the audit."""
-
-    act_id: int
-    at: datetime
-    name: str
-    via: str
-    act: str
-    subject: str
-    reason: str
 
 
 class Decided(Shape):

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from common.age_buckets import AGE_BUCKETS
 from console.dependencies import Read, Viewer
 from console.pages.charts import Chart, Series, columns
 from console.pages.csv import csv_file
@@ -50,12 +51,12 @@ def aging(
     for name in unbilled.STAGES:
         of_stage = [each for each in aged if each.stage == name]
         keys = sorted({(each.region, each.currency) for each in of_stage})
-        lines = [(region, currency, [_cell(of_stage, region, currency, n) for n in range(len(unbilled.BUCKETS))])
+        lines = [(region, currency, [_cell(of_stage, region, currency, n) for n in range(len(AGE_BUCKETS))])
                  for region, currency in keys]  # fmt: skip
         tables.append((name, lines))
     return render(
         request, user, "unbilled.html",
-        tables=tables, buckets=unbilled.BUCKETS, stage=stage, today=today,
+        tables=tables, buckets=AGE_BUCKETS, stage=stage, today=today,
         clients=unbilled.by_client(cursor, stage, by_money=user.sees_rates), at=unbilled.summed_at(cursor),
     )  # fmt: skip
 
@@ -72,7 +73,7 @@ def aging_file(request: Request, cursor: Read, user: Viewer) -> Response:
     header = ("stage", "region", "currency", "age_days", "subjects", "minutes", "amount")
     return csv_file(
         request, user, "unbilled.csv", header, unbilled.aged(cursor, today),
-        lambda a: [(a.stage, a.region, a.currency, unbilled.BUCKETS[a.bucket], a.subjects, a.minutes, a.amount)],
+        lambda a: [(a.stage, a.region, a.currency, AGE_BUCKETS[a.bucket], a.subjects, a.minutes, a.amount)],
     )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from invoicing.draft import TaxTotal
 from invoicing.formats.en16931 import (
     CREDIT_NOTE_CODE,
     INVOICE_CODE,
+    Document,
     amount_text,
     exemption,
     month,
     months,
-    outside_scope,
     payment_terms,
     require_complete,
     xml_text,
@@ -42,14 +42,8 @@ def render_cii(invoice: Invoice) -> bytes:
     return _Document(invoice).xml()
 
 
-class _Document:
+class _Document(Document):
     """Builds one document, element by element in the order of the CII schema."""
-
-    def __init__(self, invoice: Invoice) -> None:
-        self._invoice = invoice
-        self._credit = invoice.kind == "credit_note"
-        self._sign = -1 if self._credit else 1
-        self._outside_scope = outside_scope(invoice)
 
     def xml(self) -> bytes:
         """The whole document, indented."""

@@ -115,3 +115,13 @@ def _amounts_too_fine(invoice: Invoice) -> Iterator[str]:
             f"{plain(fine[-1])} {invoice.currency} has more than the two decimals that EN 16931 allows in an amount;"
             " the invoice stands, this client is to be billed on a document outside the standard"
         )
+
+
+class Document:
+    """An invoice on its way into a format: its sign, and whether value added tax applies to it at all."""
+
+    def __init__(self, invoice: Invoice) -> None:
+        self._invoice = invoice
+        self._credit = invoice.kind == "credit_note"
+        self._sign = -1 if self._credit else 1
+        self._outside_scope = outside_scope(invoice)

@@ -1,8 +1,10 @@
 """What settling yields: a charge, a parked subject, or neither, as values that travel like data (DOMAIN.md §3)."""
 
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from rating.model.enumerations import ChargeKind, RateUnit, Reason, Severity
@@ -46,6 +48,11 @@ class Component:
     reason: Reason | None
 
 
+OF_TERMS: Mapping[str, bool] = MappingProxyType({"of_terms": True})
+"""Metadata of a field that is the same for all time of one engagement, task, consultant and labor category between two
+days of change. The fast path takes such a field from the general path; any other new field turns the fast path off."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """Every field of DOMAIN.md §3 that follows from the facts; amount in minor units of currency, tax_rate percent."""
@@ -76,6 +83,23 @@ class Charge:
     approved_by: str | None
     lineage: Lineage
     derivation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCharge(Charge):
+    """A charge or reversal as `billing.ready` has it.
+
+    This is the one definition of a charge. Its record, the columns and the insert of `hourstream.charges`, the rows of
+    queries, the model of the API and the declared fields of consumers follow from it; a test holds it to the contract.
+    """
+
+    charge_id: str
+    reverses: str | None
+    decided_at: datetime
+
+
+TERMS_FIELDS: tuple[str, ...] = tuple(each.name for each in fields(Charge) if each.metadata == OF_TERMS)
+CHARGE_FIELDS: tuple[str, ...] = tuple(each.name for each in fields(PublishedCharge))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,29 @@
 
 Most time is plain: time and materials by the hour, rounded entry by entry, without multipliers and without a cap. The
 terms of such an entry are asked of the checks that every entry passes, once for a span of days; here is for which
-entries and between which days the answer may be used again, and what minutes cost under it.
+entries (`fast_path_support`) and between which days the answer may be used again, and what minutes cost under it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from rating.lineage import lineage_of
-from rating.model.charge import MasterRef
+from rating.model.charge import TERMS_FIELDS, MasterRef
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
-from rating.model.master_data import Engagement, RateLine, Rounding
+from rating.model.master_data import Client, Consultant, Grade, RateCard, RateLine, Rounding, Task
 from rating.model.masters import Masters
-from rating.model.money import half_up, minor_units
-from rating.model.rating_context import case_of, parks_late_work
-from rating.time.amounts import rate_per_minute, rounds_lines
+from rating.model.money import half_up, minor_units, nothing
+from rating.model.rating_context import case_of
+from rating.time.amounts import rate_per_minute
 from rating.time.checked_time import PricedWork
 from rating.time.derivation import around_minutes, discount_in_words, rounding_in_words
+from rating.time.fast_path_support import supports, supports_engagement
 from rating.time.rates import CardRate, cards_searched, selectors
 from rating.time.rounding import rounded_minutes
-from rating.time.time_charges import masters_used
+from rating.time.time_charges import masters_used, priced_charge
 from rating.time.time_checks import check_time
 
 _NO_DAY_IS_OVERFULL: frozenset[tuple[str, date]] = frozenset()
@@ -37,7 +38,8 @@ class Terms:
     """What entries of one engagement, task, consultant and own labor category share over a span of days.
 
     A minute costs `numerator / denominator` minor units of the currency, of which there are 10 ** `digits` in one.
-    `opening` and `closing` are the derivation before its minutes and after its amount.
+    `opening` and `closing` are the derivation before its minutes and after its amount. `added` are the fields of
+    `TERMS_FIELDS`.
     """
 
     labor_category: str | None
@@ -52,41 +54,20 @@ class Terms:
     opening: str
     closing: str
     lookups: frozenset[str]
-
-
-# What plain time knows of an engagement: its terms follow from these whatever they are (status, dates and calendars by
-# the checks; fees, milestones, outcomes, expenses and invoices are no matter of time). Each other field must be null or
-# is looked at by `is_plain`, so a new field makes time not plain until somebody adds it here.
-UNDERSTOOD = frozenset({
-    "source", "revision", "occurred_at", "engagement_id", "client_id", "name", "status", "on_hold_from", "starts_on",
-    "ends_on", "currency", "legal_entity", "seller_country", "seller_tax_jurisdiction", "rate_card_id",
-    "discount_percent", "hours_per_day", "day_rule", "holiday_calendar", "retainer", "subscription", "milestones",
-    "outcomes", "expense_policy_id", "tax_override", "po_number", "approval_group", "invoice_per", "owner",
-})  # fmt: skip
-LOOKED_AT = frozenset({"billing_method", "rounding", "multipliers", "amount_rounding", "late_policy"})
-_NULL_FOR_PLAIN_TIME = tuple(each.name for each in fields(Engagement) if each.name not in UNDERSTOOD | LOOKED_AT)
-
-
-def is_plain(engagement: Engagement) -> bool:
-    """Whether each entry of the engagement is charged by itself, whatever else its consultant's day or month holds."""
-    extra = engagement.multipliers
-    return (
-        engagement.billing_method == "time_and_materials"
-        and engagement.rounding.scope == "entry"
-        and not (extra.weekend or extra.holiday or extra.overtime)
-        and not rounds_lines(engagement)
-        and not parks_late_work(engagement)
-        and all(getattr(engagement, name) is None for name in _NULL_FOR_PLAIN_TIME)
-    )
+    added: Mapping[str, object]
 
 
 def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
     """The terms of an approved entry that is not INVALID; None where it is not plain time or a check fails."""
     case = case_of(entry.engagement_id, masters, ())
-    if case.engagement is None or not is_plain(case.engagement):
+    if case.engagement is None or not (supports(TimeEntry, entry) and supports_engagement(case.engagement)):
         return None
     work = check_time(case, entry, _NO_DAY_IS_OVERFULL)
-    if not isinstance(work, PricedWork) or not isinstance(work.rate, CardRate) or work.rate.unit != "hour":
+    if (
+        not isinstance(work, PricedWork)
+        or not isinstance(work.rate, CardRate)
+        or not _supports_masters(work, work.rate)
+    ):
         return None
     engagement, line = work.contract.engagement, work.rate.line
     digits = minor_units(engagement.currency)
@@ -107,6 +88,26 @@ def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
         opening=opening,
         closing=f" {engagement.currency}{closing}",
         lookups=frozenset(case.lookups.names),
+        added=_added(work),
+    )
+
+
+def _added(work: PricedWork) -> dict[str, object]:
+    """The fields that follow from terms, as the general path has them."""
+    if not TERMS_FIELDS:
+        return {}
+    charge = priced_charge(work, 0, nothing(work.contract.engagement.currency), None, (), "")
+    return {name: getattr(charge, name) for name in TERMS_FIELDS}
+
+
+def _supports_masters(work: PricedWork, rate: CardRate) -> bool:
+    return (
+        supports(Client, work.contract.client)
+        and supports(Task, work.task)
+        and supports(Consultant, work.consultant)
+        and all(supports(Grade, grade) for grade in work.consultant.grades)
+        and supports(RateCard, rate.card)
+        and supports(RateLine, rate.line)
     )
 
 

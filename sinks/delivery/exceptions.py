@@ -15,8 +15,9 @@ from psycopg.rows import TupleRow
 from common.timestamps import instant_text
 from rating.model.ids import exception_id
 from storage.bulk_load import as_json
+from topics import topic_names
 
-EXCEPTIONS_TOPIC = "billing.exceptions"
+EXCEPTIONS_TOPIC = topic_names.BILLING_EXCEPTIONS
 REFUSED, UNREACHABLE = "ERP_REFUSED", "ERP_UNREACHABLE"
 _WORDS = {
     REFUSED: "{target} refused it: {reason}",

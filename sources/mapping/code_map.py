@@ -32,8 +32,9 @@ from sources.mapping.ast import (
     parts,
 )
 from sources.mapping.errors import MappingError
+from topics import topic_names
 
-CODE_MAP = "master.code-map"
+CODE_MAP = topic_names.MASTER_CODE_MAP
 CODE = "code"  # the name of the code map as an entity, and as a missing object in exceptions
 UNMAPPED = "UNMAPPED_CODE"
 

@@ -10,22 +10,23 @@ from datetime import date
 
 import msgspec
 
-from rating.model.facts import Fact, Outcome, TimeEntry
-from rating.scope import names
+from rating.model.facts import Fact
+from rating.scope import Scope, names, own_scope
 from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
 from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket, MemberFact
+from topics import state_keys
 
 TIME = "day:"  # begins the name of every bucket of time
 OUTCOMES = "outcomes:"  # of every bucket of outcomes
 ABOUT = "about:"  # and of those in which something waits for its subject
 MOST_BYTES = 32 << 10  # of a bucket's row; one that would be larger becomes a row a fact
 
-BUCKETS = Table(b"b", BucketRow)  # (engagement, bucket name) -> the bucket
-PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it; follows from BUCKETS
+BUCKETS = Table(state_keys.BUCKETS, BucketRow)  # (engagement, bucket name) -> the bucket
+PLACES = Table(state_keys.PLACES, str)  # (engagement, name of a fact) -> name of its bucket; follows from BUCKETS
 _read_fact = msgspec.msgpack.Decoder(MemberFact).decode
 _read_names = msgspec.msgpack.Decoder(BucketNames).decode
-LOOKED = Table(b"l", bool)  # (look-up, engagement): the engagement's settlements looked there
+LOOKED = Table(state_keys.LOOKED, bool)  # (look-up, engagement): the engagement's settlements looked there
 
 
 def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
@@ -59,12 +60,26 @@ def day_bucket(consultant_id: str, day: date) -> str:
 
 
 def own_bucket(fact: Fact) -> str:
-    """The name of the bucket a fact is in, unless it speaks of another subject."""
-    if isinstance(fact, TimeEntry):
-        return day_bucket(fact.consultant_id, fact.work_date)
-    if isinstance(fact, Outcome):
-        return f"{OUTCOMES}{fact.achieved_on:%Y-%m}:{fact.metric}"
-    return name_of(fact)
+    """The name of the bucket a fact is in, unless it speaks of another subject: `rating.scope.own_scope`, as a name."""
+    own = own_scope(fact)
+    match own.kind:
+        case "person_day":
+            return f"{TIME}{own.of[0]}:{own.of[1]}"
+        case "outcomes":
+            return f"{OUTCOMES}{own.of[1]}:{own.of[0]}"
+        case _:
+            return name_of(fact)
+
+
+def own_scope_of(bucket: str) -> Scope | None:
+    """The own scope of the facts of a bucket; None for what waits until its subject is known."""
+    if bucket.startswith(TIME):
+        consultant_id, _, day = bucket.removeprefix(TIME).rpartition(":")
+        return Scope("person_day", (consultant_id, day))
+    if bucket.startswith(OUTCOMES):
+        month, _, metric = bucket.removeprefix(OUTCOMES).partition(":")
+        return Scope("outcomes", (metric, month))
+    return None if bucket.startswith(ABOUT) else Scope("subject", (bucket,))
 
 
 def month_of_outcomes(bucket: str) -> str:

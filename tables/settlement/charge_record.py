@@ -6,8 +6,9 @@ from operator import attrgetter
 from typing import Any
 
 from rating.model.charge import Charge, Component, Lineage, MasterRef
+from topics import topic_names
 
-READY = "billing.ready"
+READY = topic_names.BILLING_READY
 
 
 def charge_record(charge: Charge) -> dict[str, object]:

@@ -7,8 +7,9 @@ empty for a master.
 from rating.model.charge import Parked
 from streaming.state_tables import StateRows, Table
 from tables.settlement.exception_record import StandingException
+from topics import state_keys
 
-CONFLICTS = Table(b"c", StandingException)  # (engagement, subject) -> the open exception
+CONFLICTS = Table(state_keys.CONFLICTS, StandingException)  # (engagement, subject) -> the open exception
 
 
 def conflict_subject(topic: str, id_: str) -> str:

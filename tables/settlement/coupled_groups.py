@@ -5,27 +5,20 @@ from collections.abc import Iterable, Iterator
 from rating.model.days import month_of
 from rating.model.facts import BillingPeriod, Expense
 from rating.model.master_data import Engagement
-from rating.scope import FEE_PREFIX, Coupling, Scope
-from tables.settlement.bucket_store import OUTCOMES, TIME, Buckets
+from rating.scope import EXPENSE_PREFIX, FEE_PREFIX, Coupling, Scope, coupled_scope
+from tables.settlement.bucket_store import OUTCOMES, TIME, Buckets, own_scope_of
 from tables.settlement.large_bucket import Bucket
-
-EXPENSE = "expense:"
 
 
 def scope_of_bucket(name: str, coupling: Coupling) -> Scope | None:
     """The scope of a bucket that settles together with others; None for one that settles by itself."""
-    if coupling.time and name.startswith(TIME):
-        return coupling.scope(_month_of_time(name))
-    if coupling.expenses and name.startswith(EXPENSE):
-        return coupling.scope("")  # expenses are never coupled by month
-    if coupling.periods and name.startswith(FEE_PREFIX):
-        return coupling.scope(name.removeprefix(FEE_PREFIX))
-    return None
+    own = own_scope_of(name)
+    return None if own is None else coupled_scope(own, coupling)
 
 
 def buckets_of(buckets: Buckets, engagement_id: str, coupling: Coupling, scope: Scope) -> list[Bucket]:
     """Every bucket of a coupled scope."""
-    kinds = ((coupling.time, TIME), (coupling.expenses, EXPENSE), (coupling.periods, FEE_PREFIX))
+    kinds = ((coupling.time, TIME), (coupling.expenses, EXPENSE_PREFIX), (coupling.periods, FEE_PREFIX))
     return [
         bucket
         for coupled, prefix in kinds
@@ -47,7 +40,7 @@ def work_of_month(buckets: Buckets, engagement_id: str, month: str) -> Iterator[
     """The buckets with time, expenses or outcomes of a month: all that its billing period may make late."""
     yield from buckets.named(engagement_id, TIME, lambda name: _month_of_time(name) == month)
     yield from buckets.named(engagement_id, f"{OUTCOMES}{month}:")
-    for bucket in buckets.named(engagement_id, EXPENSE):
+    for bucket in buckets.named(engagement_id, EXPENSE_PREFIX):
         facts = (told.fact for told in bucket.all_told())
         if any(isinstance(fact, Expense) and month_of(fact.incurred_on) == month for fact in facts):
             yield bucket

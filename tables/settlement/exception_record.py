@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from common.timestamps import instant
 from rating.model.charge import Parked
 from rating.model.ids import exception_id
+from topics import topic_names
 
-EXCEPTIONS = "billing.exceptions"
+EXCEPTIONS = topic_names.BILLING_EXCEPTIONS
 OPEN, WAIVED, RESOLVED = "open", "waived", "resolved"
 
 

@@ -5,12 +5,14 @@ and kept as the bytes that they become; an entry then costs its own ids, its pri
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from rating.checks import MINUTES_OF_A_DAY
-from rating.model.charge import RULES_VERSION
+from rating.model.charge import RULES_VERSION, TERMS_FIELDS
 from rating.model.days import month_of
 from rating.model.facts import Origin, TimeEntry
 from rating.model.ids import charge_id
@@ -18,8 +20,10 @@ from rating.model.masters import Masters
 from rating.time.fast_path import MinuteTerms, Terms, billed_minutes, days_of_change, plain_terms, price
 from rating.time.multipliers import ONCE
 from schemas.binary import long, span
-from schemas.codec import header
-from schemas.partial_encoder import run
+from schemas.codec import header, shape
+from schemas.partial_encoder import RunEncoder, run
+from schemas.schema_types import Record as ContractRecord
+from schemas.schema_types import leaf_paths
 from streaming.batch import Record
 from tables.settlement.charge_record import READY, master_record
 
@@ -29,14 +33,39 @@ _MOST_UNITS = 10**18  # of a decimal(18,6)
 TermsKey = tuple[str, str, str, str | None]
 """(engagement, task, consultant, the entry's own labor category)"""
 
+# Every field of a charge that is put together here, in the order of the contract; fields that follow from terms may be
+# added behind them. With any other field the fast path is off.
+_WRITTEN = (
+    "charge_id reverses subject kind engagement_id client_id legal_entity consultant_id task_id labor_category"
+    " work_date period worked_minutes billable_minutes rate rate_unit multiplier currency amount reason tax_category"
+    " tax_rate components.minutes components.rate components.multiplier components.amount components.reason po_number"
+    " region approved_by lineage.topic lineage.partition lineage.offset lineage.source lineage.revision"
+    " lineage.masters.kind lineage.masters.id lineage.masters.revision lineage.masters.line_id lineage.rules_version"
+    " decided_at derivation"
+)
+
+
+def writes_all_of(charge: ContractRecord) -> bool:
+    """Whether the charges put together here have every field of that contract, and no other."""
+    return " ".join(leaf_paths(charge)) == " ".join((_WRITTEN, *TERMS_FIELDS))
+
+
+_IS_ON = writes_all_of(shape(READY))
 _HEADER = header(READY)
-_WHOSE = run(READY, "kind", "engagement_id", "client_id", "legal_entity", "consultant_id", "task_id", "labor_category")
-_DAY = run(READY, "work_date", "period")
-_RATE = run(READY, "rate", "rate_unit", "multiplier", "currency")
-_TAX = run(READY, "tax_category", "tax_rate")
-_PART = run(READY, "components.rate", "components.multiplier")
-_CONTRACT = run(READY, "po_number", "region")
-_MASTERS = run(READY, "lineage.masters", "lineage.rules_version")
+
+
+def _run(*paths: str) -> RunEncoder:
+    return run(READY, *paths) if _IS_ON else lambda _: b""
+
+
+_WHOSE = _run("kind", "engagement_id", "client_id", "legal_entity", "consultant_id", "task_id", "labor_category")
+_DAY = _run("work_date", "period")
+_RATE = _run("rate", "rate_unit", "multiplier", "currency")
+_TAX = _run("tax_category", "tax_rate")
+_PART = _run("components.rate", "components.multiplier")
+_CONTRACT = _run("po_number", "region")
+_MASTERS = _run("lineage.masters", "lineage.rules_version")
+_ADDED = _run(*TERMS_FIELDS) if TERMS_FIELDS else lambda _: b""
 _ID_LENGTH = long(36)
 _NULL, _PRESENT, _ONE_ITEM, _END = b"\x00", b"\x02", b"\x02", b"\x00"
 
@@ -69,6 +98,23 @@ class TimeRow(NamedTuple):
         return TimeEntry(**row._asdict(), origin=origin)
 
 
+def time_rows(contract: ContractRecord) -> Callable[[tuple[Any, ...]], TimeRow | None]:
+    """A function from the values of a time entry, in the order of its contract, to the row.
+
+    It gives None, which takes the general path, for a value in a field that rows do not have.
+    """
+    names = [each.name for each in contract.fields]
+    if names == list(TimeRow._fields):
+        return TimeRow._make
+    known = itemgetter(*(names.index(name) for name in TimeRow._fields))
+    others = [place for place, name in enumerate(names) if name not in TimeRow._fields]
+
+    def row(values: tuple[Any, ...]) -> TimeRow | None:
+        return None if any(values[place] is not None for place in others) else TimeRow._make(known(values))
+
+    return row
+
+
 @dataclass(frozen=True, slots=True)
 class _TermBytes:
     """The bytes of the charges under one set of terms that do not depend on day or minutes."""
@@ -81,6 +127,7 @@ class _TermBytes:
     masters: bytes
     opening: bytes
     closing: bytes
+    added: bytes
     minutes: MinuteTerms
     numerator: int
     denominator: int
@@ -120,7 +167,7 @@ class PlainTime:
     def charge(self, subject: str, row: TimeRow, at: Record) -> tuple[bytes, frozenset[str]] | None:
         """(first charge, look-ups) of a new approved entry; None where its time is not plain."""
         key = (row.engagement_id, row.task_id, row.consultant_id, row.labor_category)
-        if not (row.task_id and row.consultant_id and row.source and 0 <= row.minutes <= MINUTES_OF_A_DAY):
+        if not (_IS_ON and row.task_id and row.consultant_id and row.source and 0 <= row.minutes <= MINUTES_OF_A_DAY):
             return None
         terms = self._terms_of(key, row)
         if terms is None:
@@ -143,6 +190,7 @@ class PlainTime:
             self._read_from(at), long(at.offset), span(row.source.encode()), long(row.revision), terms.masters,
             long(at.timestamp_ms),
             span(b"".join((terms.opening, minutes.words, _in_words(cents, terms.digits), terms.closing))),
+            terms.added,
         ))  # fmt: skip
         return value, terms.lookups
 
@@ -209,6 +257,7 @@ def _term_bytes(terms: Terms, row: TimeRow, masters: Masters) -> _TermBytes:
         }),
         opening=terms.opening.encode(),
         closing=terms.closing.encode(),
+        added=_ADDED(terms.added),
         minutes=terms.minutes,
         numerator=terms.numerator,
         denominator=terms.denominator,

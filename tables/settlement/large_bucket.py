@@ -25,6 +25,7 @@ from tables.settlement.bucket import (
     stored,
     told_of,
 )
+from topics import state_keys
 
 
 class Member(msgspec.Struct, array_like=True, frozen=True):
@@ -41,8 +42,8 @@ class MemberFact(msgspec.Struct, array_like=True, frozen=True):
     fact: Named | None
 
 
-MEMBERS = Table(b"f", Member)  # (engagement, bucket, name of a fact)
-ATTACHED = Table(b"a", bool)  # (engagement, bucket, subject, name of a fact that speaks of it)
+MEMBERS = Table(state_keys.MEMBERS, Member)  # (engagement, bucket, name of a fact)
+ATTACHED = Table(state_keys.ATTACHED, bool)  # (engagement, bucket, subject, name of a fact that speaks of it)
 _NONE = Member()
 _SPEAKERS = ("decision:", "adjustment:")
 

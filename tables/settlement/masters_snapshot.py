@@ -17,9 +17,10 @@ from streaming.batch import Record
 from streaming.isolation import is_environment
 from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import Follower
+from topics import topic_names
 from topics.records import current_masters
 
-TOPIC = "masters.current"
+TOPIC = topic_names.MASTERS_CURRENT
 LOOKUPS_HEADER = "lookups"
 ANYWHERE = "*"  # stands for the look-ups of an identity that touched more than `MOST_LOOKUPS`
 MOST_LOOKUPS = 500

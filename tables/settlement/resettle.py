@@ -13,6 +13,7 @@ from streaming.state_tables import StateRows, Table
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
 from tables.settlement.masters_snapshot import Snapshot
+from topics import state_keys
 
 CHUNK_SUBJECTS = 20_000
 
@@ -32,7 +33,7 @@ class Cursor:
         return self.applied < snapshot.end or self.rules != RULES_VERSION
 
 
-CURSOR = Table(b"~sweep", Cursor)  # () -> the cursor; a live row, so that status pages see it
+CURSOR = Table(state_keys.CURSOR, Cursor)  # () -> the cursor; a live row, so that status pages see it
 
 
 def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int = CHUNK_SUBJECTS) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from streaming.state_tables import StateRows, Table
+from topics import state_keys
 
 MOST = 64  # items of a node; a node that has more is cut in two
 _ROOT = "0"
@@ -70,7 +71,7 @@ class Sums(NamedTuple):
     dip: int = 0
 
 
-NODES = Table(b"n", bytes)  # (engagement, bucket, node) -> the node as JSON, whose integers have no largest one
+NODES = Table(state_keys.NODES, bytes)  # (engagement, bucket, node) -> JSON, whose integers have no largest one
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Node).decode
 

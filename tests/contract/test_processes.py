@@ -10,6 +10,7 @@ from schema_records import sample
 
 from cli.schemas import DOCUMENT, processes
 from cli.worker import AGENTS, FOR_THE_CONSOLE
+from invoicing.charge_columns import CHARGE_COLUMNS
 from rating.model.facts import FACT_TYPES
 from rating.model.master_records import MASTER_TYPES
 from schemas import codec
@@ -17,7 +18,6 @@ from schemas.released import read_contracts
 from sinks.journal import Journal
 from sinks.routing_file import rows_of
 from sinks.routing_policy import Policy, Routes
-from storage.bulk_load import CHARGE_COLUMNS
 from storage.charge_batch import ChargeRow
 from streaming.state import MemoryRows, State
 from tables.charge_status import Lives, News
@@ -64,7 +64,8 @@ def test_the_journal_reads_what_is_declared() -> None:
 
 
 def test_the_projection_reads_what_is_declared() -> None:
-    assert {*CHARGE_COLUMNS, "components", "lineage"} == set(DECLARED["billing"].reads["billing.ready"])
+    assert set(CHARGE_COLUMNS) == {field.name for field in codec.shape("billing.ready").fields}
+    assert DECLARED["billing"].reads["billing.ready"] == WHOLE
 
 
 @pytest.mark.parametrize("topic", DECLARED["lifecycle"].reads)

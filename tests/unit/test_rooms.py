@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "console": {"operations", "warehouse", "assurance", "invoicing", "privacy", "sources", "rating", "storage"},
 }
 TOP = ("cli", "tools")  # they may import everything
-LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka"}
+LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka", "pydantic", "pydantic_core"}
 
 
 def imported_modules(file: Path) -> Iterator[str]:

@@ -4,17 +4,17 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from warehouse.queries.sql import Asking, rows, where
-from warehouse.queries.traces import InvoiceRow, OnInvoice
+from warehouse.queries.sql import Asking, columns, rows, where
+from warehouse.queries.traces import INVOICES, InvoiceRow, OnInvoice
 
 
 def charges_listed(cursor: Asking, engagement_id: str, after: tuple[str, str] | None, limit: int) -> list[OnInvoice]:
     """Charges and reversals of an engagement by subject and id, behind (subject, id); `limit` + 1 at most."""
-    query = (
-        "SELECT charge_id, engagement_id, subject, work_date, billable_minutes, currency, amount"
-        " FROM hourstream.charges WHERE engagement_id = %(engagement)s AND (subject, charge_id) > (%(subject)s, %(id)s)"
+    query = sql.SQL(
+        "SELECT {charge} FROM hourstream.charges c"
+        " WHERE engagement_id = %(engagement)s AND (subject, charge_id) > (%(subject)s, %(id)s)"
         " ORDER BY subject, charge_id LIMIT %(limit)s"
-    )
+    ).format(charge=columns(OnInvoice, "c"))
     subject, charge_id = after or ("", "")
     values = {"engagement": engagement_id, "subject": subject, "id": charge_id, "limit": limit + 1}
     return rows(cursor, OnInvoice, query, values)
@@ -31,13 +31,6 @@ def invoices_listed(
         conditions.append("i.engagement_id = %(engagement)s")
     if status is not None:
         conditions.append("i.status = %(status)s")
-    query: LiteralString = """
-    SELECT invoice_id, kind, status, legal_entity, client_id,
-           (SELECT m.record ->> 'name' FROM hourstream.masters m
-            WHERE m.topic = 'master.clients' AND m.identity = i.client_id) AS client,
-           engagement_id, currency, issue_date, due_date, net, tax, payable, void_reason
-    FROM hourstream.invoices i
-    """
     values = {"client": client, "engagement": engagement, "status": status, "after": after, "limit": limit + 1}
-    composed = sql.SQL(query) + where(conditions) + sql.SQL(" ORDER BY i.invoice_id LIMIT %(limit)s")
+    composed = sql.SQL(INVOICES) + where(conditions) + sql.SQL(" ORDER BY i.invoice_id LIMIT %(limit)s")
     return rows(cursor, InvoiceRow, composed, values)

@@ -1,6 +1,7 @@
 """Helpers for queries: rows as dataclasses, and conditions without values in their text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, LiteralString, TypeAlias, TypeVar
 
 from psycopg import Cursor, sql
@@ -34,6 +35,11 @@ def streamed(cursor: Asking, shape: type[Row], query: Query, values: Mapping[str
 def one(cursor: Asking, shape: type[Row], query: Query, values: Mapping[str, object]) -> Row | None:
     """The one row of a query, None where there is none."""
     return next(iter(rows(cursor, shape, query, values)), None)
+
+
+def columns(shape: type, table: str) -> sql.Composed:
+    """The fields of a row as columns of a table, for a row whose fields all stand in one table."""
+    return sql.SQL(", ").join(sql.Identifier(table, each.name) for each in fields(shape))
 
 
 def where(conditions: list[LiteralString]) -> sql.Composed:

@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import LiteralString
 
-from warehouse.queries.sql import Asking, Stored, one, rows
+from psycopg import sql
+
+from rating.model.charge import CHARGE_FIELDS, PublishedCharge
+from warehouse.queries.sql import Asking, Stored, columns, one, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,35 +26,13 @@ class Step:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeRow:
-    """A charge as published, with its posting and the invoice it is on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRow(PublishedCharge):
+    """A charge as published, where it stands on its topic, with its posting and the invoice it is on."""
 
-    charge_id: str
-    reverses: str | None
-    engagement_id: str
-    subject: str
-    client_id: str
-    consultant_id: str | None
-    task_id: str | None
-    labor_category: str | None
-    work_date: date
-    worked_minutes: int
-    billable_minutes: int
-    rate: Decimal | None
-    rate_unit: str | None
-    multiplier: Decimal
-    currency: str
-    amount: Decimal
-    reason: str | None
-    tax_category: str | None
-    tax_rate: Decimal | None
-    approved_by: str | None
-    decided_at: datetime
+    components: list[dict[str, object]]  # type: ignore[assignment]  # as the JSON of the table has them
+    lineage: dict[str, object]  # type: ignore[assignment]
     appended_at: datetime
-    derivation: str
-    components: list[dict[str, object]]
-    lineage: dict[str, object]
     where: str
     posting: str | None
     posting_status: str | None
@@ -103,12 +84,11 @@ class InvoiceRow:
     void_reason: str | None
 
 
-_CHARGES: LiteralString = """
-SELECT c.charge_id, c.reverses, c.engagement_id, c.subject, c.client_id, c.consultant_id, c.task_id, c.labor_category,
-       c.work_date, c.worked_minutes, c.billable_minutes, c.rate, c.rate_unit, c.multiplier, c.currency, c.amount,
-       c.reason, c.tax_category, c.tax_rate, c.approved_by, c.decided_at, c.appended_at, c.derivation, c.components,
-       c.lineage, c.topic || '[' || c.partition || ']@' || c.record_offset AS "where", 'JRN-' || p.number AS posting,
-       p.status AS posting_status, p.reason AS posting_reason, p.posted_at, i.invoice_id, i.issue_date, i.run_at
+_CHARGES = sql.SQL(
+    """
+SELECT {charge}, c.appended_at, c.topic || '[' || c.partition || ']@' || c.record_offset AS "where",
+       'JRN-' || p.number AS posting, p.status AS posting_status, p.reason AS posting_reason, p.posted_at,
+       i.invoice_id, i.issue_date, i.run_at
 FROM hourstream.charges c
 LEFT JOIN hourstream.journal_postings p ON p.charge_id = c.charge_id
 LEFT JOIN LATERAL (
@@ -118,18 +98,19 @@ LEFT JOIN LATERAL (
     WHERE b.charge_id = c.charge_id AND i.kind <> 'nothing' ORDER BY b.live DESC, i.run DESC LIMIT 1
 ) i ON true
 """
-_ORDER: LiteralString = " ORDER BY c.partition, c.record_offset, p.number"
+).format(charge=sql.SQL(", ").join(sql.Identifier("c", name) for name in CHARGE_FIELDS))
+_ORDER = sql.SQL(" ORDER BY c.partition, c.record_offset, p.number")
 
 
 def charges_of(cursor: Asking, engagement_id: str, subject: str) -> list[ChargeRow]:
     """The charges and reversals of a subject, in order of publication."""
-    query = _CHARGES + " WHERE c.engagement_id = %(engagement)s AND c.subject = %(subject)s" + _ORDER
+    query = _CHARGES + sql.SQL(" WHERE c.engagement_id = %(engagement)s AND c.subject = %(subject)s") + _ORDER
     return rows(cursor, ChargeRow, query, {"engagement": engagement_id, "subject": subject})
 
 
 def charge(cursor: Asking, charge_id: str) -> ChargeRow | None:
     """One charge or reversal."""
-    return one(cursor, ChargeRow, _CHARGES + " WHERE c.charge_id = %(id)s" + _ORDER, {"id": charge_id})
+    return one(cursor, ChargeRow, _CHARGES + sql.SQL(" WHERE c.charge_id = %(id)s") + _ORDER, {"id": charge_id})
 
 
 def statuses_of(cursor: Asking, invoice_ids: list[str]) -> list[StatusRow]:
@@ -197,16 +178,19 @@ def _step_of(status: StatusRow) -> Step:
     return Step(status.at, stage, words, status.where, invoice_id=status.invoice_id, **money)  # type: ignore[arg-type]
 
 
+INVOICES: LiteralString = """
+SELECT i.invoice_id, i.kind, i.status, i.legal_entity, i.client_id,
+       (SELECT m.record ->> 'name' FROM hourstream.masters m
+        WHERE m.topic = 'master.clients' AND m.identity = i.client_id) AS client,
+       i.engagement_id, i.currency, i.issue_date, i.due_date, i.net, i.tax, i.payable, i.void_reason
+FROM hourstream.invoices i
+"""
+"""Every invoice as an `InvoiceRow`; the conditions follow."""
+
+
 def invoice(cursor: Asking, invoice_id: str) -> InvoiceRow | None:
     """One invoice or credit note."""
-    query = """
-    SELECT invoice_id, kind, status, legal_entity, client_id,
-           (SELECT m.record ->> 'name' FROM hourstream.masters m
-            WHERE m.topic = 'master.clients' AND m.identity = i.client_id) AS client,
-           engagement_id, currency, issue_date, due_date, net, tax, payable, void_reason
-    FROM hourstream.invoices i WHERE invoice_id = %(id)s
-    """
-    return one(cursor, InvoiceRow, query, {"id": invoice_id})
+    return one(cursor, InvoiceRow, INVOICES + " WHERE i.invoice_id = %(id)s", {"id": invoice_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +208,8 @@ class OnInvoice:
 
 def charges_on(cursor: Asking, invoice_id: str, after: str = "", limit: int = 100) -> list[OnInvoice]:
     """Charges of an invoice by id, behind `after`; at most `limit` + 1, so that an end is seen."""
-    query = (
-        "SELECT c.charge_id, c.engagement_id, c.subject, c.work_date, c.billable_minutes, c.currency, c.amount"
-        " FROM hourstream.invoice_charges b JOIN hourstream.charges c USING (charge_id)"
+    query = sql.SQL(
+        "SELECT {charge} FROM hourstream.invoice_charges b JOIN hourstream.charges c USING (charge_id)"
         " WHERE b.invoice_id = %(id)s AND b.charge_id > %(after)s ORDER BY b.charge_id LIMIT %(limit)s"
-    )
+    ).format(charge=columns(OnInvoice, "c"))
     return rows(cursor, OnInvoice, query, {"id": invoice_id, "after": after, "limit": limit + 1})

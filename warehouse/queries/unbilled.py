@@ -7,9 +7,9 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from common.age_buckets import AGE_LIMITS
 from warehouse.queries.sql import Asking, rows
 
-BUCKETS = ("0-30", "31-60", "61-90", "91-180", "over 180")
 STAGES = ("submitted", "parked", "charged")
 
 
@@ -40,16 +40,12 @@ class OfClient:
     oldest: date
 
 
-_BUCKET: LiteralString = """
-CASE WHEN %(today)s - work_date <= 30 THEN 0 WHEN %(today)s - work_date <= 60 THEN 1
-     WHEN %(today)s - work_date <= 90 THEN 2 WHEN %(today)s - work_date <= 180 THEN 3 ELSE 4 END
+_AGED: LiteralString = """
+SELECT stage, region, currency, width_bucket(%(today)s - work_date, %(starts)s::integer[]) AS bucket,
+       sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes, sum(amount) AS amount
+FROM hourstream.unbilled GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
-_AGED: LiteralString = (
-    "SELECT stage, region, currency, "  # noqa: S608 - of constants only
-    + _BUCKET
-    + " AS bucket, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes, sum(amount) AS amount"
-    " FROM hourstream.unbilled GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-)
+_STARTS = [most + 1 for most in AGE_LIMITS]  # the first day of each bucket but the first
 _CLIENTS: LiteralString = """
 SELECT u.client_id, (SELECT m.record ->> 'name' FROM hourstream.masters m
                      WHERE m.topic = 'master.clients' AND m.identity = u.client_id) AS client,
@@ -66,7 +62,7 @@ _BY_MONEY = sql.SQL("amount DESC, ") + _BY_WORK
 
 def aged(cursor: Asking, today: date) -> list[Aged]:
     """Everything unbilled by stage, region, currency and age on that day."""
-    return rows(cursor, Aged, _AGED, {"today": today})
+    return rows(cursor, Aged, _AGED, {"today": today, "starts": _STARTS})
 
 
 def by_client(cursor: Asking, stage: str, *, by_money: bool, limit: int = 50) -> list[OfClient]:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import cast
 
+from rating.model.charge import CHARGE_FIELDS
 from rating.model.ids import charge_id
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.migrations import migrate
@@ -19,9 +20,8 @@ def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) 
     engagement_id = str(fields.get("engagement_id", "E-1"))
     minutes = fields.get("billable_minutes", 60)
     work_date = cast(date, fields.get("work_date", date(2025, 3, 14)))
-    record: dict[str, object] = {
+    record: dict[str, object] = dict.fromkeys(CHARGE_FIELDS) | {
         "charge_id": charge_id(engagement_id, subject, n, "charge"),
-        "reverses": None,
         "subject": subject,
         "kind": subject.partition(":")[0],
         "engagement_id": engagement_id,
@@ -39,7 +39,6 @@ def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) 
         "multiplier": Decimal(1),
         "currency": "EUR",
         "amount": Decimal(amount),
-        "reason": None,
         "tax_category": "S",
         "tax_rate": Decimal(20),
         "components": [
@@ -51,7 +50,6 @@ def charge(entry: str, amount: str = "100.00", *, n: int = 1, **fields: object) 
                 "reason": None,
             }
         ],
-        "po_number": None,
         "region": "EMEA",
         "approved_by": "lead@example.com",
         "lineage": {

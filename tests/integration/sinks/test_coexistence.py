@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from accounting.journal_balance import journal_balance
 from accounting.journal_entries import UnknownJournal, entries
 from accounting.parity import Difference, parity
 from cli.main import main
@@ -22,7 +23,7 @@ from storage.charge_batch import ChargeRecord, Written
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.reports import client_totals, journal_balance
+from warehouse.reports import client_totals
 
 APRIL, MAY, JUNE = date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1)
 ROUTES = Routes(

@@ -7,6 +7,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from accounting.journal_balance import journal_balance
 from rating.model.ids import posting_id
 from schemas.json_codec import from_json
 from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
@@ -14,7 +15,6 @@ from sinks.outbox import Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord, Outcome
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
-from warehouse.reports import journal_balance
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
 

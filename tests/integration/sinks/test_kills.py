@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import psycopg
 from psycopg import sql
 
+from accounting.journal_balance import journal_balance
 from invoicing.charge_projection import Projection
 from invoicing.run import STATUS_TOPIC, run_invoices
 from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
@@ -17,7 +18,7 @@ from sinks.outbox import Outbox
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.reports import invoices, journal_balance
+from warehouse.reports import invoices
 
 _POST = """
 from storage.postgres import open_pool

@@ -9,6 +9,7 @@ from random import Random
 import psycopg
 import pytest
 
+from accounting.journal_balance import journal_balance
 from accounting.journal_entries import entries
 from accounting.revenue_close import Closed, NoMonth, close
 from accounting.revenue_totals import plan, revenue_totals
@@ -22,7 +23,7 @@ from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.integration.sinks.test_invoice_run import publish
 from tests.unit.rating.test_revenue import contract
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.reports import client_totals, journal_balance
+from warehouse.reports import client_totals
 
 AT = datetime(2024, 7, 1, tzinfo=UTC)
 MONTHS = [f"2024-{month:02}" for month in range(1, 5)]

@@ -149,7 +149,7 @@ def test_minutes_of_what_somebody_had_to_touch_are_manual(shown: dict[tuple[str,
 def test_what_is_not_invoiced_is_wip_by_age_and_a_voided_invoice_frees_it(
     shown: dict[tuple[str, ...], float],
 ) -> None:
-    assert shown["wip_amount", "EMEA", "EUR", "91+"] == 100
+    assert shown["wip_amount", "EMEA", "EUR", "91-180"] == 100
     assert shown["wip_amount", "EMEA", "EUR", "31-60"] == 7.5 - 40  # the reversal of what is invoiced: to be credited
     assert shown["wip_minutes", "EMEA", "31-60"] == 30 - 60
     assert shown["unbilled_amount", "EMEA", "EUR", "charged"] == 67.5

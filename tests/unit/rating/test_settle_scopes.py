@@ -42,8 +42,10 @@ from rating.model.master_data import (
     Rounding,
 )
 from rating.model.masters import Masters
-from rating.scope import Coupling, by_scope, coupling_of
+from rating.scope import Coupling, by_scope, coupling_of, names, own_scope, scope_of
 from rating.settle import settle
+from tables.settlement.bucket_store import own_bucket, own_scope_of
+from tables.settlement.coupled_groups import scope_of_bucket
 
 _DAYS = st.integers(0, 6).map(lambda days: date(2024, 1, 30) + timedelta(days))
 _IDS = st.integers(0, 7).map(str)
@@ -188,6 +190,18 @@ def test_a_scope_settles_alone_as_it_does_within_the_engagement(contract: Engage
     assert {key: value for one in apart for key, value in one.subjects.items()} == together.subjects
     assert all(one.lookups <= together.lookups for one in apart)
     assert sum(sum(1 for _ in each(of_scope)) for of_scope in scopes.values()) == len(facts)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_CONTRACTS, _histories())
+def test_the_engine_groups_facts_by_these_scopes(contract: Engagement, facts: list[Fact]) -> None:
+    """Buckets of the settle state, and the groups of buckets that it settles together, are the scopes proven above."""
+    for fact in facts:
+        if names(fact) is None and not isinstance(fact, Decision):
+            bucket = own_bucket(fact)
+            assert own_scope_of(bucket) == own_scope(fact)
+            grouped = scope_of_bucket(bucket, coupling_of(contract)) or own_scope(fact)
+            assert grouped == scope_of(fact, contract)
 
 
 @settings(max_examples=150, deadline=None)

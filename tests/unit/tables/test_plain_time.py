@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import decode_for
+from schemas.codec import decode_for, shape
 from schemas.partial_encoder import run
+from schemas.schema_types import Field, Text
 from streaming.batch import Record
-from tables.settlement.fast_path import TimeRow
+from tables.settlement.fast_path import TimeRow, time_rows, writes_all_of
 from tables.settlement.fast_settling import PlainSettling
 from tests.unit.tables.contents import MASTERS as SENSIBLE
 from tests.unit.tables.contents import engagement, entry, line, numbered, rate_card
@@ -160,3 +161,21 @@ def test_an_overfull_day_goes_the_general_way() -> None:
 def test_runs_are_fields_that_follow_each_other() -> None:
     with pytest.raises(ValueError, match="do not follow each other"):
         run("billing.ready", "rate", "multiplier")
+
+
+def test_a_time_entry_with_a_value_in_a_new_field_takes_the_general_path() -> None:
+    today = shape("time.entries")
+    values: tuple[object, ...] = tuple(range(len(today.fields)))
+    for place in (0, 5, len(today.fields)):
+        tomorrow = replace(today, fields=(*today.fields[:place], Field("added", Text()), *today.fields[place:]))
+        row = time_rows(tomorrow)
+        assert row((*values[:place], None, *values[place:])) == time_rows(today)(values) == TimeRow._make(values)
+        assert row((*values[:place], "something", *values[place:])) is None
+
+
+def test_a_charge_with_a_new_field_takes_the_general_path() -> None:
+    today = shape("billing.ready")
+    assert writes_all_of(today)
+    for place in range(len(today.fields) + 1):
+        fields = (*today.fields[:place], Field("added", Text()), *today.fields[place:])
+        assert not writes_all_of(replace(today, fields=fields))
