@@ -43,12 +43,12 @@ def decide(
 ) -> Decided:
     """Waive or retry exceptions; what is resolved meanwhile is left alone.
 
-    Raises the 422 of what a system refused, which no decision here can mend, and the 503 of a silent Kafka.
+    Raises the 422 of what takes no decision, and the 503 of a silent Kafka.
     """
     found = exceptions_of(cursor, ids)
-    if any(each.subject.startswith("posting:") for each in found):
-        again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
-        raise HTTPException(422, f"What a system refused is not decided here: {again}.")
+    for each in found:
+        if (refused := decisions.refusal(each.subject)) is not None:
+            raise HTTPException(422, f"This is not decided here: {refused}.")
     standing = [
         decisions.Subject(each.engagement_id, each.subject, each.revision)
         for each in found

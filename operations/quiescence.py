@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sources.mapping import catalogue
 from streaming.topic_reader import topic_ends
-from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import ADVISORY_INPUTS, LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 from warehouse.events import TOPICS as WAREHOUSE_TOPICS
 
 _NOT_MAPPED = ("source.billing.statuses", "source.control")  # the first is for billing, the second for `reconcile`
@@ -14,6 +14,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "intake": (*(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED), "master.code-map"),
     "masters": MASTERS,
     "settle": (*SETTLE_INPUTS, "masters.current"),
+    "advisories": ADVISORY_INPUTS,
     "erp": ("billing.ready",),
     "billing": ("billing.ready", "source.billing.statuses"),
     "lifecycle": LIFECYCLE_INPUTS,

@@ -4,6 +4,7 @@ Nothing reaches the store before the commit, so an abandoned batch leaves no tra
 """
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Protocol
@@ -23,6 +24,7 @@ class State:
         self._rows = rows
         self._known: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
+        self._in_order: list[bytes] = []  # their keys, as far as a scan has asked for them
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Fetch many rows in one go; later `get`s of them cost nothing."""
@@ -41,21 +43,35 @@ class State:
     def put(self, key: bytes, value: bytes) -> None:
         """Set a row; an equal value is no change."""
         if self.get(key) != value:
-            self.changes[key] = value
+            self._change(key, value)
 
     def delete(self, key: bytes) -> None:
         """Remove a row."""
         if self.get(key) is not None:
-            self.changes[key] = None
+            self._change(key, None)
+
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        if self._in_order and key not in self.changes:
+            insort(self._in_order, key)
+        self.changes[key] = value
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Rows with `prefix`, from key `start` on, in key order, this batch's changes (so far) included."""
-        changed = sorted(key for key in self.changes if key.startswith(prefix) and key >= start)
+        if len(self._in_order) != len(self.changes):  # the first scan
+            self._in_order = sorted(self.changes)
+        first, last = bisect_left(self._in_order, max(prefix, start)), bisect_left(self._in_order, _behind(prefix))
+        changed = self._in_order[first : last if prefix.strip(b"\xff") else None]
         mine: Iterator[tuple[bytes, bytes | None]] = ((key, self.changes[key]) for key in changed)
         theirs = ((key, value) for key, value in self._rows.scan(prefix, start) if key not in self.changes)
         for key, value in heapq.merge(mine, theirs, key=itemgetter(0)):
             if value is not None:
                 yield key, value
+
+
+def _behind(prefix: bytes) -> bytes:
+    """The least key that is greater than all keys with `prefix`; empty where there is none."""
+    short = prefix.rstrip(b"\xff")
+    return short[:-1] + bytes([short[-1] + 1]) if short else b""
 
 
 class MemoryRows(dict[bytes, bytes]):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from topics.catalogue import (
+    ADVISORY_INPUTS,
     LIFECYCLE_INPUTS,
     MASTERS,
     METRICS_INPUTS,
@@ -154,6 +155,7 @@ _LOOKED_AT = {
         "amount_at_stake",
         "status",
         "first_seen",
+        "severity",
     ),
     "erp.postings": ("charge_id", "engagement_id", "system", "status"),
     "charge.states": ("charge_id", "engagement_id", "subject", "state", "revision"),
@@ -186,6 +188,14 @@ PROCESSES = (
         passes=("masters.current",),
         keeps=True,
         groups=(FOLLOWING,),
+    ),
+    Process(
+        "advisories",
+        "delivery",
+        "warns of overlapping time and of days over 24 hours, over all engagements",
+        reads=dict.fromkeys(ADVISORY_INPUTS, WHOLE),
+        writes=("time.by-consultant", "time.overlaps", "billing.exceptions"),
+        keeps=True,
     ),
     Process(
         "erp",

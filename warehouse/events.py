@@ -72,6 +72,8 @@ def flow_of(arrival: Arrival) -> str:
     """What the record counts as in the figures of throughput."""
     match arrival.topic:
         case "billing.exceptions":
+            if arrival.value["severity"] == "warning":
+                return f"warnings {arrival.text('status')}"
             again = arrival.value["status"] == "open" and arrival.value["attempts"] != 1
             return "exceptions open again" if again else f"exceptions {arrival.text('status')}"
         case "billing.ready":

@@ -58,6 +58,7 @@ class Stuck(Shape):
     attempts: int
     owner: str
     region: str
+    severity: str
 
 
 class Stake(Shape):
@@ -81,6 +82,7 @@ class Cause(Shape):
     engagements: int
     stakes: list[Stake] | None
     first_seen: datetime | None
+    severity: str
 
 
 class Step(Shape):

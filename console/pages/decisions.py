@@ -1,5 +1,6 @@
 """The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -68,7 +69,8 @@ def _all_of(cursor: Asking, address: str) -> list[str]:
     """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
     asked = dict(parse_qsl(urlsplit(local(address)).query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
-    return [each.exception_id for each in listed(cursor, wanted, limit=decisions.MOST)[: decisions.MOST]]
+    blocking = replace(wanted, severity="blocking")  # a warning takes no decision
+    return [each.exception_id for each in listed(cursor, blocking, limit=decisions.MOST)[: decisions.MOST]]
 
 
 def _back(address: str, said: str) -> RedirectResponse:

@@ -30,8 +30,9 @@ def overview(request: Request, cursor: Read, user: Viewer) -> Response:
     figures = reconciliation.figures(cursor)
     return render(
         request, user, "overview.html",
-        totals=exceptions.totals(cursor, exceptions.Filters()),
-        causes=exceptions.causes(cursor, exceptions.Filters())[:8],
+        totals=exceptions.totals(cursor, exceptions.Filters(severity="blocking")),
+        causes=exceptions.causes(cursor, exceptions.Filters(severity="blocking"))[:8],
+        warnings=exceptions.totals(cursor, exceptions.Filters(severity="warning")).subjects,
         minutes=reconciliation.minutes(figures), ties=reconciliation.ties(figures),
         chart=_chart(request, flow.slots(cursor, int(time.time()), minutes=1, number=60), 1),
         at=unbilled.summed_at(cursor),
