@@ -48,10 +48,10 @@ def decide(batch: Batch, state: State) -> list[Output]:
     for entry in facts:
         outputs += entries.take(entry)
     persons.load(said[BY_CONSULTANT])
-    for value in said[BY_CONSULTANT]:
-        persons.take(value)
-    for value in said[OVERLAPS]:
-        entries.hear(value)
+    for copy in said[BY_CONSULTANT]:
+        persons.take(copy)
+    for finding in said[OVERLAPS]:
+        entries.hear(finding)
     outputs += persons.findings()
     entries.review(warnings)
     persons.review(warnings)

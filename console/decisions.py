@@ -46,8 +46,8 @@ def decide(
     Raises the 422 of what takes no decision, and the 503 of a silent Kafka.
     """
     found = exceptions_of(cursor, ids)
-    for each in found:
-        if (refused := decisions.refusal(each.subject)) is not None:
+    for one in found:
+        if (refused := decisions.refusal(one.subject)) is not None:
             raise HTTPException(422, f"This is not decided here: {refused}.")
     standing = [
         decisions.Subject(each.engagement_id, each.subject, each.revision)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from advisory_bus import PARTITIONS, AdvisoryBus, at, winners, worked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from rating.model.facts import TimeEntry
 from rating.time.advisories import advisories
 from streaming.state import MemoryRows, State
 from tables.advisories.intervals import ENDS, Interval, Intervals
+from tests.unit.agents.advisory_bus import PARTITIONS, AdvisoryBus, at, winners, worked
 from topics.catalogue import ADVISORY_INPUTS
 
 OVER = "PERSON_DAY_OVER_24H"
