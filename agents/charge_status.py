@@ -15,7 +15,7 @@ from streaming.state import State
 from streaming.stateful_process import deciding_process
 from tables.charge_status import STATES, Lives, News
 from tables.cycle_times import histograms, in_windows, is_cycle
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 from topics.catalogue import LIFECYCLE_INPUTS
 
 NAME = "lifecycle"
@@ -25,7 +25,9 @@ GATHER_SECONDS = 0.25
 
 def process(settings: Settings) -> BatchProcess:
     """The lifecycle process: one committer a partition."""
-    lifecycle = deciding_process(NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    lifecycle = deciding_process(
+        NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
+    )
     lifecycle.figures = LifecycleFigures(lifecycle)
 
     @lifecycle.app.agent(lifecycle.topic)

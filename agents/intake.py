@@ -23,7 +23,7 @@ from streaming.process import Batches, BatchProcess
 from streaming.state import State
 from streaming.stateful_process import deciding_process
 from tables.settlement.exception_record import EXCEPTIONS, RESOLVED, StandingException, exception_record
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 
 NAME = "intake"
 FIRST = "tock"  # whose process has no other name
@@ -49,7 +49,9 @@ def name_of(source: str) -> str:
 def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
     mapper = Mapper(load_mapping(file))
     topics = mapper.mapping.topics
-    intake = deciding_process(name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS)
+    intake = deciding_process(
+        name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS, note=count_set_aside
+    )
 
     @intake.app.agent(intake.topic)
     async def map_records(batches: Batches) -> None:

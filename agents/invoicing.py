@@ -3,7 +3,7 @@
 This process alone writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import cast
 
@@ -26,7 +26,7 @@ from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming import committer
 from streaming.batch import Batch, Output
-from streaming.dead_letters import read
+from streaming.dead_letters import dead_letter, explained, read
 from streaming.process import Batches, BatchProcess
 from topics.catalogue import CHARGES_TOPIC
 
@@ -69,8 +69,14 @@ class BillingCommitter(SinkCommitter):
         if dead:
             self._announcer.publish(dead)
         start, end = batch.starts[EVENTS_TOPIC], batch.ends[EVENTS_TOPIC]
+        records = {record.offset: record for record in batch.records}
+
+        def set_aside(refused: Sequence[tuple[EventRow, Exception]]) -> None:
+            letters = [dead_letter(records[row.offset], explained(error), NAME) for row, error in refused]
+            self._announcer.publish(letters)
+
         try:
-            self._until_reachable(lambda: self._desk.write(self.partition, start, end, rows))
+            self._until_reachable(lambda: self._desk.write(self.partition, start, end, rows, set_aside))
         except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
 

@@ -16,9 +16,9 @@ from streaming.state_tables import Table
 from streaming.stateful_process import deciding_process
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
-from tables.settlement.masters_snapshot import LOOKUPS_HEADER
+from tables.settlement.masters_snapshot import LOOKUPS_HEADER, bounded
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 from topics.catalogue import MASTERS, current_key, identity
 
 NAME = "masters"
@@ -38,7 +38,7 @@ WINNERS = Table(b"m", Winner)  # (topic, id)
 
 def process(settings: Settings) -> BatchProcess:
     """The masters process: one partition, one total order."""
-    masters = deciding_process(NAME, MASTERS, settings, lambda: decide)
+    masters = deciding_process(NAME, MASTERS, settings, lambda: decide, note=count_set_aside)
 
     @masters.app.agent(masters.topic)
     async def pick_winners(batches: Batches) -> None:
@@ -73,7 +73,7 @@ def _take(record: Record, value: dict[str, object], state: State, tally: Tally) 
     if verdict != "replaced":
         return []
     touched = frozenset(row.lookups if row else ()) | lookups_touched(topic, standing, arrived)
-    winner = Winner(record.value or b"", tuple(sorted(touched)))
+    winner = Winner(record.value or b"", bounded(touched))
     WINNERS.put(state, winner, topic, master_id)
     headers = [(LOOKUPS_HEADER, msgspec.json.encode(winner.lookups))]
     current = Output(CURRENT, current_key(topic, master_id).encode(), winner.value, headers)

@@ -21,7 +21,7 @@ from tables.finance_rollup import Overview
 from tables.rollup_sums import sums
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable
-from tables.windows import Tally, totals
+from tables.windows import Tally, count_set_aside, totals
 from topics.catalogue import METRICS_INPUTS
 
 NAME = "metrics"
@@ -33,7 +33,9 @@ def process(settings: Settings) -> BatchProcess:
     """The metrics process: one committer a partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
-    metrics = deciding_process(NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    metrics = deciding_process(
+        NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
+    )
     metrics.figures = MetricsFigures(metrics, masters)
     metrics.follows[CURRENT] = lambda: masters.snapshot().end
 

@@ -10,16 +10,19 @@ from collections.abc import Callable, Sequence
 
 from common import errors
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED, divide
 from common.timestamps import instant
 from settings import Settings
 from sinks.committer import Announcer, Answer, until_reachable
+from storage.isolated_write import passes_on
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming import committer
 from streaming.batch import Batch, Output, Record
 from streaming.committer import Committer
-from streaming.dead_letters import read
+from streaming.dead_letters import dead_letter, explained, read
+from streaming.isolation import is_environment
 from streaming.partitions import crash
 from streaming.process import Batches, BatchProcess
 from streaming.topic_follower import Follower
@@ -31,6 +34,7 @@ from warehouse.masters import mirror
 from warehouse.writer import NAME, Warehouse
 
 log = logging.getLogger("hourstream.warehouse")
+_REST_SECONDS = 60.0  # after sums that failed
 _LOOK_SECONDS, _SHARE = 1.0, 10  # sums take at most one part in so many of the time
 
 
@@ -58,9 +62,15 @@ class WarehouseCommitter(Committer):
             self._announcer.publish(dead)
         ends = {topic: (self.positions[topic] or 0, end) for topic, end in batch.ends.items()}
         ends = {topic: (start, end) for topic, (start, end) in ends.items() if end > start}
+        records = {(record.topic, record.offset): record for record in batch.records}
+
+        def set_aside(refused: Sequence[tuple[Arrival, Exception]]) -> None:
+            found = ((records[arrival.topic, arrival.offset], error) for arrival, error in refused)
+            self._announcer.publish([dead_letter(record, explained(error), NAME) for record, error in found])
+
         fault_point(f"{NAME}:decided")
         try:
-            self._until_reachable(lambda: self._warehouse.write(self.partition, ends, arrivals))
+            self._until_reachable(lambda: self._warehouse.write(self.partition, ends, arrivals, set_aside))
         except errors.Fenced as error:
             raise committer.Fenced(str(error)) from error
         fault_point(f"{NAME}:committed")
@@ -88,9 +98,18 @@ class MastersMirror:
         self._follower.start()
 
     def _apply(self, records: Sequence[Record], end: int) -> None:
+        divide(records, self._mirror, _skip, lambda error: is_environment(error) or passes_on(error))
+        self.end = end
+
+    def _mirror(self, records: Sequence[Record]) -> None:
         masters = [(topic, identity, value) for _, topic, identity, value in current_masters(records)]
         until_reachable(NAME, lambda: mirror(self._pool, masters), threading.Event(), self._follower.progress)
-        self.end = end
+
+
+def _skip(record: Record, error: Exception) -> None:
+    """A master that the database cannot hold is not shown; the one before it stays."""
+    ISOLATED.log(f"{NAME}: {CURRENT}:{record.offset}", error)
+    ISOLATED.count("record")
 
 
 class Summing:
@@ -108,7 +127,11 @@ class Summing:
                 log.warning("sums: %s", error)
                 seconds = 0.0
             except Exception as error:
-                crash(error)
+                if is_environment(error) or passes_on(error):
+                    crash(error)
+                ISOLATED.log(f"{NAME}: sums", error)
+                ISOLATED.count("due")
+                seconds = _REST_SECONDS / _SHARE
             time.sleep(max(_LOOK_SECONDS, seconds * _SHARE))
 
 

@@ -24,7 +24,7 @@ from tables.settlement.fast_settling import PlainSettling
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
-from tables.windows import Tally
+from tables.windows import Tally, count_set_aside
 from topics.catalogue import SETTLE_INPUTS, own_fields
 
 NAME = "settle"
@@ -45,6 +45,7 @@ def process(settings: Settings) -> BatchProcess:
         lambda: functools.partial(decide, masters.snapshot, Memory()),
         due=functools.partial(_sweep_is_due, masters),
         derived=Derived(PLACES.key(), places_in),
+        note=count_set_aside,
         batch_records=_MOST_RECORDS,
     )
     settle.follows[CURRENT] = lambda: masters.snapshot().end
@@ -82,7 +83,8 @@ def decide(
     snapshot, tally, outputs = snapshot_now(), Tally(), list[Output]()
     settling = Settling(state, snapshot.masters, tally, memory.lookups)
     memory.plain.look_at(snapshot.masters)
-    sweep(state, snapshot, settling, chunk)  # first, so that what arrives now is not settled twice
+    if batch.due:
+        sweep(state, snapshot, settling, chunk)  # first, so that what arrives now is not settled twice
     settling.write()
     short = PlainSettling(state, settling, memory.plain)
     arrived = list(_arrivals(batch.records, outputs))

@@ -103,7 +103,7 @@ SEALED_TABLES: Mapping[str, SealedTable] = {
             "api_tokens",
             "token_number",
             "created_at",
-            ("token_id", "name", "digest", "role", "sees_rates", "created_by", "expires_at"),
+            ("token_id", "name", "digest", "role", "sees_rates", "sees_names", "created_by", "expires_at"),
         ),
         SealedTable(
             "revenue_plans", "number", "planned_at", ("engagement_id", "planned_minutes", "reason", "planned_by")

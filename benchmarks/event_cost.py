@@ -2,13 +2,15 @@
 
     python -m benchmarks.event_cost
 
-The settle agent's own `decide` over a RocksDB store, without a broker: a plain time entry in an engagement that holds
-100 and 100,000 entries (the ratio should be near 1), and a cap and a retainer put on an engagement of 10,000.
+The settle agent's own `decide` over a RocksDB store, without a broker: a plain time entry, and an outcome of one metric
+and month, in an engagement that holds 100 and 100,000 of them (the ratio should be near 1), and a cap and a retainer
+put on an engagement of 10,000. Time under a cap and of a retainer is compared in the same way.
 """
 
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +27,7 @@ EVENTS = 1_000
 STAMP = {"source": "benchmark", "revision": 1, "occurred_at": "2024-01-01T00:00:00.000Z"}
 FIRST_DAY = date(2020, 1, 1)
 CONSULTANTS = 250
+TIERS = [{"up_to": "1000", "unit_price": "0.5", "flat_fee": "10"}, {"unit_price": "0.25", "flat_fee": "5"}]
 
 
 def engagement(revision: int = 1, **changes: object) -> dict[str, object]:
@@ -78,6 +81,15 @@ def entry(n: int) -> Record:
     return Record("time.entries", 0, n, n, b"E", encode("time.entries", from_json("time.entries", value)), ())
 
 
+def outcome(n: int) -> Record:
+    """The n-th outcome of one metric and month, of days that come around."""
+    value = {
+        "outcome_id": f"o{n:07}", "engagement_id": "E", "metric": "calls", "quantity": f"{1 + n % 7}.5",
+        "achieved_on": f"2020-03-{1 + n % 31:02}", "status": "approved", **STAMP,
+    }  # fmt: skip
+    return Record("outcomes", 0, n, n, b"E", encode("outcomes", from_json("outcomes", value)), ())
+
+
 class Bench:
     """Settle on one partition."""
 
@@ -103,10 +115,10 @@ class Bench:
         self.store.write(state.changes, None)
         return len(outputs)
 
-    def fill(self, count: int) -> None:
-        """Entries 0 to `count`, in batches."""
-        for start in range(0, count, 5_000):
-            self.settle([entry(n) for n in range(start, min(start + 5_000, count))])
+    def fill(self, count: int, fact: Callable[[int], Record] = entry) -> None:
+        """Facts 0 to `count`, in batches."""
+        for start in range(0, count, 2_000):
+            self.settle([fact(n) for n in range(start, min(start + 2_000, count))])
 
     def sweep(self) -> tuple[float, int]:
         """CPU seconds and publications until every changed master is applied."""
@@ -116,17 +128,20 @@ class Bench:
         return time.process_time() - began, published
 
 
-def cost_of_an_event(size: int) -> float:
-    """Median CPU microseconds of a batch of one plain entry, in an engagement of `size`."""
+def cost_of_an_event(
+    size: int, fact: Callable[[int], Record] = entry, events: int = EVENTS, **contract: object
+) -> tuple[float, float]:
+    """Of a batch of one fact, in an engagement of `size`: its median CPU microseconds, its records published."""
     with tempfile.TemporaryDirectory() as folder:
-        bench, costs = Bench(Path(folder) / "store"), []
-        bench.fill(size)
-        for n in range(size, size + EVENTS):
-            record = entry(n)
+        bench, costs, published = Bench(Path(folder) / "store"), list[float](), 0
+        bench.master("master.engagements", "E", engagement(2, **contract))
+        bench.fill(size, fact)
+        for n in range(size, size + events):
+            record = fact(n)
             began = time.process_time_ns()
-            bench.settle([record])
+            published += bench.settle([record])
             costs.append((time.process_time_ns() - began) / 1000)
-    return statistics.median(costs)
+    return statistics.median(costs), published / events
 
 
 def cost_of_a_change(size: int, **changes: object) -> tuple[float, int]:
@@ -138,16 +153,29 @@ def cost_of_a_change(size: int, **changes: object) -> tuple[float, int]:
         return bench.sweep()
 
 
+def compare(name: str, fact: Callable[[int], Record], contract: Mapping[str, object], events: int = EVENTS) -> None:
+    """Print what one event costs beside 100 and beside 100,000 others."""
+    small, _ = cost_of_an_event(100, fact, events, **contract)
+    large, published = cost_of_an_event(100_000, fact, events, **contract)
+    print(
+        f"{name}: one event beside 100 others {small:.0f} us CPU, beside 100,000 {large:.0f} us: "
+        f"ratio {large / small:.2f}, {published:.1f} records published"
+    )
+
+
 def main() -> None:
     """Print the figures."""
-    small, large = cost_of_an_event(100), cost_of_an_event(100_000)
-    print(f"one event at 100 entries     {small:8.0f} us CPU")
-    print(f"one event at 100,000 entries {large:8.0f} us CPU   ratio {large / small:.2f}")
+    compare("time", entry, {})
+    for model, events in (("per_unit", EVENTS), ("graduated", EVENTS), ("volume", 20)):
+        terms = {"outcomes": [{"metric": "calls", "model": model, "tiers": TIERS}]}
+        compare(f"{model} outcome", outcome, terms, events)
     cap = {"cap": {"amount": "500000", "policy": "park"}}
     retainer = {
         "billing_method": "retainer",
         "retainer": {"included_minutes": 6000, "monthly_fee": "1000", "rollover_months": 2},
     }
+    compare("time under a cap", entry, cap)
+    compare("time of a retainer", entry, retainer)
     for name, change in (("cap", cap), ("retainer", retainer)):
         seconds, published = cost_of_a_change(10_000, **change)
         print(f"{name} put on 10,000 entries: {seconds:.2f} s CPU, {published} records published")

@@ -69,7 +69,7 @@ def _read(reader: PartitionReader, limit: int) -> int:
 def through(broker: str, name: str, decide: Decide, state: Path) -> float:
     """CPU microseconds to read, decide and commit a record."""
     committer = TransactionalCommitter(
-        name, 0, (_INPUT,), broker=broker, changelog=name, state_dir=state, decide=decide
+        name, 0, (_INPUT,), broker=broker, changelog=name, state_dir=state, decide=lambda: decide
     )
     committer.fence()
     committer.open()

@@ -1,16 +1,17 @@
 """`hourstream console`: the web console over a running stack, and its part in `up` and `demo`."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import click
 import uvicorn
 
 from cli.context import attached, errors
 from cli.context import console as terminal
+from cli.http_server import listening_on, server_config
 from console.access.settings import AccessSettings, is_loopback
 from console.access.user import ROLES, User
 from console.app import create_app
@@ -19,7 +20,7 @@ from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 
 HOST, PORT = "127.0.0.1", 8600
-ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True, via="open")
+ANYBODY = User("anybody", frozenset(ROLES), sees_rates=True, via="open", sees_names=True)
 _START_SECONDS = 30.0
 
 
@@ -64,36 +65,25 @@ def serving(
     access = access or AccessSettings.load()
     if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")
+    if everybody is not None and not is_loopback(urlsplit(access.console_url or "//127.0.0.1").hostname or ""):
+        raise click.UsageError("--without-login is for this machine only: unset HOURSTREAM_CONSOLE_URL")
     if access.console_url is None and not is_loopback(host):
         raise click.UsageError(
             "--host is not this machine's own: HOURSTREAM_CONSOLE_URL says what people open, https://..."
         )
-    listening = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}"
-    app = create_app(settings, pool, everybody=everybody, access=access, address=address)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="console", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError("the console did not start; see its messages above")
-        time.sleep(0.05)
-    try:
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise click.ClickException(f"{host}:{port} cannot be listened on ({error.strerror}); try --port 0") from error
-    return listening
+    with listening_on(host, port) as listening:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+        app = create_app(settings, pool, everybody=everybody, access=access, address=address)
+        server = uvicorn.Server(server_config(app, access.console_trusted_proxies))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="console", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + _START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the console did not start; see its messages above")
+            time.sleep(0.05)
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -17,13 +17,13 @@ from rich.table import Table
 
 from assurance.ledger_reader import Books
 from assurance.posted_charges import totals_by_reason
+from assurance.statements import statements
 from cli import audit
 from cli.context import console, errors
 from cli.demo_erp import holds, post_to_tryton
 from cli.invoice import Documents, issue, write_documents
 from cli.plain_console import styled, verdict
 from cli.progress import progress_bars, save_picture
-from cli.run import unsent
 from cli.trace import show_trace
 from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from devstack.home import empty_home
@@ -33,7 +33,7 @@ from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from privacy.decrypt import reading
 from privacy.encrypt import sealing
 from privacy.open_vault import publishing_vault, vault_of
@@ -172,7 +172,7 @@ def _play(play: Play) -> bool:
     in_erp = post_to_tryton(play.stack, play.workers, play.pool, play.home, ISSUED, _tell) if play.erp else None
     with console.status("the audit reads every topic again"):
         books = Books.read(play.stack.broker)
-        found = audit.statements(books, play.pool, load_routes(play.stack.settings.routes))
+        found = statements(books, play.pool, load_routes(play.stack.settings.routes))
     _show_trace(play, books)
     table = _compare(counted, before, after, runs)
     console.print(table)
@@ -244,7 +244,13 @@ def _show_trace(play: Play, books: Books) -> None:
     waited = (where for where, last in sorted(books.exceptions.items()) if last["code"] == "NO_RATE")
     healed = next((where for where in waited if where in books.charges), None)
     if healed is not None:
-        show_trace(play.stack.broker, play.pool, *healed, reading(vault_of(play.stack.settings, play.pool)))
+        show_trace(
+            play.stack.broker,
+            play.pool,
+            *healed,
+            reading(vault_of(play.stack.settings, play.pool)),
+            play.stack.settings,
+        )
 
 
 def _tell(line: str) -> None:

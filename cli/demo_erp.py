@@ -19,13 +19,12 @@ from rich.text import Text
 
 from cli.plain_console import verdict
 from cli.progress import progress_bars
-from cli.run import unsent
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from devstack.tryton import Company, Currency, Tryton, TrytonBooks
 from invoicing.party_lookup import names
 from invoicing.status_intake import EVENTS_TOPIC
-from operations.quiescence import DELIVERY, NotQuiet, wait_until_quiet
+from operations.quiescence import DELIVERY, NotQuiet, unsent, wait_until_quiet
 from rating.model.money import minor_units
 from sinks.delivery.secret_ref import Secret
 from sinks.http.client import Calls

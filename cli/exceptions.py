@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cli.context import attached, console, print_json
 from common.errors import InvalidRecord
+from console.visibility import visible
 from devstack.stack import Stack
 from operations.code_suggestions import Names
 from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code, refusal
@@ -69,7 +70,7 @@ def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -
     """What is stuck, by cause: the missing fact, how much waits for it, and who owns it."""
     with _reading() as (stack, look):
         found = [
-            _read(look, value)
+            _read(look, visible(value, stack.settings))
             for (engagement_id, _), value in sorted(open_exceptions(stack.broker).items())
             if code in (None, value["code"]) and engagement in (None, engagement_id)
         ]
@@ -121,7 +122,7 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
         value = _standing(stack.broker, engagement, subject)
         key = _code_missing(value)
         found = [] if key is None else Names(stack.broker, look).suggestions(key)
-        record = _read(look, to_json(TOPIC, value))
+        record = _read(look, to_json(TOPIC, visible(value, stack.settings)))
     if as_json:
         print_json({**record, "suggestions": [asdict(each) for each in found]})
         return

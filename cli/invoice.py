@@ -10,6 +10,7 @@ from rich.table import Table
 from cli.context import attached, console, errors, print_json
 from cli.invoice_events import desk_of, link, pay, status
 from invoicing.document import load_invoice
+from invoicing.file_names import file_stem
 from invoicing.formats.en16931 import IncompleteDocument
 from invoicing.formats.ubl import render
 from invoicing.holds import read_holds
@@ -17,6 +18,7 @@ from invoicing.parties import Names
 from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun, run_invoices, void_invoice
 from settings import Settings
+from storage.isolated_write import passes_on
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
 from streaming.topic_reader import topic_ends
@@ -42,18 +44,23 @@ def invoice() -> None:
 def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: bool, as_json: bool) -> None:
     """Invoice what is charged and not yet invoiced. Needs the billing worker to have read every charge.
 
-    Every file is held to the official rules of EN 16931; exit status 1 when one breaks them.
+    Every file is held to the official rules of EN 16931. Exit status 1 when a file breaks them, when an account could
+    not be invoiced, or when a file could not be written; everything else is invoiced all the same.
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         done = issue(pool, stack.broker, cut_off.date(), issue_date.date())
         written = write_documents(pool, done, out_dir, names(stack.broker), pdf) if out_dir else Documents()
+    not_invoiced = [
+        f"not invoiced: client {each.client_id}, engagement {each.engagement_id}, {each.currency}: {each.reason}"
+        for each in done.refused
+    ]
     if as_json:
         print_json(
             {
                 "issued": [i.invoice_id for i in done.issued],
                 "files": [str(path) for path in written.files],
-                "refused": written.refused,
+                "refused": [*not_invoiced, *written.refused, *written.failed],
                 "broken_rules": written.broken_rules,
             }
         )
@@ -61,8 +68,12 @@ def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: boo
         console.print(f"{len(done.issued)} documents, {done.netted_charges} charges consumed without one")
         for each in done.issued:
             console.print(f"  {each.invoice_id}  {each.kind}  {each.client_id}  {each.payable} {each.currency}")
-        for problem in (*written.refused, *written.broken_rules):
-            errors.print(problem)
+        for problem in (*not_invoiced, *written.refused, *written.failed, *written.broken_rules):
+            errors.print(problem, markup=False)
+    if not_invoiced:
+        raise click.ClickException(f"{len(not_invoiced)} accounts could not be invoiced; the others are")
+    if written.failed:
+        raise click.ClickException(f"{len(written.failed)} files could not be written; their invoices stand")
     if written.broken_rules:
         raise click.ClickException("a document breaks the official rules")
 
@@ -85,10 +96,14 @@ def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRu
 
 @dataclass(slots=True)
 class Documents:
-    """The files of a run; which invoices have none yet and why; which official rules a file breaks."""
+    """The files of a run; which invoices have none yet and why; which official rules a file breaks.
+
+    Refused: a master is missing, and its file can be written later. Failed: for a reason that nobody foresaw.
+    """
 
     files: list[Path] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     broken_rules: list[str] = field(default_factory=list)
 
 
@@ -102,9 +117,9 @@ def write_documents(pool: Pool, done: InvoiceRun, out_dir: Path, known: Names, p
     out_dir.mkdir(parents=True, exist_ok=True)
     documents = Documents()
     for each in done.issued:
-        path = out_dir / f"{each.invoice_id.replace('/', '-')}.xml"
-        document = load_invoice(pool, each.invoice_id, known)
+        path = out_dir / f"{file_stem(each.invoice_id)}.xml"
         try:
+            document = load_invoice(pool, each.invoice_id, known)
             path.write_bytes(render(document))
             documents.files.append(path)
             if pdf:
@@ -113,8 +128,13 @@ def write_documents(pool: Pool, done: InvoiceRun, out_dir: Path, known: Names, p
         except IncompleteDocument as error:  # the invoice stands; its file can be written when the master is there
             documents.refused.append(f"{each.invoice_id}: no file: {error}")
             continue
-        failed = validate(path.read_bytes())
-        documents.broken_rules += [f"{path.name}: {f.rule} at {f.location}: {f.text}" for f in failed]
+        except Exception as error:
+            if passes_on(error):
+                raise
+            documents.failed.append(f"{each.invoice_id}: no file: {type(error).__name__}: {error}")
+            continue
+        broken = validate(path.read_bytes())
+        documents.broken_rules += [f"{path.name}: {f.rule} at {f.location}: {f.text}" for f in broken]
     return documents
 
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "shadow": Listed("shadow", "Show what this version's rules change of what is published."),
     "people": Listed("people", "List, show and erase personal data; change its key."),
     "console": Listed("console", "Serve the web console and the API."),
+    "console-role": Listed("console_role", "Let a database role serve the console and own nothing."),
     "tokens": Listed("tokens", "Create, list and revoke API tokens."),
     "metrics": Listed("metrics", "List every metric."),
     "topics": Listed("topics", "List the topics, their owners and their retention."),
@@ -102,7 +103,7 @@ class Commands(click.Group):
         listed = COMMANDS.get(cmd_name)
         if listed is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"cli.{listed.module}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"cli.{listed.module}"), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,6 +4,7 @@ import getpass
 from dataclasses import asdict
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from cli.context import attached, console, errors, print_json
@@ -27,17 +28,19 @@ def tokens() -> None:
     "--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before."
 )
 @click.option("--rates", is_flag=True, help="It may see rates, costs and amounts.")
+@click.option("--names", is_flag=True, help="It may see names of people in files.")
 @click.option("--days", type=click.IntRange(1, access.LONGEST_DAYS), default=90, show_default=True, help="How long.")
-def create(name: str, role: str, rates: bool, days: int) -> None:
+def create(name: str, role: str, rates: bool, names: bool, days: int) -> None:
     """Make a token named NAME and print it, alone on a line. It is shown this once; only its digest is kept."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         try:
-            made = access.create(pool, name, role, sees_rates=rates, days=days, by=_me())
+            made = access.create(pool, name, role, sees_rates=rates, days=days, by=_me(), sees_names=names)
         except access.NameTaken as error:
             raise click.ClickException(str(error)) from error
     click.echo(made)
-    errors.print(f"{name}: {role}{', sees rates' if rates else ''}, for {days} days; it cannot be shown again")
+    rights = f"{role}{', sees rates' if rates else ''}{', sees names' if names else ''}"
+    errors.print(f"{name}: {rights}, for {days} days; it cannot be shown again", markup=False)
 
 
 @tokens.command("list")
@@ -51,10 +54,11 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    table = Table("name", "role", "rates", "made by", "expires", "last used", "revoked")
+    table = Table("name", "role", "rates", "names", "made by", "expires", "last used", "revoked")
     for each in found:
         days = (str(at)[:16] if at else "" for at in (each.expires_at, each.last_used_at, each.revoked_at))
-        table.add_row(each.name, each.role, "yes" if each.sees_rates else "no", each.created_by, *days)
+        shown = ("yes" if right else "no" for right in (each.sees_rates, each.sees_names))
+        table.add_row(escape(each.name), each.role, *shown, escape(each.created_by), *days)
     console.print(table)
 
 

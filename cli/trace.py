@@ -18,6 +18,7 @@ from cli.context import attached, console, print_json
 from common.decimals import plain
 from common.errors import InvalidRecord
 from common.timestamps import instant
+from console.visibility import Rights, visible
 from privacy.decrypt import Reading, readable, reading
 from privacy.open_vault import vault_of
 from rating.model.facts import fact, subject_of
@@ -92,11 +93,13 @@ def trace(subject: str, as_json: bool) -> None:
         look = reading(vault_of(settings, pool))
         engagement, name = _resolve(stack.broker, subject)
         if as_json:
-            found = [asdict(_read(look, step)) for step in steps(stack.broker, pool, engagement, name)]
-            stand = [asdict(one) | {"seconds": one.seconds()} for one in standings(stack.broker, engagement, name)]
+            told = visible(steps(stack.broker, pool, engagement, name), settings)
+            found = [asdict(_read(look, step)) for step in told]
+            charges = visible(standings(stack.broker, engagement, name), settings)
+            stand = [asdict(one) | {"seconds": one.seconds()} for one in charges]
             print_json({"engagement": engagement, "subject": name, "steps": found, "charges": stand})
         else:
-            show_trace(stack.broker, pool, engagement, name, look)
+            show_trace(stack.broker, pool, engagement, name, look, settings)
 
 
 def _read(look: Reading | None, step: Step) -> Step:
@@ -244,14 +247,14 @@ def _words(
     return what, f"{amount} {value['currency']}: {value['derivation']}"
 
 
-def show_trace(broker: str, pool: Pool, engagement: str, subject: str, look: Reading | None = None) -> None:
+def show_trace(broker: str, pool: Pool, engagement: str, subject: str, look: Reading | None, rights: Rights) -> None:
     """The steps as a table."""
     table = Table("when (UTC)", "stage", "where", "what", title=f"{subject} of {engagement}", title_justify="left")
-    for step in (_read(look, step) for step in steps(broker, pool, engagement, subject)):
+    for step in (_read(look, step) for step in visible(steps(broker, pool, engagement, subject), rights)):
         table.add_row(step.at.replace("+00:00", ""), step.stage, step.where, step.what)
     console.print(table)
     stand = Table("charge", "amount", "state", "invoice", "posted after", "invoiced after", "paid after")
-    for one in standings(broker, engagement, subject):
+    for one in visible(standings(broker, engagement, subject), rights):
         took = {step: str(timedelta(seconds=round(seconds))) for step, seconds in one.seconds().items()}
         state = (
             f"{one.state}, reversed" if one.reversed_by else f"{one.state}, a reversal" if one.reverses else one.state

@@ -7,6 +7,7 @@
 Whoever passes a value on needs none of this. Who opens it is `people`.
 """
 
+import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from common.json_types import Json
 _ONE = r"person:[a-z2-7]{26}"
 _VALUE = re.compile(rf"sealed:({_ONE}):([A-Za-z0-9_-]+)|erased:({_ONE})|({_ONE})")
 _WHOLE = re.compile(_ONE)
+_SHORTEST_BYTES = 17  # the tag of AES-SIV, and the byte that is put before every content
 
 Open = Callable[[str, bytes | None], str]
 
@@ -35,6 +37,17 @@ def is_token(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
+def encrypted_value(text: str) -> tuple[str, bytes | None] | None:
+    """(token, encrypted bytes, None of an erased value) of a text that is wholly one well-formed value, else None."""
+    found = _VALUE.fullmatch(text)
+    if found is None or found[4] is not None:
+        return None
+    if found[3] is not None:
+        return found[3], None
+    content = _content(found[2])
+    return None if content is None or len(content) < _SHORTEST_BYTES else (found[1], content)
+
+
 def tokens_in(text: str) -> tuple[str, ...]:
     """The persons a text holds something of, in the order they appear."""
     if "person:" not in text:
@@ -45,14 +58,15 @@ def tokens_in(text: str) -> tuple[str, ...]:
 def opened(text: str, value: Open, token: Callable[[str], str]) -> str:
     """The text with each sealed value as `value(token, sealed bytes)` says it, bytes None for an erased one.
 
-    A token that stands alone is as `token` says it.
+    A token that stands alone is as `token` says it. What only looks like a sealed value stays as it stands.
     """
     if "person:" not in text:
         return text
 
     def replaced(found: re.Match[str]) -> str:
         if found[1] is not None:
-            return value(found[1], urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)))
+            content = _content(found[2])
+            return found[0] if content is None else value(found[1], content)
         return token(found[4]) if found[3] is None else value(found[3], None)
 
     return _VALUE.sub(replaced, text)
@@ -69,6 +83,14 @@ def kept_where_erased(before: Mapping[str, Json], after: Mapping[str, Json]) -> 
     What an erased person's record said cannot be told any more, so that it came again is no news.
     """
     return {name: _kept(before.get(name), value) for name, value in after.items()}
+
+
+def _content(written: str) -> bytes | None:
+    """The bytes of unpadded base64; None for a text that is none."""
+    try:
+        return urlsafe_b64decode(written + "=" * (-len(written) % 4))
+    except binascii.Error:
+        return None
 
 
 def _kept(before: Json, after: Json) -> Json:

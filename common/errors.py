@@ -23,5 +23,9 @@ class Unreachable(SinkError):
     """The target did not answer, or not in time. The batch may be offered again as it is."""
 
 
+class Misconfigured(SinkError):
+    """The target answers that it is set up wrongly, or asked wrongly; only a person can mend that."""
+
+
 class InvalidRecord(ValueError):
     """A record does not fit its schema or its topic; the message names the topic and the field path."""

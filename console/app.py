@@ -14,15 +14,16 @@ from starlette.exceptions import HTTPException
 
 from common.errors import Unreachable
 from console.access import login
-from console.access.authentication import Access
+from console.access.authentication import Access, identify
 from console.access.csrf import ours
 from console.access.oidc import Provider
 from console.access.route_guard import check_doors
-from console.access.security_headers import LARGEST_BODY, Shield
+from console.access.security_headers import LARGEST_BODY, Shield, refuse_public
 from console.access.settings import AccessSettings
 from console.access.user import User
 from console.api import router as api
 from console.api.problems import problem
+from console.connections import Connections
 from console.errors import failed
 from console.pages.rendering import render
 from console.pages.routers import ROUTERS
@@ -44,28 +45,33 @@ def create_app(
 ) -> FastAPI:
     """The console over a database, served on `address` (or on the one that the settings of access name).
 
-    `everybody` is who anybody is where nobody needs to log in. Raises OpenDoor for a route that asks for no role.
+    `everybody` is who anybody is where nobody needs to log in. Raises OpenDoor for a route that asks for no role, and
+    PublicAndOpen where others could come in without a login.
     """
     access = access or AccessSettings.load()
     url = (access.console_url or address).rstrip("/")
+    if everybody is not None:
+        refuse_public(url)
     provider = Provider(access, url + login.CALLBACK) if access.oidc_issuer else None
     app = FastAPI(
         title="Hourstream console",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(ours)],
+        redirect_slashes=False,
+        dependencies=[Depends(identify), Depends(ours)],
         max_body_size=LARGEST_BODY,
         lifespan=_closing(provider),
     )
-    app.state.pool, app.state.broker, app.state.vault = pool, settings.broker, vault_of(settings, pool)
+    app.state.broker, app.state.vault = settings.broker, vault_of(settings, pool)
+    app.state.connections = Connections(pool, access.console_wait_seconds)
     app.state.access = Access(access, url, everybody, provider)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (login.router(_leaving), api.router(), *ROUTERS):
         app.include_router(router)
     for kind in (HTTPException, RequestValidationError, DataError, Unreachable):
         app.add_exception_handler(kind, _failed)
-    app.add_middleware(Shield, url=url)
+    app.add_middleware(Shield, url=url, is_open=everybody is not None)
     check_doors(app)
     return app
 

@@ -50,7 +50,7 @@ def decide(
         if (refused := decisions.refusal(one.subject)) is not None:
             raise HTTPException(422, f"This is not decided here: {refused}.")
     standing = [
-        decisions.Subject(each.engagement_id, each.subject, each.revision)
+        decisions.Subject(str(each.engagement_id), str(each.subject), each.revision)
         for each in found
         if each.status != "resolved"
     ]

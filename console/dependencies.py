@@ -1,29 +1,45 @@
-"""What every page depends on: a cursor that only reads, for as long as the page is made, and who is looking."""
+"""What every page depends on: who is looking, and then a cursor, for as long as the page is made."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
 from console.access.authentication import require
 from console.access.user import User
-from storage.postgres import transaction
+from console.connections import connections_of
 from warehouse.queries.sql import Asking
 
-_LONGEST_MS = 15_000
+Viewer = Annotated[User, Depends(require("viewer"))]
+Operator = Annotated[User, Depends(require("operator"))]
 
 
-def asking(request: Request) -> Iterator[Asking]:
+async def asking(request: Request, user: Viewer) -> AsyncIterator[Asking]:
     """A cursor in a transaction that cannot write, and gives up on a question that takes too long."""
-    with transaction(request.app.state.pool) as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", (str(_LONGEST_MS),))
+    async with _cursor(request, changes=False) as cursor:
         yield cursor
 
 
-Read = Annotated[Asking, Depends(asking)]
-Viewer = Annotated[User, Depends(require("viewer"))]
-Operator = Annotated[User, Depends(require("operator"))]
+async def changing(request: Request, user: Operator) -> AsyncIterator[Asking]:
+    """A cursor in a transaction that is committed before the answer is sent."""
+    async with _cursor(request, changes=True) as cursor:
+        yield cursor
+
+
+# The connection is given back before the answer is sent: who reads slowly holds none.
+Read = Annotated[Asking, Depends(asking, scope="function")]
+Change = Annotated[Asking, Depends(changing, scope="function")]
+
+
+@asynccontextmanager
+async def _cursor(request: Request, *, changes: bool) -> AsyncIterator[Asking]:
+    async with connections_of(request).transaction(changes=changes, read_only=not changes) as cursor:
+        request.state.cursor = cursor
+        try:
+            yield cursor
+        finally:
+            request.state.cursor = None
 
 
 def found(thing: object | None, what: str) -> None:

@@ -1,6 +1,7 @@
 """What a page says when it cannot be shown: what is wrong, and what to do."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -9,7 +10,9 @@ from psycopg import DataError
 from starlette.exceptions import HTTPException
 
 from common.errors import Unreachable
+from console.access.authentication import user_of
 from console.access.user import User
+from console.connections import RETRY_AFTER
 from console.pages.rendering import render
 
 log = logging.getLogger("hourstream.console")
@@ -30,11 +33,17 @@ _TITLES = {
 def failed(request: Request, error: Exception) -> HTMLResponse:
     """The page of an error."""
     code, detail = told(error)
-    user = getattr(request.state, "user", None) or _NOBODY
+    user = user_of(request) or _NOBODY
     page = render(request, user, "error.html", code, title=title_of(code), detail=detail)
-    if isinstance(error, HTTPException):
-        page.headers.update(error.headers or {})
+    page.headers.update(headers_of(error))
     return page
+
+
+def headers_of(error: Exception) -> Mapping[str, str]:
+    """The headers that go with an error's answer."""
+    if isinstance(error, HTTPException):
+        return error.headers or {}
+    return RETRY_AFTER if isinstance(error, Unreachable) else {}
 
 
 def title_of(code: int) -> str:

@@ -1,13 +1,17 @@
 """The projection of `billing.ready` into the table `hourstream.charges`, which invoices and traces read."""
 
+from collections.abc import Sequence
 from operator import itemgetter
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from common.errors import Health
-from common.fault_injection import fault_point
 from storage.bulk_load import CHARGE_COLUMNS, as_json, stage
-from storage.charge_batch import SinkBatch, Written, settle_outcomes
-from storage.live_counts import count
-from storage.positions import advance, position
+from storage.charge_batch import ChargeRow, SinkBatch, Written, settle_outcomes
+from storage.charge_writer import write_charges
+from storage.isolated_write import SetAside
+from storage.positions import position
 from storage.postgres import Pool, check, transaction
 
 NAME = "projection"
@@ -49,27 +53,22 @@ class Projection:
         with transaction(self._pool) as cursor:
             return position(cursor, NAME, topic, partition)
 
-    def write(self, batch: SinkBatch) -> Written:
-        """Insert the charges that are new and move the position. Raises Fenced, Unreachable."""
-        rows = (
-            (
-                *_plain_fields(row.charge),
-                as_json(row.charge["components"]),
-                as_json(row.charge["lineage"]),
-                row.offset,
-                row.timestamp_ms,
-            )
-            for row in batch.rows
-        )
-        with transaction(self._pool) as cursor:
-            advance(cursor, NAME, batch)
-            stage(cursor, "staged_charges", _STAGED, rows)
+    def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
+        """Insert the charges that are new and move the position. Raises Fenced, Unreachable, Misconfigured."""
+
+        def take(cursor: Cursor[TupleRow], rows: Sequence[ChargeRow]) -> Written:
+            stage(cursor, "staged_charges", _STAGED, map(_staged, rows))
             inserted = cursor.execute(_INSERT, (batch.topic, batch.partition)).fetchall()
-            written = settle_outcomes(batch.rows, {charge_id: None for (charge_id,) in inserted})
-            count(cursor, NAME, batch, written)
-            fault_point(f"{NAME}:written")
-        return written
+            return settle_outcomes(rows, {charge_id: None for (charge_id,) in inserted})
+
+        return write_charges(self._pool, NAME, batch, take, set_aside)
 
     def health(self) -> Health:
         """Whether PostgreSQL answers."""
         return check(self._pool)
+
+
+def _staged(row: ChargeRow) -> tuple[object, ...]:
+    charge = row.charge
+    nested = as_json(charge["components"]), as_json(charge["lineage"])
+    return (*_plain_fields(charge), *nested, row.offset, row.timestamp_ms)

@@ -131,12 +131,17 @@ class Draft:
     po_number: str | None
 
 
-def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
-    """One draft an account, in order of account; `charges` come in the order they were published."""
+def by_account(charges: Iterable[DueCharge]) -> dict[Account, list[DueCharge]]:
+    """The charges of each account, in order of account; `charges` come in the order they were published."""
     accounts: dict[Account, list[DueCharge]] = defaultdict(list)
     for charge in charges:
         accounts[charge.account()].append(charge)
-    return [_draft(account, accounts[account], rests) for account in sorted(accounts)]
+    return {account: accounts[account] for account in sorted(accounts)}
+
+
+def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
+    """One draft an account, in order of account; `charges` come in the order they were published."""
+    return [draft_invoice(account, due, rests) for account, due in by_account(charges).items()]
 
 
 def tax_totals(nets: Iterable[tuple[TaxKey, Decimal]], currency: str) -> tuple[TaxTotal, ...]:
@@ -155,7 +160,8 @@ def tax_of(base: Decimal, rate: Decimal, currency: str) -> Decimal:
     return rounded(exact(base) * exact(rate) / 100, currency)
 
 
-def _draft(account: Account, charges: Sequence[DueCharge], rests: Rests) -> Draft:
+def draft_invoice(account: Account, charges: Sequence[DueCharge], rests: Rests) -> Draft:
+    """The draft of one account."""
     currency = account.currency
     lines = tuple(_lines(charges, currency))
     # From the lines, for a breakdown without a line of its category would be wrong (BR-Z-01 and the like).

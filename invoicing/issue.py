@@ -24,7 +24,7 @@ def issue(
         engagement_name=engagement.name if engagement else None,
         currency=account.currency,
         issue_date=issue_date,
-        due_date=issue_date + timedelta(client.payment_terms_days) if client and draft.kind == "invoice" else None,
+        due_date=_due(issue_date, client.payment_terms_days) if client and draft.kind == "invoice" else None,
         po_number=draft.po_number,
         seller=seller(account, names),
         buyer=buyer(account, names),
@@ -37,6 +37,13 @@ def issue(
         payable=draft.payable,
         credits=tuple(credits),
     )
+
+
+def _due(issue_date: date, terms_days: int) -> date:
+    try:
+        return issue_date + timedelta(terms_days)
+    except OverflowError as error:
+        raise OverflowError(f"payment_terms_days {terms_days} leads from {issue_date} out of the calendar") from error
 
 
 def _line(number: int, line: LineDraft, currency: str, names: Names) -> InvoiceLine:

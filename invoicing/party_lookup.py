@@ -3,6 +3,7 @@
 import threading
 import time
 
+from common.isolation import ISOLATED
 from invoicing.parties import Names
 from rating.model.master_data import Client, Engagement, LegalEntity, Task
 from rating.model.master_records import master
@@ -18,7 +19,12 @@ def names(broker: str) -> Names:
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()
     for (topic, id_), value in found.items():
-        match master(topic, value):
+        try:
+            read = master(topic, value)
+        except Exception as error:  # one master that cannot be read must not stop the documents of all others
+            ISOLATED.log(f"masters.current: {topic} {id_}", error)
+            continue
+        match read:
             case Client() as client:
                 clients[id_] = client
             case LegalEntity() as entity:

@@ -1,7 +1,7 @@
 """The invoice run and the voiding of an invoice: each one locked transaction (DOMAIN.md §4)."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,13 +11,15 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from common.errors import SinkError
+from common.isolation import divide
 from invoicing.charge_projection import NAME as PROJECTION
-from invoicing.draft import Draft, Kind, draft_invoices
+from invoicing.draft import Account, Draft, DueCharge, Kind, by_account, draft_invoice
 from invoicing.holds import Holds
 from invoicing.outbox_records import STATUS_TOPIC, SYSTEM, announce, status_record
 from invoicing.parties import Names
 from invoicing.store import due_charges, rests_of, store
 from invoicing.void import void
+from storage.isolated_write import passes_on
 from storage.postgres import Lock, Pool, transaction
 from topics.catalogue import CHARGES_TOPIC
 
@@ -76,11 +78,22 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An account whose document cannot be made, and why; its charges stay open for the next run."""
+
+    client_id: str
+    engagement_id: str
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceRun:
-    """What a run did: the documents, and the charges consumed because they net to nothing."""
+    """What a run did: the documents, the charges consumed because they net to nothing, and who was not invoiced."""
 
     issued: tuple[Issued, ...]
     netted_charges: int
+    refused: tuple[Refused, ...] = ()
 
 
 def run_invoices(
@@ -98,8 +111,9 @@ def run_invoices(
 
     `end_offsets` are the ends of the partitions of `billing.ready` that the caller saw: the run waits until the
     projection has read that far. `at` is the time noted on `invoice.status`. `holds` are those of the issue date. Runs
-    at the same time follow each other.
-    Raises ProjectionBehind, IssueDateTooEarly, Unreachable; after any of them nothing was invoiced.
+    at the same time follow each other. An account whose document cannot be made is refused, and the others are
+    invoiced. Raises ProjectionBehind, IssueDateTooEarly, Unreachable, Misconfigured; after any of them nothing was
+    invoiced.
     """
     await_projection(pool, end_offsets, timeout_seconds)
     with transaction(pool) as cursor:
@@ -110,22 +124,49 @@ def run_invoices(
             for charge in due_charges(cursor, cut_off)
             if not kept_back.keeps_back(charge.engagement_id, charge.subject)
         ]
-        drafts = draft_invoices(charges, rests_of(cursor, (charge.credits for charge in charges if charge.credits)))
-        if not drafts:
+        if not charges:
             return InvoiceRun((), 0)
-        _refuse_earlier_dates(cursor, {d.account.legal_entity for d in drafts if d.kind != "nothing"}, issue_date)
+        rests = rests_of(cursor, (charge.credits for charge in charges if charge.credits))
         run = cursor.execute(
             "INSERT INTO hourstream.invoice_runs (cut_off, issue_date, end_offsets, run_at) VALUES (%s, %s, %s, %s)"
             " RETURNING run",
             (cut_off, issue_date, Jsonb({str(k): v for k, v in end_offsets.items()}), at),
         ).fetchone()
-        ids = store(cursor, 0 if run is None else int(run[0]), drafts, issue_date, names or Names())
-        documents = [pair for pair in zip(ids, drafts, strict=True) if pair[1].kind != "nothing"]
-        announce(cursor, STATUS_TOPIC, [_issued_status(invoice_id, draft, at) for invoice_id, draft in documents])
+        stored, refused = list[tuple[str, Draft]](), list[Refused]()
+
+        def attempt(accounts: Sequence[tuple[Account, list[DueCharge]]]) -> None:
+            with cursor.connection.transaction():  # a savepoint: what it numbered is numbered again
+                drafts = [draft_invoice(account, due, rests) for account, due in accounts]
+                _refuse_earlier_dates(cursor, {d.account.legal_entity for d in drafts if _is_document(d)}, issue_date)
+                number = 0 if run is None else int(run[0])
+                ids = store(cursor, number, drafts, issue_date, names or Names(), before=len(stored))
+                made = list(zip(ids, drafts, strict=True))
+                announce(cursor, STATUS_TOPIC, [_issued_status(*each, at) for each in made if _is_document(each[1])])
+            stored.extend(made)
+
+        def refuse(account: tuple[Account, list[DueCharge]], error: Exception) -> None:
+            refused.append(_refused(account[0], error))
+
+        divide(
+            list(by_account(charges).items()),
+            attempt,
+            refuse,
+            lambda e: passes_on(e) or isinstance(e, IssueDateTooEarly),
+        )
     return InvoiceRun(
-        issued=tuple(_issued(invoice_id, draft) for invoice_id, draft in documents),
-        netted_charges=sum(len(draft.charge_ids) for draft in drafts if draft.kind == "nothing"),
+        issued=tuple(_issued(*each) for each in stored if _is_document(each[1])),
+        netted_charges=sum(len(draft.charge_ids) for _, draft in stored if not _is_document(draft)),
+        refused=tuple(refused),
     )
+
+
+def _is_document(draft: Draft) -> bool:
+    return draft.kind != "nothing"
+
+
+def _refused(account: Account, error: Exception) -> Refused:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return Refused(account.client_id, account.engagement_id, account.currency, reason)
 
 
 def void_invoice(pool: Pool, invoice_id: str, *, at: datetime, reason: str) -> int:

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from common.errors import SinkError
+from common.isolation import ISOLATED, divide
 from common.timestamps import instant_text
 from invoicing.external_invoices import register
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
@@ -34,6 +35,7 @@ from invoicing.status_events import (
 from invoicing.status_mapping import UnknownWord, Words
 from invoicing.void import void
 from storage.charge_batch import SinkBatch
+from storage.isolated_write import SetAside, passes_on, write_isolated
 from storage.positions import advance, position
 from storage.postgres import Lock, Pool, transaction
 
@@ -84,23 +86,45 @@ class StatusDesk:
         with transaction(self._pool) as cursor:
             return position(cursor, NAME, EVENTS_TOPIC, partition)
 
-    def write(self, partition: int, start: int, end: int, rows: Sequence[EventRow]) -> None:
-        """Keep the events at the offsets from `start` to `end`, and apply them. Raises Fenced, Unreachable."""
-        with transaction(self._pool) as cursor:
+    def write(
+        self,
+        partition: int,
+        start: int,
+        end: int,
+        rows: Sequence[EventRow],
+        set_aside: SetAside[EventRow] | None = None,
+    ) -> None:
+        """Keep the events at the offsets from `start` to `end`, and apply them.
+
+        Events that the database cannot hold go to `set_aside`. Raises Fenced, Unreachable, Misconfigured.
+        """
+
+        def begin(cursor: Cursor[TupleRow]) -> None:
             advance(cursor, NAME, SinkBatch(EVENTS_TOPIC, partition, start, end, ()))
-            if not rows:
-                return
-            _lock_invoices(cursor)  # before any event, which is the order in which everybody locks
-            touched = keep(cursor, EVENTS_TOPIC, rows)
-            if touched.numbers:
+            if rows:
+                _lock_invoices(cursor)  # before any event, which is the order in which everybody locks
+
+        def take(cursor: Cursor[TupleRow], part: Sequence[EventRow]) -> None:
+            touched = keep(cursor, EVENTS_TOPIC, part) if part else None
+            if touched and touched.numbers:
                 self._apply(cursor, touched.numbers, touched.documents)
 
+        write_isolated(self._pool, f"{EVENTS_TOPIC}-{partition}", rows, begin, take, lambda _: None, set_aside)
+
     def apply_waiting(self, code: str | None = None) -> None:
-        """Look again at what could not be used, or what could not for one reason. Raises Unreachable."""
+        """Look again at what could not be used, or what could not for one reason. Raises Unreachable, Misconfigured.
+
+        A number whose events cannot be applied is left as it is, logged and counted.
+        """
         with transaction(self._pool) as cursor:
+
+            def attempt(numbers: Sequence[Number]) -> None:
+                with cursor.connection.transaction():  # a savepoint
+                    self._apply(cursor, numbers)
+
             if waiting := waiting_numbers(cursor, code):
                 _lock_invoices(cursor)
-                self._apply(cursor, waiting)
+                divide(sorted(waiting), attempt, _leave, passes_on)
 
     def link(self, system: str, number: str, invoice_id: str) -> None:
         """Note that a system's number is an invoice of ours. Raises NoSuchInvoice, Unreachable."""
@@ -201,6 +225,11 @@ class StatusDesk:
                 continue
             usable.append(InvoiceEvent(event.at, name, status, event.payment))
         return usable, problems
+
+
+def _leave(number: Number, error: Exception) -> None:
+    ISOLATED.log(f"{NAME}: invoice {number[1]} of {number[0]}", error)
+    ISOLATED.count("scope")
 
 
 def _lock_invoices(cursor: Cursor[TupleRow]) -> None:

@@ -78,10 +78,15 @@ def number_of(legal_entity: str, year: int, sequence: int) -> str:
     return f"{legal_entity}-{year}-{sequence:05d}"
 
 
-def store(cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names) -> list[str]:
-    """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year."""
+def store(
+    cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names, before: int = 0
+) -> list[str]:
+    """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year.
+
+    `before` is how many drafts of the run were stored already.
+    """
     issued = []
-    for position, draft in enumerate(drafts):
+    for position, draft in enumerate(drafts, before):
         sequence = None if draft.kind == "nothing" else _next_number(cursor, draft, issue_date)
         number = number_of(draft.account.legal_entity, issue_date.year, sequence) if sequence else None
         issued.append(issue(draft, number or f"nothing-{run}-{position}", issue_date, names))

@@ -83,6 +83,12 @@ _EVERY_WORKER = (
         "Approved worked minutes that are neither charged, parked nor waived. Anything but 0 is a defect.",
         "settle",
     ),
+    _counter(
+        "isolated",
+        "stage what",
+        "Isolated since the worker's start, so that the rest went on: records, scopes not settled, due steps.",
+        EVERY,
+    ),
     _gauge("sink_reachable", "stage", "Whether the sink's database answers: 1 or 0.", "erp, billing, delivery-*"),
 )
 _DELIVERY = (

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from common.errors import Unreachable
+from common.errors import Misconfigured, Unreachable
+from common.isolation import ISOLATED
 from metrics.delivery_metrics import delivery_metrics
 from metrics.metric_catalogue import counter, gauge
 from streaming.partitions import Partition
@@ -66,12 +67,16 @@ def metrics(
     stage, now_ms = process.name, int(now() * 1000)
     yield from _position_metrics(stage, list(process.partitions.held.values()), now_ms)
     yield from _state_metrics(stage, list(process.partitions.held.values()), state_dir)
+    isolated = counter("isolated")
+    for what, count in ISOLATED.counts().items():
+        isolated.add_metric((stage, what), count)
+    yield isolated
     yield from _stall_metrics(process)
     yield from _PROCESS.collect()
     try:
         found = [*_kept_metrics(stage, figures, now_ms)]
         reachable = True
-    except Unreachable:
+    except (Unreachable, Misconfigured):
         found, reachable = [], False
     yield from found
     if not isinstance(figures, StateFigures):

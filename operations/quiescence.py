@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from sinks.outbox import Outbox
 from sources.mapping import catalogue
+from storage.postgres import Pool
 from streaming.topic_reader import topic_ends
 from topics.catalogue import ADVISORY_INPUTS, LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 from warehouse.events import TOPICS as WAREHOUSE_TOPICS
@@ -126,3 +128,8 @@ def lag(workers: Workers, name: str, ends: Ends) -> tuple[int, int]:
             reached = 0 if partition is None else partition["reached"][topic]
         done += min(max(reached, 0), end)
     return done, total
+
+
+def unsent(pool: Pool) -> int:
+    """Announcements of the sinks that are not with the broker yet."""
+    return sum(Outbox(pool, topic).unsent() for topic in ("erp.postings", "invoice.status", "billing.exceptions"))

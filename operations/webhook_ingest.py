@@ -2,19 +2,33 @@
 
 import hashlib
 import hmac
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from operations.file_ingest import FilePublisher
+from confluent_kafka import KafkaError, KafkaException
+
+from common.errors import Unreachable
+from operations.file_ingest import AnotherTakes, FilePublisher
+from privacy.errors import PeopleError
 from sources.files.parse import Taken, take
 from sources.files.tables import BadRow
 from sources.mapping.ast import SourceMapping, Webhook
 from sources.mapping.errors import NotRecognised
 
+log = logging.getLogger(__name__)
+_LONGEST_KEPT = 256 * 1024  # bytes of a message in its dead letter: encrypted too it must fit the broker's limit
+_WAIT_SECONDS = 20.0
+_UNFIT = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD)
+
 
 class NotAccepted(ValueError):
     """A message that is not its source's, or not fresh."""
+
+
+class Busy(RuntimeError):
+    """Messages before this one are still on their way to the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +60,38 @@ class Receiver:
         self._one_at_a_time = threading.Lock()
 
     def accept(self, headers: Mapping[str, str], body: bytes) -> Accepted:
-        """Check a message and publish what it holds; return when the broker has it. Raises NotAccepted.
+        """Check a message and publish what it holds; return when the broker has it. Raises NotAccepted, Busy.
 
-        `headers` by their names in small letters. A message that was accepted before is not published again.
+        `headers` by their names in small letters. A message that was accepted before is not published again. One whose
+        content cannot be read or published is a dead letter, so only the broker's or the vault's absence is an error:
+        KafkaException, Unreachable, PeopleError, AnotherTakes.
         """
         signed = self._signed(headers, body)
         self._check_signature(headers.get(self._webhook.header.lower(), ""), signed)
         taken = self._taken(signed, body)
-        with self._one_at_a_time:
+        if not self._one_at_a_time.acquire(timeout=_WAIT_SECONDS):
+            raise Busy("messages before it are still on their way")
+        try:
             if self._publisher.remembers(taken.sha256):
                 return Accepted(0, 0, repeated=True)
-            self._publisher.publish(taken, "receive")
+            taken = self._published(taken, body)
+        finally:
+            self._one_at_a_time.release()
         return Accepted(len(taken.records), len(taken.bad), repeated=False)
+
+    def _published(self, taken: Taken, body: bytes) -> Taken:
+        """What was published of it: all, or one dead letter where its content does not fit its topics."""
+        try:
+            self._publisher.publish(taken, "receive")
+        except (Unreachable, PeopleError, AnotherTakes):
+            raise
+        except Exception as error:
+            if isinstance(error, KafkaException) and error.args[0].code() not in _UNFIT:
+                raise
+            log.exception("a signed message cannot be published as it is")
+            taken = self._dead(taken.sha256, body, f"{type(error).__name__}: {error}")
+            self._publisher.publish(taken, "receive")
+        return taken
 
     def _signed(self, headers: Mapping[str, str], body: bytes) -> bytes:
         """The bytes a signature is of: with a timestamp that is not too far from now, where there is one."""
@@ -81,14 +115,30 @@ class Receiver:
     def _taken(self, signed: bytes, body: bytes) -> Taken:
         """What a message holds; one that holds nothing known is a bad row whole, so that it is not lost."""
         sha256 = hashlib.sha256(signed).hexdigest()
-        name = f"webhook-{sha256[:12]}"
         try:
-            taken = take(self._mapping, name, body)
+            taken = take(self._mapping, _name(sha256), body)
         except NotRecognised as refusal:
-            bad = BadRow(1, body, str(refusal))
-            taken = Taken(name, sha256, self._mapping.system, (), read=1, bad=[bad])
+            return self._dead(sha256, body, str(refusal))
+        except Exception as error:
+            log.exception("a signed message cannot be read")
+            return self._dead(sha256, body, f"{type(error).__name__}: {error}")
+        if not taken.read:
+            return self._dead(sha256, body, "the message holds no record")
         taken.sha256 = sha256
         return taken
+
+    def _dead(self, sha256: str, body: bytes, why: str) -> Taken:
+        """A message as one bad row; of a long one its beginning, with the digest of the whole."""
+        said = why.encode(errors="backslashreplace").decode()[:1000]
+        if len(body) > _LONGEST_KEPT:
+            digest = hashlib.sha256(body).hexdigest()
+            said += f" (the first {_LONGEST_KEPT} of {len(body)} bytes; SHA-256 of all {digest})"
+        bad = BadRow(1, body[:_LONGEST_KEPT], said)
+        return Taken(_name(sha256), sha256, self._mapping.system, (), read=1, bad=[bad])
+
+
+def _name(sha256: str) -> str:
+    return f"webhook-{sha256[:12]}"
 
 
 def for_webhook(mapping: SourceMapping) -> tuple[SourceMapping, Webhook]:

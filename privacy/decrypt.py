@@ -1,6 +1,10 @@
 """Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from common.ciphertext import opened, tokens_in, unopened
+from privacy.errors import PeopleError
 from privacy.keys import PersonKey
 from privacy.vault import Entry, Vault
 
@@ -8,18 +12,30 @@ ERASED, UNREADABLE = "(erased)", "(not readable)"
 
 
 class Reading:
-    """One look at the vault, of a command or a page: it asks once for each person, so do not keep it."""
+    """One look at the vault, of a command or a page: it asks once for each person, so do not keep it.
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    With a `cursor` it asks on that connection, and takes none of its own. A key that the vault cannot unwrap makes its
+    person's values unreadable, and nothing else.
+    """
+
+    def __init__(self, vault: Vault, cursor: Cursor[TupleRow] | None = None) -> None:
+        self._vault, self._cursor = vault, cursor
         self._met: dict[str, tuple[Entry, PersonKey | None] | None] = {}
 
     def shown(self, text: str) -> str:
         """The text, opened. A token that the vault has never met stays."""
         unmet = [token for token in tokens_in(text) if token not in self._met]
         if unmet:
-            self._met |= dict.fromkeys(unmet) | self._vault.opened(unmet)
+            self._met |= self._asked(unmet)
         return opened(text, self._value, self._name)
+
+    def _asked(self, tokens: list[str]) -> dict[str, tuple[Entry, PersonKey | None] | None]:
+        try:
+            return dict.fromkeys(tokens) | self._vault.opened(tokens, self._cursor)
+        except PeopleError:
+            if len(tokens) == 1:
+                return {tokens[0]: None}
+        return {token: found for each in tokens for token, found in self._asked([each]).items()}
 
     def _value(self, token: str, content: bytes | None) -> str:
         met = self._met[token]

@@ -1,13 +1,14 @@
 """Sealing what is about to be published: one record, or a file's rows, by the key of the person each is about.
 
-Which fields, and whose they are, the schemas say (`schemas.persons`). What is sealed already stays as it is.
+Which fields, and whose they are, the schemas say (`schemas.persons`). A value that this vault encrypted stays as it is,
+and only where it is the whole text: a text that merely contains or imitates one is encrypted like any other.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from common.ciphertext import erased_text, is_token, sealed_text, tokens_in
+from common.ciphertext import encrypted_value, erased_text, is_token, sealed_text
 from privacy.keys import PersonKey
 from privacy.vault import Person, Vault
 from schemas.persons import Persons, persons_of, system_of, systems
@@ -24,6 +25,7 @@ class Sealing:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._keys: dict[Person, tuple[str, PersonKey | None]] = {}
+        self._known: dict[str, PersonKey | None] = {}  # by token, of values that came encrypted
 
     def record(self, topic: str, key: str, value: object) -> tuple[str, object]:
         """Key and value (JSON form) of a record as they are to be published. A value that is no record stays."""
@@ -89,9 +91,23 @@ class Sealing:
         return {name: self._value(person, said) if name in persons.erasable else said for name, said in value.items()}
 
     def _value(self, person: Person, said: T) -> T | str:
-        if not isinstance(said, str) or said == "" or tokens_in(said):
+        if not isinstance(said, str) or said == "" or self._is_ours(said):
             return said
-        return self._text(person, said.encode())
+        # JSON may hold a lone surrogate, which UTF-8 has not; who decrypts it sees that it cannot be read.
+        return self._text(person, said.encode(errors="surrogatepass"))
+
+    def _is_ours(self, text: str) -> bool:
+        """Whether the whole text is one value that this vault encrypted, or one that stands for an erased one."""
+        value = encrypted_value(text)
+        if value is None:
+            return False
+        token, content = value
+        if content is None:
+            return True
+        if token not in self._known:
+            self._known |= {token: None} | {name: key for name, (_, key) in self._vault.opened([token]).items()}
+        key = self._known[token]
+        return key is not None and key.open(content) is not None
 
     def _text(self, person: Person, content: bytes) -> str:
         if person not in self._keys:

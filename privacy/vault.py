@@ -103,8 +103,12 @@ class Vault:
         """Every row, the latest last."""
         return [entry for entry, _ in self._opened(None)]
 
-    def opened(self, tokens: Collection[str]) -> dict[str, tuple[Entry, PersonKey | None]]:
-        """{token: its row, and the key it still has} of those that are there."""
+    def opened(
+        self, tokens: Collection[str], cursor: Cursor[TupleRow] | None = None
+    ) -> dict[str, tuple[Entry, PersonKey | None]]:
+        """{token: its row, and the key it still has} of those that are there; asked with `cursor` if one is given."""
+        if cursor is not None:
+            return {entry.token: (entry, key) for entry, key in self._rows_opened(cursor, list(tokens))}
         return {entry.token: (entry, key) for entry, key in self._opened(list(tokens))}
 
     def erase(self, tokens: Collection[str], by: str, reason: str) -> list[str]:
@@ -166,15 +170,21 @@ class Vault:
 
     def _opened(self, tokens: list[str] | None) -> Iterator[tuple[Entry, PersonKey | None]]:
         with transaction(self._pool) as cursor:
-            rows = cursor.execute(
-                "SELECT token, system, kind, key, name, made_at, erased_at, erased_by, reason FROM hourstream.people"
-                " WHERE %(all)s OR token = ANY(%(tokens)s) ORDER BY made_at, token",
-                {"all": tokens is None, "tokens": tokens or []},
-            ).fetchall()
+            found = list(self._rows_opened(cursor, tokens))
+        yield from found
+
+    def _rows_opened(
+        self, cursor: Cursor[TupleRow], tokens: list[str] | None
+    ) -> Iterator[tuple[Entry, PersonKey | None]]:
+        rows = cursor.execute(
+            "SELECT token, system, kind, key, name, made_at, erased_at, erased_by, reason FROM hourstream.people"
+            " WHERE %(all)s OR token = ANY(%(tokens)s) ORDER BY made_at, token",
+            {"all": tokens is None, "tokens": tokens or []},
+        ).fetchall()
         for token, system, kind, wrapped, sealed, *rest in rows:
             key = self._key(token, wrapped)
             name = None if key is None else key.open(sealed)
-            yield Entry(token, system, kind, None if name is None else name.decode(), *rest), key
+            yield Entry(token, system, kind, None if name is None else name.decode(errors="replace"), *rest), key
 
     def _erase_again(self) -> None:
         noted = {each.token: each for each in erasures.listed(self._list)}

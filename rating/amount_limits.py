@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rating.model.charge import Charge, Settlement
-from rating.model.facts import Facts, each, subjects_of
+from rating.model.facts import Decision, Facts, each, subjects_of
 from rating.model.rating_context import Case, Rejection
 
 LIMIT = Decimal(10) ** 12
@@ -19,7 +19,8 @@ def hold_unbearable(case: Case, facts: Facts, subjects: dict[str, Settlement]) -
     unbearable = [subject for subject, settlement in subjects.items() if not _is_bearable(settlement)]
     if not unbearable:
         return
-    by_subject = {subject: fact for fact in each(facts) for subject in subjects_of(fact)}
+    subject_facts = (fact for fact in each(facts) if not isinstance(fact, Decision))
+    by_subject = {subject: fact for fact in subject_facts for subject in subjects_of(fact)}
     message = f"the amount has more than 12 digits before the point, beyond {LIMIT:f}: correct the facts or the rate"
     for subject in unbearable:
         before = subjects[subject]

@@ -23,7 +23,7 @@ def checked(case: Case, fact: _F, fault: Callable[[_F], str | None], first: date
     `fault` names what is INVALID in the fact; `first` is the subject's day.
     """
     contract = ready(case, fact, fault, first)
-    if isinstance(contract, Contract) and not _within(contract.engagement, first, last):
+    if isinstance(contract, Contract) and not is_within(contract.engagement, first, last):
         return _outside(contract.engagement, first)
     return contract
 
@@ -59,8 +59,9 @@ def closed_before(case: Case, fact: Fact, day: date) -> Rejection | None:
     return Rejection("PERIOD_CLOSED", message, Missing("period", month, None))
 
 
-def _within(engagement: Engagement, first: date, last: date) -> bool:
-    return engagement.starts_on <= last and (engagement.ends_on is None or first <= engagement.ends_on)
+def is_within(engagement: Engagement, first: date, last: date) -> bool:
+    """Whether any day of first..last is within the dates of the contract (DOMAIN.md §2 rule 1)."""
+    return max(first, engagement.starts_on) <= min(last, engagement.ends_on or last)
 
 
 def _outside(engagement: Engagement, day: date) -> Rejection:

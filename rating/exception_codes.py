@@ -88,6 +88,11 @@ CODES: dict[str, Code] = {
     "PERSON_DAY_OVER_24H": Code(
         "§2 rule 16", ("time.entries",), "by itself, once the person's day has at most 24 hours; a warning"
     ),
+    "SETTLEMENT_FAILED": Code(
+        "DESIGN §4",
+        (*MASTER_TYPES, *_FACTS),
+        "the defect is mended; then a start, a changed master or any record of it",
+    ),
     "UNMAPPED_CODE": Code("§3", ("master.code-map",), "the code is mapped: `hourstream exceptions map`"),
     "UNMAPPABLE": Code(
         "DESIGN §1", ("master.code-map",), "the source sends a corrected record, or its mapping file is mended"

@@ -29,6 +29,7 @@ from rating.model.masters import Masters
 from rating.model.rating_context import Case, case_of
 from rating.time.adjustments import settle_adjustments
 from rating.time.caps import settle_claims
+from rating.time.shared import WHOLE, Shared
 from rating.time.time_entries import settle_time
 
 __all__ = [
@@ -49,14 +50,21 @@ __all__ = [
 ]
 
 
-def settle(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod] = ()) -> Settled:
+def settle(
+    engagement_id: str,
+    facts: Facts,
+    masters: Masters,
+    periods: Iterable[BillingPeriod] = (),
+    shared: Shared = WHOLE,
+) -> Settled:
     """The settlement of every subject of an engagement, or of the coupling scope whose facts are given.
 
     `facts` are winning revisions of that engagement; `periods` are those of other scopes, by which the facts may be
-    late. Total: whatever is wrong with a fact parks its subject.
+    late; `shared` says what falls on them where others are coupled with them. Total: whatever is wrong with a fact
+    parks its subject.
     """
     case = case_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
-    subjects = _settle_capped(case, facts)
+    subjects = _settle_capped(case, facts, shared)
     if facts.adjustments:
         subjects |= settle_adjustments(case, facts.adjustments, facts.time)
     if facts.milestones:
@@ -73,19 +81,19 @@ def settle(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable
     return Settled(subjects, frozenset(case.lookups.names))
 
 
-def _settle_capped(case: Case, facts: Facts) -> dict[str, Settlement]:
+def _settle_capped(case: Case, facts: Facts, shared: Shared) -> dict[str, Settlement]:
     """Time and expenses, of which a cap may limit both (DOMAIN.md §2 rule 11)."""
     if not facts.time and not facts.expenses:
         return {}
-    settled, time = settle_time(case, facts) if facts.time else ([], [])
+    settled, time = settle_time(case, facts, shared) if facts.time else ([], [])
     passed, expenses = settle_expenses(case, facts.expenses) if facts.expenses else ([], [])
     settled += passed
     engagement = case.engagement
     if engagement is not None and (time or expenses):
         cap, currency = engagement.cap, engagement.currency
         if cap is not None and cap.limits_expenses:
-            settled += settle_claims(case, [*time, *expenses], cap, currency)
+            settled += settle_claims(case, [*time, *expenses], cap, currency, shared.left_of)
         else:
-            settled += settle_claims(case, time, cap, currency)
+            settled += settle_claims(case, time, cap, currency, shared.left_of)
             settled += settle_claims(case, expenses, None, currency)
     return {settlement.subject: settlement for settlement in settled}

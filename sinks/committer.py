@@ -4,6 +4,7 @@ The position lives in the sink's database and moves in the transaction that writ
 that is down makes lag: the batch is offered again, with growing pauses, until it is taken.
 """
 
+import functools
 import logging
 import random
 import threading
@@ -11,10 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
+import orjson
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from common import errors
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from settings import Settings
@@ -24,9 +27,9 @@ from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch
 from storage.live_counts import SinkFigures
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
-from streaming.batch import Batch, Output
+from streaming.batch import Batch, Output, Record
 from streaming.committer import Committer, Fenced
-from streaming.dead_letters import read
+from streaming.dead_letters import dead_letter, explained, read
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
 from streaming.progress import Progress
@@ -35,7 +38,16 @@ from topics.catalogue import CHARGES_TOPIC
 
 log = logging.getLogger("hourstream.sink")
 LONGEST_PAUSE = 15.0
+_LONGEST_ROW = 500_000  # bytes of an outbox row in its dead letter
 Answer = TypeVar("Answer")
+
+
+class TooLarge(Exception):
+    """The broker does not take records of this size; the others are published."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        super().__init__(f"{len(numbers)} records are larger than the broker takes")
+        self.numbers = numbers
 
 
 class Announcer:
@@ -46,21 +58,29 @@ class Announcer:
         self._lock = threading.Lock()
 
     def publish(self, outputs: Sequence[Output]) -> None:
-        """Raises KafkaException when a record was not acknowledged; it may be published again."""
-        failed: list[KafkaError] = []
+        """Raises TooLarge or KafkaException when a record was not acknowledged; all may be published again."""
+        failed, refused = list[KafkaError](), list[int]()
 
-        def acknowledged(error: KafkaError | None, message: object) -> None:
-            if error is not None:
+        def done(number: int, error: KafkaError | None, _message: object = None) -> None:
+            if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                refused.append(number)
+            elif error is not None:
                 failed.append(error)
 
         with self._lock:
-            for output in outputs:
-                self._producer.produce(
-                    output.topic, output.value, output.key, headers=list(output.headers), on_delivery=acknowledged
-                )
+            for number, output in enumerate(outputs):
+                told = functools.partial(done, number)
+                try:
+                    self._producer.produce(
+                        output.topic, output.value, output.key, headers=list(output.headers), on_delivery=told
+                    )
+                except KafkaException as error:  # the client has a limit of its own
+                    told(error.args[0])
             unsent = self._producer.flush(60)
         if unsent or failed:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
+        if refused:
+            raise TooLarge(refused)
 
 
 def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
@@ -109,8 +129,14 @@ class SinkCommitter(Committer):
         start, end = self.positions[CHARGES_TOPIC] or 0, batch.ends[CHARGES_TOPIC]
         fault_point(f"{self.agent}:decided")
         work = SinkBatch(CHARGES_TOPIC, self.partition, start, end, rows, dead_ms)
+        records = {record.offset: record for record in batch.records}
+
+        def set_aside(refused: Sequence[tuple[ChargeRow, Exception]]) -> None:
+            letters = [dead_letter(records[row.offset], explained(error), self.agent) for row, error in refused]
+            self._announcer.publish(letters)
+
         try:
-            self._until_reachable(lambda: self._sink.write(work))
+            self._until_reachable(lambda: self._sink.write(work, set_aside))
         except errors.Fenced as error:
             raise Fenced(str(error)) from error
         fault_point(f"{self.agent}:committed")
@@ -163,10 +189,27 @@ class OutboxFeeder:
                 time.sleep(self._seconds)
 
     def _publish(self, rows: Sequence[OutboxRow]) -> None:
-        self._announcer.publish([_announcement(row) for row in rows])
+        made = [(row, output) for row in rows if (output := self._made(row)) is not None]
+        try:
+            self._announcer.publish([output for _, output in made])
+        except TooLarge as error:
+            for number in error.numbers:
+                self._set_aside(made[number][0], error)
         fault_point(f"{self._agent}:announced")
 
+    def _made(self, row: OutboxRow) -> Output | None:
+        try:
+            headers = ((NUMBER, b"%d" % row.seq),)
+            return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)
+        except Exception as error:  # what the contract of its topic does not take is the row's own fault
+            self._set_aside(row, error)
+            return None
 
-def _announcement(row: OutboxRow) -> Output:
-    headers = ((NUMBER, b"%d" % row.seq),)
-    return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)
+    def _set_aside(self, row: OutboxRow, error: Exception) -> None:
+        """A dead letter with the beginning of what could not be announced; all of it stays in the outbox."""
+        where = f"row {row.seq} of hourstream.outbox"
+        ISOLATED.log(f"{self._agent}: {where}", error)
+        said = orjson.dumps(row.value)[:_LONGEST_ROW]
+        record = Record(row.topic, -1, row.seq, int(time.time() * 1000), row.key.encode(), said, ())
+        self._announcer.publish([dead_letter(record, f"{where}: {explained(error)}", self._agent)])
+        ISOLATED.count("record")

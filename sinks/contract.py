@@ -9,7 +9,8 @@ another offset is a duplicate.
 from typing import Protocol
 
 from common.errors import Health
-from storage.charge_batch import SinkBatch, Written
+from storage.charge_batch import ChargeRow, SinkBatch, Written
+from storage.isolated_write import SetAside
 
 
 class Sink(Protocol):
@@ -22,8 +23,11 @@ class Sink(Protocol):
     def positions(self, topic: str, partition: int) -> int:
         """The next offset to read, 0 before the first batch. Raises Unreachable."""
 
-    def write(self, batch: SinkBatch) -> Written:
-        """Write the whole batch and its end position, or nothing. Raises Fenced, Unreachable."""
+    def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
+        """Write the whole batch and its end position, or nothing; rows that the target cannot hold go to `set_aside`.
+
+        Raises Fenced, Unreachable, Misconfigured.
+        """
 
     def health(self) -> Health:
         """Whether the target answers now; never raises."""

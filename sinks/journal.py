@@ -13,15 +13,15 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.errors import Health
-from common.fault_injection import fault_point
 from common.timestamps import instant_text
 from rating.model.ids import posting_id
 from sinks.routing_file import outcomes_of, rows_of
 from sinks.routing_policy import Routes
 from storage.bulk_load import CHARGE_COLUMNS, stage
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch, Written, settle_outcomes
-from storage.live_counts import count
-from storage.positions import advance, position
+from storage.charge_writer import write_charges
+from storage.isolated_write import SetAside
+from storage.positions import position
 from storage.postgres import Pool, check, transaction
 
 POSTINGS_TOPIC = "erp.postings"
@@ -137,8 +137,11 @@ class Journal:
         with transaction(self._pool) as cursor:
             return position(cursor, self._system, topic, partition)
 
-    def write(self, batch: SinkBatch) -> Written:
-        """Post the charges that are new, queue their announcements, move the position. Raises Fenced, Unreachable."""
+    def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
+        """Post the charges that are new, queue their announcements, move the position.
+
+        Raises Fenced, Unreachable, Misconfigured.
+        """
         at = self._clock()
         parameters = {
             "topic": batch.topic,
@@ -150,15 +153,14 @@ class Journal:
             "receivables": RECEIVABLES,
             "revenue": REVENUE,
         }
-        with transaction(self._pool) as cursor:
-            advance(cursor, self._system, batch)
-            rows = rows_of(self._system, self._routes, batch.rows, lambda names: self._held(cursor, names))
-            stage(cursor, "staged_postings", _STAGED, self._offered(rows))
+
+        def take(cursor: Cursor[TupleRow], rows: Sequence[ChargeRow]) -> Written:
+            ours = rows_of(self._system, self._routes, rows, lambda names: self._held(cursor, names))
+            stage(cursor, "staged_postings", _STAGED, self._offered(ours))
             posted = cursor.execute(_POST, parameters).fetchall()
-            written = outcomes_of(batch.rows, rows, settle_outcomes(rows, dict(posted)))
-            count(cursor, self._system, batch, written)
-            fault_point(f"{self._system}:written")
-        return written
+            return outcomes_of(rows, ours, settle_outcomes(ours, dict(posted)))
+
+        return write_charges(self._pool, self._system, batch, take, set_aside)
 
     def health(self) -> Health:
         """Whether PostgreSQL answers."""

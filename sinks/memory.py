@@ -3,7 +3,8 @@
 from threading import Lock
 
 from common.errors import Fenced, Health
-from storage.charge_batch import ChargeRecord, SinkBatch, Written, settle_outcomes
+from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch, Written, settle_outcomes
+from storage.isolated_write import SetAside
 
 
 class MemorySink:
@@ -24,7 +25,7 @@ class MemorySink:
         """The next offset to read, 0 before the first batch."""
         return self._positions.get((topic, partition), 0)
 
-    def write(self, batch: SinkBatch) -> Written:
+    def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
         """Keep what is new and move the position; raises Fenced."""
         with self._lock:
             at = self.positions(batch.topic, batch.partition)

@@ -48,7 +48,7 @@ def stage(
     columns: Mapping[str, LiteralString],
     rows: Iterable[Sequence[object]],
 ) -> None:
-    """Put rows into the temporary table `table` (columns: name to type); once in a transaction, which empties it.
+    """Have these rows, and no others, in the temporary table `table` (columns: name to type) until the commit.
 
     The table lives as long as the connection, so that a batch costs no change of the catalogue.
     """
@@ -57,6 +57,8 @@ def stage(
         cursor.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(sql.Identifier(table), shape)
         )
+    else:  # the transaction may have written another part of its batch
+        cursor.execute(sql.SQL("DELETE FROM pg_temp.{}").format(sql.Identifier(table)))
     with cursor.copy(sql.SQL("COPY pg_temp.{} FROM STDIN").format(sql.Identifier(table))) as copy:
         for row in rows:
             copy.write_row(row)

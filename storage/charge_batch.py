@@ -75,14 +75,14 @@ class SinkBatch:
             raise ValueError(f"{self.topic}-{self.partition}: the batch ends at {self.end}, its rows at {last}")
 
 
-Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere"]
+Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one charge; `reason` says why it was refused. Queued: taken, to be delivered by and by.
 
-    Elsewhere: routes give it to other systems.
+    Elsewhere: routes give it to other systems. Dead: the target cannot hold it, and it was set aside.
     """
 
     charge_id: str

@@ -10,7 +10,8 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from common.errors import Health, Unreachable
+from common.errors import Health, Misconfigured, Unreachable
+from storage.sql_errors import kind_of
 
 Pool: TypeAlias = ConnectionPool[Connection[TupleRow]]
 
@@ -21,6 +22,10 @@ _SESSION = {
     "application_name": "hourstream",
     "options": "-c idle_in_transaction_session_timeout=60s -c timezone=UTC",
 }
+
+
+# Of a refused connection there is no SQLSTATE, only words.
+_SETUP = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
 
 
 class Lock(IntEnum):
@@ -35,7 +40,7 @@ class Lock(IntEnum):
 
 
 def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Pool:
-    """An open pool of connections to a database URL; use it as a context manager. Raises Unreachable."""
+    """An open pool of connections to a database URL; use it as a context manager. Raises Unreachable, Misconfigured."""
     pool = ConnectionPool[Connection[TupleRow]](
         url,
         min_size=1,
@@ -48,18 +53,40 @@ def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Poo
         pool.wait(timeout_seconds)
     except PoolTimeout as error:
         pool.close()
+        said = _refusal(url)
+        if said is not None and any(words in said for words in _SETUP):
+            raise Misconfigured(f"PostgreSQL: {said}; check the database URL") from error
         raise Unreachable(f"PostgreSQL did not answer in {timeout_seconds:g} s; check the database URL") from error
     return pool
 
 
+def _refusal(url: str) -> str | None:
+    """Why no connection is given, in the server's words; a pool keeps them to its log."""
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.Error as error:
+        return " ".join(str(error).split())
+    return None
+
+
 @contextmanager
 def transaction(pool: Pool) -> Iterator[Cursor[TupleRow]]:
-    """A cursor in one transaction: committed at the end, rolled back on any exception. Raises Unreachable."""
+    """A cursor in one transaction: committed at the end, rolled back on any exception.
+
+    Raises Unreachable for what may pass, Misconfigured for what a person has to mend; other errors are psycopg's.
+    """
     try:
         with pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
             yield cursor
-    except (psycopg.OperationalError, PoolTimeout) as error:
-        raise Unreachable(f"PostgreSQL: {str(error).strip() or type(error).__name__}") from error
+    except (psycopg.Error, PoolTimeout) as error:
+        said = f"PostgreSQL: {str(error).strip() or type(error).__name__}"
+        match kind_of(error):
+            case "transient":
+                raise Unreachable(said) from error
+            case "configuration":
+                raise Misconfigured(f"{said}; check the database URL, its rights and its schema") from error
+            case "content" | "unknown":
+                raise
 
 
 def scalar(cursor: Cursor[TupleRow], query: LiteralString, parameters: tuple[object, ...] = ()) -> object:
@@ -73,6 +100,6 @@ def check(pool: Pool) -> Health:
     try:
         with transaction(pool) as cursor:
             cursor.execute("SELECT 1")
-    except Unreachable as error:
+    except (Unreachable, Misconfigured) as error:
         return Health(ok=False, detail=str(error))
     return Health(ok=True, detail="PostgreSQL answers")

@@ -34,7 +34,8 @@ class Batch:
     """Consecutive records of all source topics of one partition number; `records` may be empty (only due work).
 
     `starts` and `ends` give, per topic, the offset the batch begins at and the offset after its last record. A start
-    is where reading began, not the first record's offset: transaction markers leave gaps.
+    is where reading began, not the first record's offset: transaction markers leave gaps. `due` is whether work that no
+    record brings is done too.
     """
 
     partition: int
@@ -42,6 +43,7 @@ class Batch:
     starts: Mapping[str, int]
     ends: Mapping[str, int]
     records: Sequence[Record] = field(repr=False)
+    due: bool = True
 
     @property
     def timestamp_ms(self) -> int:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from common.errors import InvalidRecord
+from common.isolation import ISOLATED
 from schemas.errors import Undecodable
 from streaming.batch import Output, Record
+from streaming.isolation import is_environment
 from topics import dead_letter_record
 from topics.records import decoded
 
@@ -18,6 +20,12 @@ def read(records: Iterable[Record], stage: str, dead: list[Output]) -> Iterator[
             value = decoded(record)
         except (Undecodable, InvalidRecord) as error:
             dead.append(dead_letter(record, str(error), stage))
+        except Exception as error:  # one that no check foresaw is the record's too: nothing else was read
+            if is_environment(error):
+                raise
+            ISOLATED.log(f"{stage}: {record.topic}:{record.partition}:{record.offset}", error)
+            ISOLATED.count("record")
+            dead.append(dead_letter(record, explained(error), stage))
         else:
             yield record, value
 
@@ -36,3 +44,8 @@ def dead_letter(record: Record, error: str, stage: str) -> Output:
         timestamp_ms=record.timestamp_ms,
     )
     return Output(DEAD_LETTERS, key, value)
+
+
+def explained(error: BaseException) -> str:
+    """An exception as a dead letter gives it: its type and its message."""
+    return f"{type(error).__name__}: {error}"

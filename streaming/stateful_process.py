@@ -2,14 +2,18 @@
 
     lifecycle = deciding_process("lifecycle", LIFECYCLE_INPUTS, settings, lambda: decide)
 
-What is kept between batches beside the state (`decide` as an object with a memory) is made anew for each partition.
+What is kept between batches beside the state (`decide` as an object with a memory) is made anew for each partition, and
+after a failure.
 """
 
 from collections.abc import Callable, Sequence
 
 from settings import Settings
+from streaming.batch import Record
+from streaming.decider import Decide
 from streaming.process import BatchProcess
-from streaming.transactions import Decide, Derived, TransactionalCommitter
+from streaming.state import State
+from streaming.transactions import Derived, TransactionalCommitter
 from topics.catalogue import changelog_of
 
 
@@ -21,10 +25,12 @@ def deciding_process(
     *,
     due: Callable[[TransactionalCommitter], bool] = lambda _: False,
     derived: Derived | None = None,
+    note: Callable[[State, Sequence[Record]], None] = lambda _state, _records: None,
     batch_records: int | None = None,
     batch_seconds: float | None = None,
 ) -> BatchProcess:
-    """The process of an agent; `decide` is asked once a partition, `due` whether it has work without records.
+    """The process of an agent; `decide` makes its rule, `due` says whether it has work without records, `note` counts
+    records that were set aside.
 
     Of `batch_records` and the setting the lesser holds, of `batch_seconds` the longer.
     """
@@ -37,9 +43,10 @@ def deciding_process(
             broker=settings.bootstrap,
             changelog=changelog_of(name, 1).name,
             state_dir=settings.state_dir(name),
-            decide=decide(),
+            decide=decide,
             due=due,
             derived=derived,
+            note=note,
             request_seconds=settings.request_seconds,
         )
 

@@ -10,21 +10,17 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streaming.admin import admin_client
 from streaming.batch import Record
 from streaming.reader import reader_config
+from streaming.retrying import PATIENCE_SECONDS, is_passing, retrying
 from topics.records import valid
 
-_PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1  # `consume` waits so long for a full batch, which the last one never is
-# A topic just made, or one whose broker is coming back, has no leader for a moment.
-_LEADERLESS = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-}
+_SILENCE_SECONDS = 60.0  # without a record or an end, however large the topic
 
 
 def partitions_of(broker: str, topics: Sequence[str]) -> list[tuple[str, int]]:
     """(topic, partition) of all topics that exist."""
-    listed = admin_client(broker).list_topics(timeout=30).topics
+    admin = admin_client(broker)
+    listed = retrying(lambda: admin.list_topics(timeout=10).topics)
     return [(topic, number) for topic in topics if topic in listed for number in sorted(listed[topic].partitions)]
 
 
@@ -36,14 +32,7 @@ def topic_ends(broker: str, topics: Sequence[str]) -> dict[tuple[str, int], int]
     """
     admin = admin_client(broker)
     wanted = [TopicPartition(topic, number) for topic, number in partitions_of(broker, topics)]
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return _ends(admin, wanted)
-        except KafkaException as error:
-            if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
+    return retrying(lambda: _ends(admin, wanted))
 
 
 def _ends(admin: AdminClient, wanted: Sequence[TopicPartition]) -> dict[tuple[str, int], int]:
@@ -65,22 +54,38 @@ def read_valid(broker: str, topics: Sequence[str]) -> Iterator[tuple[Record, dic
 
 
 def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int = 0) -> Iterator[Record]:
-    """The same for chosen partitions, from an offset on."""
-    consumer = Consumer(reader_config(broker, "hourstream-reading"))
-    try:
-        open_ends = set(wanted)
-        consumer.assign([TopicPartition(topic, number, begin) for topic, number in wanted])
-        while open_ends:
-            for message in consumer.consume(5000, _LOOK_SECONDS):
-                where = (message.topic(), message.partition())
-                if (error := message.error()) is not None:
-                    if error.code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(error)
-                    open_ends.discard(where)
-                    continue
-                yield _record(message)
-    finally:
-        consumer.close()
+    """The same for chosen partitions, from an offset on.
+
+    Goes on where it was after errors that pass. Raises KafkaException, also where nothing comes for a minute.
+    """
+    left, heard = dict.fromkeys(wanted, begin), time.monotonic()
+    while left:
+        consumer = Consumer(reader_config(broker, "hourstream-reading"))  # never assigned twice: see streaming.reader
+        try:
+            consumer.assign([TopicPartition(topic, number, at) for (topic, number), at in left.items()])
+            error: KafkaError | None = None
+            while left and error is None:
+                messages = consumer.consume(5000, _LOOK_SECONDS)
+                for message in messages:
+                    where = (message.topic(), message.partition())
+                    if (found := message.error()) is None:
+                        yield _record(message)
+                        left[where] = message.offset() + 1
+                        heard = time.monotonic()
+                    elif found.code() == KafkaError._PARTITION_EOF:
+                        left.pop(where, None)
+                        heard = time.monotonic()
+                    else:
+                        error = found
+                        break
+                if not messages and time.monotonic() - heard > _SILENCE_SECONDS:
+                    error = KafkaError(KafkaError._TIMED_OUT, f"nothing came for {_SILENCE_SECONDS:g} s")
+            if error is not None and (not is_passing(error) or time.monotonic() - heard > PATIENCE_SECONDS):
+                raise KafkaException(error)
+        finally:
+            consumer.close()
+        if left:
+            time.sleep(_LOOK_SECONDS)
 
 
 def read_one(broker: str, topic: str, partition: int, offset: int) -> Record | None:
@@ -88,9 +93,14 @@ def read_one(broker: str, topic: str, partition: int, offset: int) -> Record | N
     consumer = Consumer(reader_config(broker, "hourstream-reading"))
     try:
         consumer.assign([TopicPartition(topic, partition, offset)])
-        for message in consumer.consume(1, 10.0):
-            if message.error() is None and message.offset() == offset:
-                return _record(message)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for message in consumer.consume(1, 1.0):
+                error = message.error()
+                if error is None:
+                    return _record(message) if message.offset() == offset else None
+                if not is_passing(error):
+                    return None  # its partition's end, or no such offset
         return None
     finally:
         consumer.close()

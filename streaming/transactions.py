@@ -21,13 +21,16 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED
 from streaming.admin import QUIET
-from streaming.batch import Batch, Output
+from streaming.batch import Batch, Output, Record
 from streaming.changelog import Changelog, ChangelogReplaced, describe_changelog
-from streaming.committer import Committer
+from streaming.committer import Committer, Fenced
+from streaming.decider import Decide, Decided, Decider, Limits
 from streaming.kafka_security import connection
 from streaming.local_state import StoreUnreadable, move_aside
 from streaming.reader import REQUEST_SECONDS, reader_config
+from streaming.sizes import sizes_allowed, sizes_refused
 from streaming.state import State
 from streaming.store import CHANGELOG, Store, position_key
 
@@ -38,7 +41,8 @@ LIVE = b"~"  # rows with this prefix are the live figures: kept in memory too, f
 _ONE_DECIDES = threading.Lock()
 _CHUNK = 5_000  # records handed to librdkafka at a time
 _QUEUE = 200_000  # records it may hold
-Decide = Callable[[Batch, State], Iterable[Output]]
+_FLUSH_SECONDS = 2.0
+_REFUSALS = 2  # times that a batch is divided anew because the broker refuses the size of what it comes to
 Rows = Mapping[bytes, bytes | None]
 
 
@@ -83,14 +87,17 @@ class TransactionalCommitter(Committer):
         broker: str,
         changelog: str,
         state_dir: Path,
-        decide: Decide,
+        decide: Callable[[], Decide],
         due: Callable[["TransactionalCommitter"], bool] = lambda _: False,
         derived: Derived | None = None,
+        note: Callable[[State, Sequence[Record]], None] = lambda _state, _records: None,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
+        """`decide` makes the rule; see `streaming.decider` for it and for `note`."""
         self.agent, self.partition, self.sources = agent, partition, tuple(sources)
         self.positions: dict[str, int | None] = dict.fromkeys(self.sources)
-        self._broker, self._changelog, self._decide, self._due = broker, changelog, decide, due
+        self._broker, self._changelog, self._due = broker, changelog, due
+        self._decider = Decider(agent, decide, note)
         self._derived, self._request_seconds = derived, request_seconds
         self._path = state_dir / f"{changelog}-{partition}"
         self._live: dict[bytes, bytes] = {}
@@ -201,19 +208,57 @@ class TransactionalCommitter(Committer):
             raise KafkaException(self._fatal) from error
 
     def _process(self, batch: Batch) -> None:
-        state = State(self.store)
+        decided, reached = self._committed(batch)
+        fault_point(f"{self.agent}:committed")
+        self.store.write(decided.changes, reached)
+        self._follow_live(decided.changes)
+        self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
+        ISOLATED.count("record", len(decided.set_aside))
+        fault_point(f"{self.agent}:stored")
+
+    def _committed(self, batch: Batch) -> tuple[Decided, int | None]:
+        """What the batch comes to, committed. What the broker refuses for its size is isolated like any failure."""
+        limits: Limits | None = None
+        for refusals in range(_REFUSALS + 1):
+            decided = self._decide(batch, limits)
+            if not refusals:
+                fault_point(f"{self.agent}:decided")
+            rows = self._to_log(decided.changes)
+            try:
+                return decided, self._transaction(decided.outputs, rows)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE or refusals == _REFUSALS:
+                    raise
+                log.warning("%s[%d]: the broker refuses a size: %s", self.agent, self.partition, error)
+                self._producer.abort_transaction(60)
+            limits = self._limits(decided.outputs, rows, by_settings=refusals > 0)
+        raise AssertionError("the last refusal is raised")
+
+    def _decide(self, batch: Batch, limits: Limits | None) -> Decided:
         with self._turn():
-            outputs = self._decide(batch, state)
+            decided = self._decider.decide(batch, self.store, limits)
         for topic, end in batch.ends.items():
             if end != self.positions[topic] and end >= 0:
-                state.changes[position_key(topic)] = b"%d" % end
-        fault_point(f"{self.agent}:decided")
-        reached = self._transaction(outputs, self._to_log(state.changes))
-        fault_point(f"{self.agent}:committed")
-        self.store.write(state.changes, reached)
-        self._follow_live(state.changes)
-        self.positions = {**self.positions, **{t: e for t, e in batch.ends.items() if e >= 0}}
-        fault_point(f"{self.agent}:stored")
+                decided.changes[position_key(topic)] = b"%d" % end
+        return decided
+
+    def _limits(self, outputs: Sequence[Output], rows: Rows, by_settings: bool) -> Limits:
+        """Sizes that the broker does not take: found by trying, and where that did not help, of the settings."""
+        if by_settings:
+            self._fresh_producer()
+            return sizes_allowed(self._broker, self._changelog, {output.topic for output in outputs})
+        found = sizes_refused(self._fresh_producer, self._broker, self._changelog, self.partition, outputs, rows)
+        self._fresh_producer()
+        return found
+
+    def _fresh_producer(self) -> Producer:
+        """Fence once more. Raises Fenced where another owner has committed meanwhile: this state is old then."""
+        self.fence()
+        before = self.restored_rows
+        self._restore()
+        if self.restored_rows != before:
+            raise Fenced(f"{self.agent}[{self.partition}] was taken over while a size was tried")
+        return self._producer
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -256,8 +301,8 @@ class TransactionalCommitter(Committer):
         if last is not None:
             key, value = last
             self._produce(self._changelog, value, key, partition=self.partition, on_delivery=acknowledged)
-        if self._producer.flush(self._request_seconds):
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        # What is left of a transaction that failed is never sent: the commit says so at once, or waits for the rest.
+        self._producer.flush(_FLUSH_SECONDS)
         self.progress.step()
         fault_point(f"{self.agent}:flushed")
         self._producer.commit_transaction(self._request_seconds)
@@ -299,7 +344,7 @@ class TransactionalCommitter(Committer):
         self._producer.abort_transaction(3)
 
     def has_due_work(self) -> bool:
-        return self.restored and self._due(self)
+        return self.restored and not self._decider.due_rests and self._due(self)
 
     def live_rows(self) -> Mapping[bytes, bytes]:
         return self._live

@@ -57,6 +57,7 @@ class LifeRow(msgspec.Struct, array_like=True, frozen=True):
 
 LIVES = Table(b"v", LifeRow)  # (engagement, charge id)
 _NOTHING = LifeRow()
+MOST_ANSWERS = 100  # of ERPs that a record shows: a charge has one or two
 
 
 @dataclass(slots=True)
@@ -217,7 +218,7 @@ def _record(engagement_id: str, charge_id: str, row: LifeRow, view: View, now_ms
         "paid_at": _instant(stands.paid_ms),
         "voided_at": _instant(stands.voided_ms),
         "invoice_id": stands.invoice_id,
-        "postings": [_posting(answer) for answer in view.answers],
+        "postings": [_posting(answer) for answer in view.answers[-MOST_ANSWERS:]],
         "revision": row.told,
         "changed_at": instant(now_ms),
     }

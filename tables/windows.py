@@ -5,7 +5,8 @@ Append time, not business dates: history that is replayed still shows as live lo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from streaming.state_tables import Numbers, StateRows
 
@@ -54,6 +55,21 @@ class Tally:
                 if minute_key >= oldest:
                     break
                 WINDOW.delete(state, minute_key, outcome)
+
+
+class _Read(Protocol):
+    """A record, as far as it is counted."""
+
+    @property
+    def timestamp_ms(self) -> int: ...
+
+
+def count_set_aside(state: StateRows, records: Sequence[_Read]) -> None:
+    """Count records that no rule could decide: received, and dead."""
+    tally = Tally()
+    for outcome in ("received", "dead"):
+        tally.count_each(outcome, (record.timestamp_ms for record in records))
+    tally.write(state)
 
 
 def windows(rows: Iterable[tuple[bytes, bytes]], now_ms: int) -> dict[tuple[int, str], int]:

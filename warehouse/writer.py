@@ -14,6 +14,7 @@ from common.errors import Health
 from common.fault_injection import fault_point
 from storage.bulk_load import stage
 from storage.charge_batch import SinkBatch
+from storage.isolated_write import SetAside, write_isolated
 from storage.positions import advance, position
 from storage.postgres import Pool, check, transaction
 from warehouse.events import (
@@ -99,29 +100,49 @@ class Warehouse:
         with transaction(self._pool) as cursor:
             return {topic: position(cursor, NAME, topic, partition) for topic in TOPICS}
 
-    def write(self, partition: int, ends: Mapping[str, tuple[int, int]], arrivals: Sequence[Arrival]) -> None:
-        """Take records in and move the position of each topic of `ends` (start, end). Raises Fenced, Unreachable."""
-        of_topic: dict[str, list[Arrival]] = {}
-        for arrival in arrivals:
-            of_topic.setdefault(arrival.topic, []).append(arrival)
-        with transaction(self._pool) as cursor:
+    def write(
+        self,
+        partition: int,
+        ends: Mapping[str, tuple[int, int]],
+        arrivals: Sequence[Arrival],
+        set_aside: SetAside[Arrival] | None = None,
+    ) -> None:
+        """Take records in and move the position of each topic of `ends` (start, end).
+
+        Records that the database cannot hold go to `set_aside`. Raises Fenced, Unreachable, Misconfigured.
+        """
+
+        def begin(cursor: Cursor[TupleRow]) -> None:
             for topic, (start, end) in sorted(ends.items()):
                 advance(cursor, NAME, SinkBatch(topic, partition, start, end, ()))
-            if found := of_topic.get(EXCEPTIONS):
-                stage(cursor, "staged_exceptions", _EXCEPTION_COLUMNS, map(exception_row, found))
-                cursor.execute(_EXCEPTIONS)
-            if found := of_topic.get(TIME):
-                stage(cursor, "staged_entries", _TIME_COLUMNS, map(time_row, found))
-                cursor.execute(_TIME)
-            if found := of_topic.get(STATUSES):
-                cursor.executemany(_STATUS, [status_row(arrival) for arrival in found])
-            _write_history(cursor, arrivals)
-            _count(cursor, partition, arrivals)
+
+        def take(cursor: Cursor[TupleRow], part: Sequence[Arrival]) -> None:
+            _write_models(cursor, part)
+            _write_history(cursor, part)
+            _count(cursor, partition, part)
+
+        def finish(_: Cursor[TupleRow]) -> None:
             fault_point(f"{NAME}:written")
+
+        write_isolated(self._pool, f"{NAME} partition {partition}", arrivals, begin, take, finish, set_aside)
 
     def health(self) -> Health:
         """Whether PostgreSQL answers."""
         return check(self._pool)
+
+
+def _write_models(cursor: Cursor[TupleRow], arrivals: Iterable[Arrival]) -> None:
+    of_topic: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        of_topic.setdefault(arrival.topic, []).append(arrival)
+    if found := of_topic.get(EXCEPTIONS):
+        stage(cursor, "staged_exceptions", _EXCEPTION_COLUMNS, map(exception_row, found))
+        cursor.execute(_EXCEPTIONS)
+    if found := of_topic.get(TIME):
+        stage(cursor, "staged_entries", _TIME_COLUMNS, map(time_row, found))
+        cursor.execute(_TIME)
+    if found := of_topic.get(STATUSES):
+        cursor.executemany(_STATUS, [status_row(arrival) for arrival in found])
 
 
 def _write_history(cursor: Cursor[TupleRow], arrivals: Iterable[Arrival]) -> None:

@@ -137,7 +137,7 @@ def process(surroundings: Surroundings) -> BatchProcess:
             broker=settings.bootstrap,
             changelog=surroundings.changelog,
             state_dir=settings.state_dir(surroundings.app),
-            decide=decide,
+            decide=lambda: decide,
         )
 
     enrichment = BatchProcess(surroundings.app, (surroundings.input,), committer, settings)

@@ -14,13 +14,12 @@ from benchmarks.enrichment.generate import Generator
 from benchmarks.harness.load import publish_at_once
 from benchmarks.month_end.load import SOURCE, TOPIC, as_row, code_map
 from benchmarks.settle.load import masters
-from cli.run import unsent
 from cli.worker import FOR_THE_CONSOLE, own_workers
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool

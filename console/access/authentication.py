@@ -1,17 +1,23 @@
-"""From a request to who sent it: by token, by session, or everybody where nobody needs to log in."""
+"""From a request to who sent it: by token, by session, or everybody where nobody needs to log in.
 
+This comes first, and gives its connection back before anything else of the request takes one.
+"""
+
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 
 from console.access import sessions, tokens
 from console.access.oidc import Provider
 from console.access.rate_limit import Pace
 from console.access.settings import AccessSettings
 from console.access.user import ROLES, User
+from console.connections import connections_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class Access:
     everybody: User | None
     provider: Provider | None
     pace: Pace = field(default_factory=Pace)
+    provider_calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8), repr=False)
+    flash_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     open_csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @property
@@ -42,34 +50,37 @@ def access_of(request: Request) -> Access:
     return access
 
 
-def identify(request: Request) -> User | None:
-    """Who is asking, None for nobody; looked up once a request. Raises the 401 of a wrong token, or a 429."""
-    if not hasattr(request.state, "user"):
-        request.state.user, request.state.csrf = None, ""  # also where the look-up raises: it is not tried twice
-        request.state.user, request.state.csrf = _looked_up(request)
-    user: User | None = request.state.user
-    return user
+async def identify(request: Request) -> None:
+    """A dependency of everything, before all others: who is asking. Raises the 401 of a wrong token, or a 429."""
+    request.state.user, request.state.csrf = None, ""
+    request.state.user, request.state.csrf = await _looked_up(request)
 
 
-def _looked_up(request: Request) -> tuple[User | None, str]:
-    access, pool = access_of(request), request.app.state.pool
+async def _looked_up(request: Request) -> tuple[User | None, str]:
+    access = access_of(request)
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        return _of_token(request, authorization), ""
+        return await _of_token(request, authorization), ""
     if access.everybody is not None:
         return access.everybody, access.open_csrf
-    cookie = request.cookies.get(access.cookie)
-    session = sessions.find(pool, cookie, access.settings) if cookie else None
+    cookie = request.cookies.get(access.cookie, "")
+    if not sessions.is_secret(cookie):
+        return None, ""
+    async with connections_of(request).transaction() as cursor:
+        session = await run_in_threadpool(sessions.find, cursor, cookie, access.settings)
     return (None, "") if session is None else (session.user, session.csrf)
 
 
-def _of_token(request: Request, authorization: str) -> User:
-    access = access_of(request)
-    access.pace.token_may_be_tried(request)
-    scheme, _, given = authorization.partition(" ")
-    user = tokens.bearer(request.app.state.pool, given.strip()) if scheme.lower() == "bearer" else None
+async def _of_token(request: Request, authorization: str) -> User:
+    """The machine of a token. A wrong one is counted after it was checked, so the right one is never locked out."""
+    scheme, _, rest = authorization.partition(" ")
+    given = tokens.parts_of(rest.strip()) if scheme.lower() == "bearer" else None
+    user = None
+    if given is not None:
+        async with connections_of(request).transaction() as cursor:
+            user = await run_in_threadpool(tokens.bearer, cursor, given)
     if user is None:
-        access.pace.token_was_wrong(request)
+        access_of(request).pace.token_was_wrong(request)
         told = "This token is wrong, over or revoked. `hourstream tokens create` makes one."
         raise HTTPException(401, told, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
     return user
@@ -78,10 +89,15 @@ def _of_token(request: Request, authorization: str) -> User:
 NEEDS = "needs_role"
 
 
+def user_of(request: Request) -> User | None:
+    """Who is asking, as `identify` found out before anything else of the request; None for nobody."""
+    user: User | None = getattr(request.state, "user", None)
+    return user
+
+
 def current_user(request: Request) -> User:
     """Who is asking; 401 for nobody."""
-
-    user = identify(request)
+    user = user_of(request)
     if user is None:
         raise HTTPException(401, "Log in first.", {"WWW-Authenticate": "Bearer"})
     return user

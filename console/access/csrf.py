@@ -8,9 +8,8 @@ import hmac
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
 
-from console.access.authentication import access_of, identify
+from console.access.authentication import access_of, user_of
 
 FIELD, HEADER = "csrf", "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -28,7 +27,7 @@ async def ours(request: Request) -> None:
         return
     if _from_elsewhere(request):
         raise HTTPException(403, "This came from a page of another site. Open the console itself, and do it there.")
-    if await run_in_threadpool(identify, request) is None:
+    if user_of(request) is None:
         raise HTTPException(401, "Log in first.")
     given, wanted = await _given(request), csrf_token(request)
     if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):

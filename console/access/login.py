@@ -4,13 +4,18 @@ A login on its way is a row of the database and a cookie of its own, taken once:
 come to the browser that went there.
 """
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from console.access import sessions
 from console.access.audit import record
@@ -18,12 +23,14 @@ from console.access.authentication import Access, access_of, current_user
 from console.access.oidc import LoginRefused, Provider, ProviderUnreachable, Started
 from console.access.safe_redirect import local
 from console.access.user import User
-from storage.postgres import transaction
+from console.connections import RETRY_AFTER, connections_of
 
 CALLBACK = "/login/callback"
 _MINUTES = 10
+_WAIT_SECONDS = 30.0  # for the provider, whose every answer has 10 s
 _NOBODY = User("", frozenset(), sees_rates=False, via="login")
 _SETUP = "No OpenID provider is set up here: HOURSTREAM_OIDC_ISSUER names one (docs/security.md)."
+Answer = TypeVar("Answer")
 Shown = Callable[[Request, User, str, str | None], HTMLResponse]
 Text = Annotated[str, Query(max_length=2000)]
 
@@ -33,57 +40,54 @@ def router(leaving: Shown) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/login")
-    def login(request: Request, next: Text = "/") -> Response:
+    async def login(request: Request, next: Text = "/") -> Response:
         """To the provider."""
         access = access_of(request)
         if access.everybody is not None:
             return RedirectResponse(local(next), 303)
         access.pace.login_begins(request)
         secret = secrets.token_urlsafe(32)
-        try:
-            started = _provider(access).start()
-        except ProviderUnreachable as error:
-            raise HTTPException(503, f"You cannot log in now: {error}.") from error
-        _remember(request, secret, started, local(next))
+        started = await _asked(access, _provider(access).start)
+        async with connections_of(request).transaction() as cursor:
+            await run_in_threadpool(_remember, cursor, secret, started, local(next))
         answer = RedirectResponse(started.url, 303)
         _set(answer, access, _cookie(access), secret, _MINUTES * 60)
         return answer
 
     @routes.get(CALLBACK)
-    def back(
+    async def back(
         request: Request, code: Text = "", state: Text = "", error: Text = "", iss: Text | None = None
     ) -> Response:
-        """From the provider."""
+        """From the provider. Only a refusal of a login that was begun here is noted: others are anybody's."""
         access = access_of(request)
+        access.pace.login_comes_back(request)
+        begun = await _begun(request, access)
         try:
-            user, onwards = _came_back(request, access, code, state, error, iss)
-        except ProviderUnreachable as unreachable:
-            raise HTTPException(503, f"You cannot log in now: {unreachable}.") from unreachable
+            if begun is None:
+                raise LoginRefused("it was not begun in this browser, or too long ago")
+            user = await _let_in(access, begun, Answered(code, state, error, iss))
         except LoginRefused as refused:
-            with transaction(request.app.state.pool) as cursor:
-                record(cursor, _NOBODY, "refused login", CALLBACK, str(refused))
+            if begun is not None:
+                async with connections_of(request).transaction() as cursor:
+                    await run_in_threadpool(record, cursor, _NOBODY, "refused login", CALLBACK, str(refused))
             raise HTTPException(403, f"This login does not count: {refused}. Log in again from /login.") from refused
-        with transaction(request.app.state.pool) as cursor:
-            if earlier := request.cookies.get(access.cookie):
-                sessions.end(cursor, earlier)
-            secret = sessions.begin(cursor, user, access.settings)
-            rights = f"{', '.join(sorted(user.roles))}{'; sees rates' if user.sees_rates else ''}"
-            record(cursor, user, "log in", rights, "")
-        answer = RedirectResponse(onwards, 303)
+        earlier = request.cookies.get(access.cookie, "")
+        async with connections_of(request).transaction() as cursor:
+            secret = await run_in_threadpool(_begin, cursor, user, access, earlier)
+        answer = RedirectResponse(begun.onwards, 303)
         _set(answer, access, access.cookie, secret, access.settings.console_login_minutes * 60)
         answer.delete_cookie(_cookie(access), path="/", secure=access.secure, httponly=True, samesite="lax")
         return answer
 
     @routes.post("/logout")
-    def logout(request: Request, user: Annotated[User, Depends(current_user)]) -> Response:
+    async def logout(request: Request, user: Annotated[User, Depends(current_user)]) -> Response:
         """The session ends here; the provider's own goes on until it is ended there."""
         access = access_of(request)
-        with transaction(request.app.state.pool) as cursor:
-            sessions.end(cursor, request.cookies.get(access.cookie, ""))
-            record(cursor, user, "log out", "", "")
+        async with connections_of(request).transaction() as cursor:
+            await run_in_threadpool(_end, cursor, user, request.cookies.get(access.cookie, ""))
         try:
-            at_provider = access.provider.leaving() if access.provider else None
-        except ProviderUnreachable:  # then there is no link to it, and logging out here is done all the same
+            at_provider = await _asked(access, access.provider.leaving) if access.provider else None
+        except HTTPException:  # then there is no link to it, and logging out here is done all the same
             at_provider = None
         answer = leaving(request, User("", frozenset(), sees_rates=False), "logged_out.html", at_provider)
         answer.delete_cookie(access.cookie, path="/", secure=access.secure, httponly=True, samesite="lax")
@@ -92,35 +96,85 @@ def router(leaving: Shown) -> APIRouter:
     return routes
 
 
-def _came_back(
-    request: Request, access: Access, code: str, state: str, error: str, issuer: str | None
-) -> tuple[User, str]:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A login on its way, as it was begun in this browser."""
+
+    state: str
+    nonce: str
+    verifier: str
+    onwards: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back from the provider."""
+
+    code: str
+    state: str
+    error: str
+    issuer: str | None
+
+
+async def _asked(access: Access, ask: Callable[..., Answer], *words: str) -> Answer:
+    """What the provider says, with few threads and no connection. Raises the 503 of one that does not answer."""
+    try:
+        async with asyncio.timeout(_WAIT_SECONDS), access.provider_calls:
+            return await run_in_threadpool(ask, *words)
+    except (ProviderUnreachable, TimeoutError) as error:
+        raise HTTPException(503, f"You cannot log in now: {error or 'too many do'}.", RETRY_AFTER) from error
+
+
+async def _begun(request: Request, access: Access) -> Begun | None:
+    """The login of this browser's cookie, taken once; None for none."""
     secret = request.cookies.get(_cookie(access), "")
-    with transaction(request.app.state.pool) as cursor:
-        row = cursor.execute(
-            "DELETE FROM hourstream.console_logins WHERE digest = %s RETURNING state, nonce, verifier, next,"
-            " expires_at > now()",
-            (sessions.digest_of(secret),),
-        ).fetchone()
-    if row is None or not row[4]:
-        raise LoginRefused("it was not begun in this browser, or too long ago")
-    if not hmac.compare_digest(state.encode(), str(row[0]).encode()):
+    if not sessions.is_secret(secret):
+        return None
+    async with connections_of(request).transaction() as cursor:
+        return await run_in_threadpool(_taken, cursor, secret)
+
+
+def _taken(cursor: Cursor[TupleRow], secret: str) -> Begun | None:
+    row = cursor.execute(
+        "DELETE FROM hourstream.console_logins WHERE digest = %s RETURNING state, nonce, verifier, next,"
+        " expires_at > now()",
+        (sessions.digest_of(secret),),
+    ).fetchone()
+    return Begun(*row[:4]) if row is not None and row[4] else None
+
+
+async def _let_in(access: Access, begun: Begun, answered: Answered) -> User:
+    if not hmac.compare_digest(answered.state.encode(), begun.state.encode()):
         raise LoginRefused("it answers another login")
     provider = _provider(access)
-    provider.issued_by(issuer)
-    if error or not code:
+    provider.issued_by(answered.issuer)
+    if answered.error or not answered.code:
         raise LoginRefused("the provider did not let you in")
-    return provider.finish(code, str(row[2]), str(row[1])), str(row[3])
+    return await _asked(access, provider.finish, answered.code, begun.verifier, begun.nonce)
 
 
-def _remember(request: Request, secret: str, started: Started, onwards: str) -> None:
-    with transaction(request.app.state.pool) as cursor:
-        cursor.execute("DELETE FROM hourstream.console_logins WHERE expires_at < now()")
-        cursor.execute(
-            "INSERT INTO hourstream.console_logins (digest, state, nonce, verifier, next, expires_at)"
-            " VALUES (%s, %s, %s, %s, %s, now() + make_interval(mins => %s))",
-            (sessions.digest_of(secret), started.state, started.nonce, started.verifier, onwards, _MINUTES),
-        )
+def _begin(cursor: Cursor[TupleRow], user: User, access: Access, earlier: str) -> str:
+    """A new session, and the end of the one that this browser had."""
+    if sessions.is_secret(earlier):
+        sessions.end(cursor, earlier)
+    rights = ", ".join(sorted(user.roles))
+    shown = f"{'; sees rates' if user.sees_rates else ''}{'; sees names' if user.sees_names else ''}"
+    record(cursor, user, "log in", rights + shown, "")
+    return sessions.begin(cursor, user, access.settings)
+
+
+def _end(cursor: Cursor[TupleRow], user: User, secret: str) -> None:
+    sessions.end(cursor, secret)
+    record(cursor, user, "log out", "", "")
+
+
+def _remember(cursor: Cursor[TupleRow], secret: str, started: Started, onwards: str) -> None:
+    cursor.execute("DELETE FROM hourstream.console_logins WHERE expires_at < now()")
+    cursor.execute(
+        "INSERT INTO hourstream.console_logins (digest, state, nonce, verifier, next, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, now() + make_interval(mins => %s))",
+        (sessions.digest_of(secret), started.state, started.nonce, started.verifier, onwards, _MINUTES),
+    )
 
 
 def _provider(access: Access) -> Provider:

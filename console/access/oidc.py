@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, ClaimError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from console.access.settings import RATES, AccessSettings, is_loopback
+from console.access.settings import AccessSettings, is_loopback, right_of
 from console.access.user import ROLES, User, roles_up_to
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
@@ -177,11 +177,13 @@ class Provider:
         if not isinstance(name, str) or not name.strip():
             raise LoginRefused(f"its ID token has no {self._settings.oidc_name_claim} to name you by")
         mapped = self._settings.oidc_roles
-        rights = [mapped[group] for group in groups(claims, self._settings.oidc_roles_claim) if group in mapped]
+        named = [mapped[group] for group in groups(claims, self._settings.oidc_roles_claim) if group in mapped]
+        rights = [right for each in named if (right := right_of(each)) is not None]
         if not rights:
             raise LoginRefused(f"{name} is in no group that has a role here. Ask whoever gives out roles for one")
-        highest = max((right.removesuffix(RATES) for right in rights), key=ROLES.index)
-        return User(name, roles_up_to(highest), any(right.endswith(RATES) for right in rights), VIA)
+        highest = max((right.role for right in rights), key=ROLES.index)
+        sees_rates, sees_names = (any(right[n] for right in rights) for n in (1, 2))
+        return User(name, roles_up_to(highest), sees_rates, VIA, sees_names)
 
     def _document(self, url: str) -> Mapping[str, object]:
         try:

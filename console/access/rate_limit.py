@@ -1,4 +1,4 @@
-"""How often one address may try a wrong token, or begin a login."""
+"""How often one address may send a wrong token, or begin or end a login."""
 
 from fastapi import HTTPException, Request
 from limits import RateLimitItemPerMinute
@@ -16,18 +16,19 @@ class Pace:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._tokens, self._logins = RateLimitItemPerMinute(WRONG_TOKENS), RateLimitItemPerMinute(LOGINS)
 
-    def token_may_be_tried(self, request: Request) -> None:
-        """Raises the 429 of an address that sent too many wrong ones."""
-        if not self._limiter.test(self._tokens, "token", _address(request)):
-            raise _too_many("wrong tokens")
-
     def token_was_wrong(self, request: Request) -> None:
-        """Count it."""
-        self._limiter.hit(self._tokens, "token", _address(request))
+        """Count it. Raises the 429 of an address that sent too many."""
+        if not self._limiter.hit(self._tokens, "token", _address(request)):
+            raise _too_many("wrong tokens")
 
     def login_begins(self, request: Request) -> None:
         """Count it. Raises the 429 of an address that begins too many."""
         if not self._limiter.hit(self._logins, "login", _address(request)):
+            raise _too_many("logins")
+
+    def login_comes_back(self, request: Request) -> None:
+        """Count it. Raises the 429 of an address whose logins come back too often."""
+        if not self._limiter.hit(self._logins, "callback", _address(request)):
             raise _too_many("logins")
 
 

@@ -8,6 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from console.access.authentication import NEEDS
 from console.access.login import CALLBACK
+from console.access.user import ROLES
 
 # What nobody needs a role for: to log in and out (who is logged in has one), and the stylesheet and script.
 OPEN = frozenset({"/login", CALLBACK, "/logout", "/static"})
@@ -18,11 +19,12 @@ class OpenDoor(RuntimeError):
 
 
 def doors(app: FastAPI) -> Iterator[tuple[str, str | None]]:
-    """Each path of the application, and the role its route asks for; None for none."""
+    """Each path of the application, and the highest role its route asks for; None for none."""
     for route in iter_route_contexts(app.routes):
         dependant = getattr(route, "dependant", None)
         asked = _all(dependant) if isinstance(dependant, Dependant) else ()
-        yield str(route.path), next((role for each in asked if (role := getattr(each.call, NEEDS, None))), None)
+        roles = [role for each in asked if (role := getattr(each.call, NEEDS, None))]
+        yield str(route.path), max(roles, key=ROLES.index, default=None)
 
 
 def check_doors(app: FastAPI) -> None:

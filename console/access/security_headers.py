@@ -30,11 +30,29 @@ HEADERS = {
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Shield:
-    """The outermost part of the application. `url` is the console's own address."""
+# What a proxy adds: behind one, whoever reaches it would come in where nobody needs to log in.
+_FORWARDED = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
+    "x-forwarded-server", "x-original-host", "x-original-url", "x-real-ip", "x-rewrite-url", "true-client-ip",
+    "cf-connecting-ip",
+)  # fmt: skip
 
-    def __init__(self, app: ASGIApp, url: str) -> None:
-        self._app = app
+
+class PublicAndOpen(ValueError):
+    """A console without a login would have an address that others reach."""
+
+
+def refuse_public(url: str) -> None:
+    """Raises PublicAndOpen for an address that is not this machine's own."""
+    if not is_loopback(urlsplit(url).hostname or ""):
+        raise PublicAndOpen(f"without a login the console is for this machine only, and {url} is an address of others")
+
+
+class Shield:
+    """The outermost part of the application, on its own address `url`; open, it serves no proxy's requests."""
+
+    def __init__(self, app: ASGIApp, url: str, is_open: bool = False) -> None:
+        self._app, self._is_open = app, is_open
         own = urlsplit(url)
         self._hosts = _LOOPBACK if is_loopback(own.hostname or "") else frozenset({(own.hostname or "").lower()})
         self._secure = own.scheme == "https"
@@ -43,11 +61,21 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _host(Headers(scope=scope).get("host", "")) not in self._hosts:
-            refusal = PlainTextResponse("This console has another address.", 421)
+        if (refusal := self._refusal(scope)) is not None:
             await refusal(scope, receive, self._shielding(scope, send))
             return
         await self._app(scope, receive, self._shielding(scope, send))
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _host(hosts[0]) not in self._hosts:
+            return PlainTextResponse("This console has another address.", 421)
+        if self._is_open:
+            client = scope.get("client") or ("", 0)
+            if not is_loopback(str(client[0])) or any(name in headers for name in _FORWARDED):
+                return PlainTextResponse("Without a login this console is not served through a proxy.", 403)
+        return None
 
     def _shielding(self, scope: Scope, send: Send) -> Send:
         async def answering(message: Message) -> None:

@@ -3,6 +3,7 @@
 A session begins with its login and never before it, so that no id that somebody else gave a browser becomes one.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +14,9 @@ from psycopg.rows import TupleRow
 
 from console.access.settings import AccessSettings
 from console.access.user import User
-from storage.postgres import Pool, transaction
 
 VIA = "login"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ def digest_of(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
+def is_secret(cookie: str) -> bool:
+    """Whether a cookie has the form of a session's; what has not is nobody's, and is not looked up."""
+    return _SECRET.fullmatch(cookie) is not None
+
+
 def begin(cursor: Cursor[TupleRow], user: User, settings: AccessSettings) -> str:
     """A new session's secret, for its cookie. Sessions that have ended are removed."""
     secret = secrets.token_urlsafe(32)
@@ -38,31 +44,30 @@ def begin(cursor: Cursor[TupleRow], user: User, settings: AccessSettings) -> str
         "DELETE FROM hourstream.console_sessions WHERE expires_at < now() OR seen_at < now() - %s", (_idle(settings),)
     )
     cursor.execute(
-        "INSERT INTO hourstream.console_sessions (digest, name, roles, sees_rates, csrf, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, now() + %s)",
+        "INSERT INTO hourstream.console_sessions (digest, name, roles, sees_rates, sees_names, csrf, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, now() + %s)",
         (
-            digest_of(secret), user.name, sorted(user.roles), user.sees_rates, secrets.token_urlsafe(32),
-            timedelta(minutes=settings.console_login_minutes),
+            digest_of(secret), user.name, sorted(user.roles), user.sees_rates, user.sees_names,
+            secrets.token_urlsafe(32), timedelta(minutes=settings.console_login_minutes),
         ),
     )  # fmt: skip
     return secret
 
 
-def find(pool: Pool, secret: str, settings: AccessSettings) -> Session | None:
+def find(cursor: Cursor[TupleRow], secret: str, settings: AccessSettings) -> Session | None:
     """The session of a cookie; None for one that never was, has ended, or was left alone too long."""
     digest = digest_of(secret)
-    with transaction(pool) as cursor:
-        row = cursor.execute(
-            "SELECT name, roles, sees_rates, csrf, seen_at < now() - interval '1 minute'"
-            " FROM hourstream.console_sessions WHERE digest = %s AND expires_at > now() AND seen_at > now() - %s",
-            (digest, _idle(settings)),
-        ).fetchone()
-        if row is None:
-            return None
-        name, roles, sees_rates, csrf, unseen = row
-        if unseen:
-            cursor.execute("UPDATE hourstream.console_sessions SET seen_at = now() WHERE digest = %s", (digest,))
-    return Session(User(name, frozenset(roles), sees_rates, VIA), csrf)
+    row = cursor.execute(
+        "SELECT name, roles, sees_rates, sees_names, csrf, seen_at < now() - interval '1 minute'"
+        " FROM hourstream.console_sessions WHERE digest = %s AND expires_at > now() AND seen_at > now() - %s",
+        (digest, _idle(settings)),
+    ).fetchone()
+    if row is None:
+        return None
+    name, roles, sees_rates, sees_names, csrf, unseen = row
+    if unseen:
+        cursor.execute("UPDATE hourstream.console_sessions SET seen_at = now() WHERE digest = %s", (digest,))
+    return Session(User(name, frozenset(roles), sees_rates, VIA, sees_names), csrf)
 
 
 def end(cursor: Cursor[TupleRow], secret: str) -> None:

@@ -5,7 +5,7 @@ A secret stands in its variable, or in the file that the variable with `_FILE` a
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -15,8 +15,27 @@ from common.private import read_secret
 from console.access.user import ROLES
 from settings import PREFIX, SettingsError
 
-RATES = "+rates"
+RATES, NAMES = "+rates", "+names"
+
+
+class Right(NamedTuple):
+    """What a group gives: a role, and what is shown beside it."""
+
+    role: str
+    sees_rates: bool
+    sees_names: bool
+
+
+def right_of(written: str) -> Right | None:
+    """A right as `oidc_roles` writes it, `operator+rates+names`; None for what is none."""
+    role, *others = written.split("+")
+    if role not in ROLES or len(set(others)) != len(others) or not set(others) <= {RATES[1:], NAMES[1:]}:
+        return None
+    return Right(role, RATES[1:] in others, NAMES[1:] in others)
+
+
 Minutes = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
 def is_loopback(host: str) -> bool:
@@ -36,6 +55,10 @@ class AccessSettings(BaseSettings):
     console_open: bool = Field(False, description="whoever opens it may do everything; on a loopback address only")
     console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
     console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
+    console_wait_seconds: Seconds = Field(60.0, description="how long a request waits for a connection, then 503")
+    console_trusted_proxies: str = Field(
+        "", description="addresses or networks of proxies, comma between, whose X-Forwarded-For counts; unset: none"
+    )
     oidc_issuer: str | None = Field(None, description="issuer of the OpenID provider, as its discovery document says")
     oidc_client_id: str | None = Field(None, description="this console's client id there")
     oidc_client_secret: SecretStr | None = Field(None, repr=False, description="its secret; none for a public client")
@@ -44,7 +67,7 @@ class AccessSettings(BaseSettings):
     oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be given anew")
     oidc_roles_claim: str = Field("groups", description="claim with a person's groups; dots lead into objects")
     oidc_roles: dict[str, str] = Field(
-        {}, description='group to viewer, operator or admin, with +rates to see rates: {"finance": "operator+rates"}'
+        {}, description='group to role, with +rates and +names to see them: {"finance": "operator+rates+names"}'
     )
 
     @field_validator("console_url", "oidc_issuer")
@@ -61,12 +84,24 @@ class AccessSettings(BaseSettings):
             raise ValueError("write https://host; http:// is for loopback addresses only")
         return value
 
+    @field_validator("console_trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                if ipaddress.ip_network(each).prefixlen == 0:
+                    raise ValueError
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network, 10.0.0.7 or 10.0.0.0/24") from None
+        return value
+
     @field_validator("oidc_roles")
     @classmethod
     def _roles(cls, value: dict[str, str]) -> dict[str, str]:
         for group, right in value.items():
-            if right.removesuffix(RATES) not in ROLES:
-                raise ValueError(f"{group!r} has {right!r}; write {', '.join(ROLES)}, with {RATES} to see rates")
+            if right_of(right) is None:
+                told = f"with {RATES} to see rates, {NAMES} to see names"
+                raise ValueError(f"{group!r} has {right!r}; write {', '.join(ROLES)}, {told}")
         return value
 
     @model_validator(mode="after")
@@ -100,6 +135,7 @@ class AccessSettings(BaseSettings):
         if self.oidc_client_secret_file is None:
             return None if self.oidc_client_secret is None else self.oidc_client_secret.get_secret_value()
         try:
-            return read_secret(self.oidc_client_secret_file).decode("utf-8").strip()
-        except OSError as error:
-            raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE cannot be read: {error.strerror}") from error
+            return read_secret(self.oidc_client_secret_file).decode().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SettingsError(f"{PREFIX}OIDC_CLIENT_SECRET_FILE cannot be read: {said}") from error

@@ -7,12 +7,13 @@ ROLES = ("viewer", "operator", "admin")  # each may do what those before it may
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or machine; `sees_rates` is whether rates, costs and amounts are shown to them, `via` how they came."""
+    """A person or machine: whether rates (costs and amounts too) and names of people are shown; `via` how they came."""
 
     name: str
     roles: frozenset[str]
     sees_rates: bool
     via: str = ""
+    sees_names: bool = False
 
 
 def roles_up_to(role: str) -> frozenset[str]:

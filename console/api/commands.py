@@ -16,8 +16,7 @@ from console import decisions
 from console.access.user import User
 from console.api import models
 from console.api.problems import responses
-from console.dependencies import Operator
-from storage.postgres import transaction
+from console.dependencies import Change, Operator
 from warehouse.queries.sql import Asking
 
 router = APIRouter(responses=responses(400, 409, 413))
@@ -55,27 +54,25 @@ class CodeMapping(BaseModel):
 
 
 @router.post("/decisions", status_code=202)
-def decide(request: Request, user: Operator, body: Decision, key: Key = None) -> models.Decided:
+def decide(request: Request, cursor: Change, user: Operator, body: Decision, key: Key = None) -> models.Decided:
     """Waive or retry exceptions: published to the stream, where settle acts on it in a moment."""
     why, state = decisions.why(user, body.reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        if (before := _before(cursor, user, key, "decisions", body)) is not None:
-            return models.Decided.model_validate(before)
-        again = f"{user.name}/{key}" if key else ""
-        done = decisions.decide(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
-        return _kept(cursor, user, key, models.Decided.model_validate(done))
+    if (before := _before(cursor, user, key, "decisions", body)) is not None:
+        return models.Decided.model_validate(before)
+    again = f"{user.name}/{key}" if key else ""
+    done = decisions.decide(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
+    return _kept(cursor, user, key, models.Decided.model_validate(done))
 
 
 @router.post("/code-mappings", status_code=202)
-def map_code(request: Request, user: Operator, body: CodeMapping, key: Key = None) -> models.Mapped:
+def map_code(request: Request, cursor: Change, user: Operator, body: CodeMapping, key: Key = None) -> models.Mapped:
     """Map a code: what waits for it as UNMAPPED_CODE is mapped again by itself."""
     why, state = decisions.why(user, body.reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
-            return models.Mapped.model_validate(before)
-        names = (body.system, body.kind, body.code)
-        done = decisions.map_code(cursor, state.broker, state.vault, user, names, body.canonical_id, why)
-        return _kept(cursor, user, key, models.Mapped.model_validate(done))
+    if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
+        return models.Mapped.model_validate(before)
+    names = (body.system, body.kind, body.code)
+    done = decisions.map_code(cursor, state.broker, state.vault, user, names, body.canonical_id, why)
+    return _kept(cursor, user, key, models.Mapped.model_validate(done))
 
 
 def _before(cursor: Asking, user: User, key: str | None, path: str, body: BaseModel) -> object | None:

@@ -2,27 +2,25 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.access.user import User
+from console.visibility import visible
 
 Item = TypeVar("Item")
-WORDS_HIDDEN = "hidden: it names amounts"
 
 
 class Shape(BaseModel):
-    """A part of an answer; `MONEY` are its fields that only those see who see rates."""
+    """A part of an answer."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
-    MONEY: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def shown(cls, thing: object, user: User) -> Self:
         """The thing as this user may see it."""
-        made = cls.model_validate(thing)
-        return made if user.sees_rates else made.model_copy(update=dict.fromkeys(cls.MONEY))
+        return cls.model_validate(visible(thing, user))
 
 
 class Page(BaseModel, Generic[Item]):
@@ -35,7 +33,6 @@ class Page(BaseModel, Generic[Item]):
 class Stuck(Shape):
     """An exception. `amount` is what settle told, `estimate` what it may come to where settle could not tell."""
 
-    MONEY = frozenset({"amount", "estimate"})
     exception_id: str
     engagement_id: str
     engagement: str | None
@@ -72,7 +69,6 @@ class Stake(Shape):
 class Cause(Shape):
     """Exceptions that wait for one missing fact; the largest stake first."""
 
-    MONEY = frozenset({"stakes"})
     code: str
     missing_kind: str
     missing_id: str
@@ -88,7 +84,6 @@ class Cause(Shape):
 class Step(Shape):
     """One thing that happened to a subject."""
 
-    MONEY = frozenset({"amount"})
     at: datetime
     stage: str
     what: str
@@ -98,21 +93,10 @@ class Step(Shape):
     amount: Decimal | None
     currency: str | None
 
-    @classmethod
-    def shown(cls, thing: object, user: User) -> Self:
-        """The step; words that name amounts are hidden with them."""
-        made = super().shown(thing, user)
-        # A derivation names rates; what an expense or an adjustment says of itself names its cost.
-        telling = made.stage in ("charge", "reversal") or (
-            made.stage in ("fact", "source") and "time.entries" not in made.where
-        )
-        return made.model_copy(update={"what": WORDS_HIDDEN}) if telling and not user.sees_rates else made
-
 
 class Charge(Shape):
     """A charge or reversal, with its posting and invoice."""
 
-    MONEY = frozenset({"rate", "rate_unit", "multiplier", "amount", "derivation", "components", "lineage"})
     charge_id: str
     reverses: str | None
     engagement_id: str
@@ -149,7 +133,6 @@ class Charge(Shape):
 class InvoiceCharge(Shape):
     """A charge on an invoice, or of an engagement's list."""
 
-    MONEY = frozenset({"amount"})
     charge_id: str
     engagement_id: str
     subject: str
@@ -162,7 +145,6 @@ class InvoiceCharge(Shape):
 class Invoice(Shape):
     """An invoice or credit note."""
 
-    MONEY = frozenset({"net", "tax", "payable"})
     invoice_id: str
     kind: str
     status: str
@@ -182,7 +164,6 @@ class Invoice(Shape):
 class InvoiceStatus(Shape):
     """What became of an invoice."""
 
-    MONEY = frozenset({"amount"})
     status: str
     amount: Decimal | None
     currency: str
@@ -210,7 +191,6 @@ class Minutes(Shape):
 class Ties(Shape):
     """One currency from charge to invoice; `unposted` is on its way, `unexplained` is 0, or there is a defect."""
 
-    MONEY = frozenset({"charged", "posted", "refused", "invoiced", "documents", "open", "unposted", "unexplained"})
     currency: str
     charges: int
     charged: Decimal | None
@@ -223,6 +203,7 @@ class Ties(Shape):
     open: Decimal | None
     unposted: Decimal | None
     unexplained: Decimal | None
+    ties: bool
 
 
 class Reconciliation(BaseModel):
@@ -236,7 +217,6 @@ class Reconciliation(BaseModel):
 class Figure(Shape):
     """A sum over everything; currency is '' for those of minutes alone."""
 
-    MONEY = frozenset({"amount"})
     name: str
     currency: str
     records: int
@@ -247,7 +227,6 @@ class Figure(Shape):
 class Aged(Shape):
     """Unbilled work of one stage, region and currency in one bucket of age in days."""
 
-    MONEY = frozenset({"amount"})
     stage: str
     region: str
     currency: str
@@ -300,3 +279,4 @@ class Me(BaseModel):
     name: str
     roles: list[str]
     sees_rates: bool
+    sees_names: bool

@@ -4,9 +4,8 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
-from console.errors import title_of, told
+from console.errors import headers_of, title_of, told
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,8 +65,7 @@ def problem(request: Request, error: Exception) -> JSONResponse:
         instance=request.url.path,
         errors=wrong,
     )
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return JSONResponse(content.model_dump(), status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content.model_dump(), status, dict(headers_of(error)), media_type=MEDIA_TYPE)
 
 
 def _named(location: tuple[int | str, ...]) -> str:

@@ -31,7 +31,7 @@ _MISSING = responses(404)
 @router.get("/me")
 def me(user: Viewer) -> models.Me:
     """Who the token belongs to."""
-    return models.Me(name=user.name, roles=sorted(user.roles), sees_rates=user.sees_rates)
+    return models.Me(name=user.name, roles=sorted(user.roles), sees_rates=user.sees_rates, sees_names=user.sees_names)
 
 
 def filters(
@@ -83,9 +83,9 @@ def exception(cursor: Read, user: Viewer, exception_id: Id) -> models.Stuck:
 def causes(
     cursor: Read, user: Viewer, wanted: Wanted, after: Annotated[str, Query(pattern=r"^\d{0,4}$")] = ""
 ) -> models.Page[models.Cause]:
-    """What is stuck by what is missing, the largest stake first."""
+    """What is stuck by what is missing: the largest stake first, or the most minutes for who may not see amounts."""
     page = max(int(after or 1), 1)
-    found = stuck.causes(cursor, wanted, page)
+    found = stuck.causes(cursor, wanted, page, by_money=user.sees_rates)
     onwards = str(page + 1) if len(found) > stuck.PAGE and page < 9999 else None
     return models.Page(items=[models.Cause.shown(each, user) for each in found[: stuck.PAGE]], next=onwards)
 

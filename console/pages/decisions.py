@@ -8,11 +8,10 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse
 
 from console import decisions
+from console.access.flash import leading_back
 from console.access.safe_redirect import local
-from console.dependencies import Operator
+from console.dependencies import Change, Operator
 from console.pages.exceptions import FILTERS, filters
-from console.pages.rendering import link
-from storage.postgres import transaction
 from warehouse.queries.exceptions import listed
 from warehouse.queries.sql import Asking
 
@@ -25,6 +24,7 @@ Word = Annotated[str, Form(min_length=1, max_length=200)]
 @router.post("/decisions")
 def decide(
     request: Request,
+    cursor: Change,
     user: Operator,
     decision: Annotated[str, Form(pattern="^(waive|retry)$")],
     reason: Reason,
@@ -34,20 +34,19 @@ def decide(
 ) -> RedirectResponse:
     """Waive or retry the chosen exceptions, or all that the list in `back` finds; the resolved are left alone."""
     why, state = decisions.why(user, reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        ids = _all_of(cursor, back) if everything else (ids or [])
-        if not ids:
-            raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
-        done = decisions.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
+    ids = _all_of(cursor, back) if everything else (ids or [])
+    if not ids:
+        raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
+    done = decisions.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
     left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
-    return _back(
-        back, f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
-    )
+    said = f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
 
 
 @router.post("/mappings")
 def map_code(
     request: Request,
+    cursor: Change,
     user: Operator,
     system: Word,
     kind: Word,
@@ -58,24 +57,21 @@ def map_code(
 ) -> RedirectResponse:
     """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
     why, state = decisions.why(user, reason, SOURCE), request.app.state
-    with transaction(state.pool) as cursor:
-        mapped = decisions.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
-    if not mapped.new:
-        return _back(back, f"{mapped.key} is {mapped.canonical_id} already.")
-    return _back(back, f"{mapped.key} is {mapped.canonical_id} now. What waited for it is mapped by itself.")
+    mapped = decisions.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
+    when = "now. What waited for it is mapped by itself" if mapped.new else "already"
+    said = f"{mapped.key} is {mapped.canonical_id} {when}."
+    return RedirectResponse(leading_back(request, user, back, said), 303)
 
 
 def _all_of(cursor: Asking, address: str) -> list[str]:
-    """The exceptions of a list's address, the oldest first, as many as one form may decide on."""
-    asked = dict(parse_qsl(urlsplit(local(address)).query))
+    """The exceptions of a list's address, the oldest first, as many as one form may decide on.
+
+    Raises the 422 of an address that is no list: what it does not name must not be everything there is.
+    """
+    page = urlsplit(local(address))
+    if page.path != "/exceptions":
+        raise HTTPException(422, "Nothing was chosen: all of a list is decided from its own page.")
+    asked = dict(parse_qsl(page.query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
     blocking = replace(wanted, severity="blocking")  # a warning takes no decision
     return [each.exception_id for each in listed(cursor, blocking, limit=decisions.MOST)[: decisions.MOST]]
-
-
-def _back(address: str, said: str) -> RedirectResponse:
-    """To a page of ours, never elsewhere, with a sentence to show there."""
-    path, _, query = local(address).partition("?")
-    kept = "&".join(part for part in query.split("&") if part and not part.startswith("said="))
-    joined = f"{path}?{kept}&" if kept else f"{path}?"
-    return RedirectResponse(joined + link("", said=said).removeprefix("?"), 303)

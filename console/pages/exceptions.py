@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,9 +10,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from console.dependencies import Read, Viewer, found
 from console.pages.csv import csv_file
-from console.pages.rendering import link, reader, render
+from console.pages.rendering import link, render
 from sources.mapping.code_map import CODE
 from warehouse.queries import exceptions as read
+from warehouse.queries.sql import Stored
 from warehouse.queries.traces import trace
 from warehouse.queries.unbilled import summed_at
 
@@ -21,7 +21,7 @@ router = APIRouter(default_response_class=HTMLResponse)
 Text = Annotated[str | None, Query(max_length=300)]
 FILTERS = ("status", "code", "kind", "missing", "region", "client", "engagement", "owner", "severity")
 NOTHING_MISSING = "-"  # in an address: a cause without a missing fact, not all causes of its code
-_LONGEST_FILE = 100_000
+_LONGEST_FILE, _MOST_CAUSES = 100_000, 10_000
 _HEADER = (
     "exception_id", "engagement_id", "engagement", "client_id", "client", "subject", "status", "code", "missing",
     "minutes", "currency", "amount_at_stake", "estimate", "region", "owner", "first_seen", "attempts", "message",
@@ -72,7 +72,7 @@ def causes(
 ) -> Response:
     """What is stuck, by cause; the largest stake first."""
     wanted = replace(wanted, missing_kind=None, missing_id=None)
-    listed = read.causes(cursor, wanted, page)
+    listed = read.causes(cursor, wanted, page, by_money=user.sees_rates)
     return render(
         request, user, "causes.html",
         causes=listed[: read.PAGE], more=len(listed) > read.PAGE, page=page, filters=wanted,
@@ -85,16 +85,17 @@ def causes(
 @router.get("/causes.csv")
 def causes_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted) -> Response:
     """The causes, as many as a spreadsheet holds."""
-    listed = [cause for page in range(1, 201) for cause in read.causes(cursor, wanted, page)[: read.PAGE]]
+    listed = read.causes(cursor, wanted, by_money=user.sees_rates, limit=_MOST_CAUSES)
     header = ("code", "missing_kind", "missing_id", "status", "subjects", "minutes", "engagements", "currency",
               "amount_at_stake", "estimated", "first_seen")  # fmt: skip
-    rows = [
-        (c.code, c.missing_kind, c.missing_id, c.status, c.subjects, c.minutes, c.engagements, stake.currency,
-         stake.told if user.sees_rates else "", round(stake.estimated, 2) if user.sees_rates else "", c.first_seen)
-        for c in listed
-        for stake in c.stakes or (read.Stake("", Decimal(0), Decimal(0)),)
-    ]  # fmt: skip
-    return csv_file("causes.csv", header, rows, reader(request))
+
+    def cells(c: read.Cause) -> Iterator[Sequence[object]]:
+        said = (c.code, c.missing_kind, c.missing_id, c.status, c.subjects, c.minutes, c.engagements)
+        for stake in c.stakes or (None,):
+            worth = (stake.currency, stake.told, round(stake.estimated, 2)) if stake else ("", None, None)
+            yield (*said, *worth, c.first_seen)
+
+    return csv_file(request, user, "causes.csv", header, listed, cells)
 
 
 @router.get("/exceptions")
@@ -135,17 +136,16 @@ def _value(by: str, row: read.ExceptionRow) -> str:
 def exceptions_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted) -> Response:
     """The exceptions, the oldest first, as many as a spreadsheet holds well."""
 
-    def cells() -> Iterator[Sequence[object]]:
-        for e in read.listed(cursor, wanted, limit=_LONGEST_FILE)[:_LONGEST_FILE]:
-            amount, estimate = (e.amount, e.estimate and round(e.estimate, 2)) if user.sees_rates else ("", "")
-            yield (
-                e.exception_id, e.engagement_id, e.engagement, e.client_id, e.client, e.subject, e.status, e.code,
-                f"{e.missing_kind} {e.missing_id}".strip(), e.minutes, e.currency, amount, estimate, e.region, e.owner,
-                e.first_seen, e.attempts, e.message, e.severity,
-            )  # fmt: skip
+    def cells(e: read.ExceptionRow) -> Iterator[Sequence[object]]:
+        yield (
+            e.exception_id, e.engagement_id, e.engagement, e.client_id, e.client, e.subject, e.status, e.code,
+            Stored(f"{e.missing_kind} {e.missing_id}".strip()), e.minutes, e.currency, e.amount,
+            e.estimate and round(e.estimate, 2), e.region, e.owner, e.first_seen, e.attempts, e.message,
+            e.severity,
+        )  # fmt: skip
 
     name = f"exceptions-{date.today():%Y-%m-%d}.csv"  # noqa: DTZ011 - a name
-    return csv_file(name, _HEADER, list(cells()), reader(request))
+    return csv_file(request, user, name, _HEADER, read.all_listed(cursor, wanted, _LONGEST_FILE), cells)
 
 
 @router.get("/exceptions/{exception_id}")
@@ -166,4 +166,7 @@ def _mapping(kind: str | None, missing: str | None) -> dict[str, str] | None:
     """System, kind and code of a missing code, None for another missing fact."""
     if kind != CODE or not missing or missing.count(":") < 2:
         return None
-    return dict(zip(("system", "kind", "code"), missing.split(":", 2), strict=True))
+    parts = missing.split(":", 2)
+    if isinstance(missing, Stored):
+        parts = [Stored(part) for part in parts]
+    return dict(zip(("system", "kind", "code"), parts, strict=True))

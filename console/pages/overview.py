@@ -27,11 +27,11 @@ _SERIES = (
 @router.get("/")
 def overview(request: Request, cursor: Read, user: Viewer) -> Response:
     """Where things stand, and what to look at first."""
-    figures = reconciliation.figures(cursor)
+    figures, blocking = reconciliation.figures(cursor), exceptions.Filters(severity="blocking")
     return render(
         request, user, "overview.html",
-        totals=exceptions.totals(cursor, exceptions.Filters(severity="blocking")),
-        causes=exceptions.causes(cursor, exceptions.Filters(severity="blocking"))[:8],
+        totals=exceptions.totals(cursor, blocking),
+        causes=exceptions.causes(cursor, blocking, by_money=user.sees_rates, limit=8)[:8],
         warnings=exceptions.totals(cursor, exceptions.Filters(severity="warning")).subjects,
         minutes=reconciliation.minutes(figures), ties=reconciliation.ties(figures),
         chart=_chart(request, flow.slots(cursor, int(time.time()), minutes=1, number=60), 1),
@@ -57,7 +57,7 @@ def aging(
     return render(
         request, user, "unbilled.html",
         tables=tables, buckets=unbilled.BUCKETS, stage=stage, today=today,
-        clients=unbilled.by_client(cursor, stage), at=unbilled.summed_at(cursor),
+        clients=unbilled.by_client(cursor, stage, by_money=user.sees_rates), at=unbilled.summed_at(cursor),
     )  # fmt: skip
 
 
@@ -70,12 +70,11 @@ def _cell(aged: list[unbilled.Aged], region: str, currency: str, bucket: int) ->
 def aging_file(request: Request, cursor: Read, user: Viewer) -> Response:
     """Unbilled work by stage, region, currency and age."""
     today = datetime.now(zone_of(request)).date()
-    rows = [
-        (a.stage, a.region, a.currency, unbilled.BUCKETS[a.bucket], a.subjects, a.minutes,
-         a.amount if user.sees_rates else "")
-        for a in unbilled.aged(cursor, today)
-    ]  # fmt: skip
-    return csv_file("unbilled.csv", ("stage", "region", "currency", "age_days", "subjects", "minutes", "amount"), rows)
+    header = ("stage", "region", "currency", "age_days", "subjects", "minutes", "amount")
+    return csv_file(
+        request, user, "unbilled.csv", header, unbilled.aged(cursor, today),
+        lambda a: [(a.stage, a.region, a.currency, unbilled.BUCKETS[a.bucket], a.subjects, a.minutes, a.amount)],
+    )  # fmt: skip
 
 
 @router.get("/throughput")
@@ -125,8 +124,10 @@ def reconciled(request: Request, cursor: Read, user: Viewer) -> Response:
 
 
 @router.get("/reconciliation.csv")
-def reconciled_file(cursor: Read, user: Viewer) -> Response:
+def reconciled_file(request: Request, cursor: Read, user: Viewer) -> Response:
     """All sums."""
-    rows = [(f.name, f.currency, f.records, f.minutes, f.amount if user.sees_rates else "")
-            for f in reconciliation.figures(cursor)]  # fmt: skip
-    return csv_file("reconciliation.csv", ("figure", "currency", "records", "minutes", "amount"), rows)
+    header = ("figure", "currency", "records", "minutes", "amount")
+    return csv_file(
+        request, user, "reconciliation.csv", header, reconciliation.figures(cursor),
+        lambda f: [(f.name, f.currency, f.records, f.minutes, f.amount)],
+    )  # fmt: skip

@@ -1,11 +1,12 @@
 """How things look on a page: templates, money, minutes, and instants in the zone of who is looking."""
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -15,14 +16,23 @@ from markupsafe import Markup, escape
 
 from common.ciphertext import unopened
 from console.access.csrf import csrf_token
+from console.access.flash import said_to
 from console.access.user import User
+from console.visibility import visible
 from privacy.decrypt import Reading
 from rating.model.money import rounded_money
+from warehouse.queries.sql import Stored
 
 HERE = Path(__file__).parents[1]
 ZONE_COOKIE = "zone"
 
 Reader = Callable[[str], str]
+
+_LONGEST_SHOWN = 5_000
+# Control characters, lone surrogates, and what turns the direction of the text behind it.
+_UNSHOWABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 _templates = Jinja2Templates(directory=HERE / "templates")
 _reader: ContextVar[Reader] = ContextVar("reader", default=unopened)
@@ -41,10 +51,7 @@ def money(amount: Decimal | None, currency: str | None) -> str:
     """An amount rounded to its currency's minor unit, thousands set apart; nothing for None."""
     if amount is None:
         return ""
-    try:
-        return f"{rounded_money(amount, currency or 'EUR'):,}"
-    except KeyError:
-        return f"{amount:,.2f}"
+    return f"{rounded_money(amount, currency or 'EUR') if amount.is_finite() else amount:,}"
 
 
 def about(amount: Decimal | None) -> str:
@@ -73,20 +80,49 @@ def link(path: str, **parameters: object) -> str:
     return f"{path}?{urlencode(said)}" if said else path
 
 
-def reader(request: Request) -> Reader:
-    """What makes a text of this request's page readable: names where the console has the key, tokens where not."""
-    vault = request.app.state.vault
-    return unopened if vault is None else Reading(vault).shown
+def reader(request: Request, user: User) -> Reader:
+    """What makes a stored text readable: names where the console has the key and the user the right, tokens where not.
+
+    It asks on the connection of the page that is being made; where there is none, nothing is opened.
+    """
+    vault, cursor = request.app.state.vault, getattr(request.state, "cursor", None)
+    if vault is None or cursor is None or not user.sees_names:
+        return unopened
+    return Reading(vault, cursor).shown
+
+
+def shown(value: str, read: Reader) -> str:
+    """A text as a page or file shows it: opened where it was stored, plain where it came from anywhere else.
+
+    What would hide or reorder the text around it is written out, and what is longer than a page is cut.
+    """
+    text = read(value) if isinstance(value, Stored) else unopened(value)
+    if len(text) > _LONGEST_SHOWN:
+        text = f"{text[:_LONGEST_SHOWN]} … ({len(text):,} characters)"
+    return _UNSHOWABLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def _readable(value: object) -> object:
     """Every value that a template puts out, before it is escaped."""
-    return _reader.get()(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown(value, _reader.get()) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def as_is(value: object) -> Markup:
     """A value that a form sends back, which must be what it was."""
     return escape("" if value is None else value)
+
+
+def segment(value: str) -> Markup:
+    """An id as one part of a path."""
+    return Markup(quote(value, safe=""))  # noqa: S704 - nothing that HTML knows is left in it
+
+
+def _in_zone(at: datetime, zone: tzinfo) -> datetime:
+    """The instant in the zone; at the ends of the calendar, where the zone has none, in UTC."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at.astimezone(UTC)
 
 
 def _zone_name(request: Request) -> str:
@@ -95,17 +131,12 @@ def _zone_name(request: Request) -> str:
 
 
 def render(request: Request, user: User, name: str, status_code: int = 200, **context: object) -> HTMLResponse:
-    """A page from its template, personal data opened where the console has the key."""
-    _reader.set(reader(request))
+    """A page from its template, of what the user may see; names of people opened where they may see those."""
+    _reader.set(reader(request, user))
     zone = zone_of(request)
 
     def when(at: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
-        if at is None:
-            return ""
-        try:
-            return at.astimezone(zone).strftime(form)
-        except OverflowError:  # the first and the last hours of the calendar are in no other zone
-            return at.strftime(form)
+        return "" if at is None else _in_zone(at, zone).strftime(form)
 
     return _templates.TemplateResponse(
         request,
@@ -115,14 +146,16 @@ def render(request: Request, user: User, name: str, status_code: int = 200, **co
             "when": when,
             "zone": _zone_name(request),
             "csrf": csrf_token(request),
-            "said": request.query_params.get("said", ""),
-            **context,
+            "said": said_to(request),
+            **{key: visible(value, user) for key, value in context.items()},
         },
         status_code=status_code,
     )
 
 
 _templates.env.finalize = _readable
-_templates.env.filters.update(as_is=as_is, about=about, hours=hours, count=count, plain_number=plain_number)
+_templates.env.filters.update(
+    as_is=as_is, segment=segment, about=about, hours=hours, count=count, plain_number=plain_number
+)
 _templates.env.globals.update(money=money, link=link)
 _templates.env.trim_blocks = _templates.env.lstrip_blocks = True

@@ -1,6 +1,7 @@
 """Pages of one thing: the timeline of a subject, a charge and why its rate, an invoice; and finding any of them."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -23,7 +24,7 @@ def address_of(thing: Found) -> str:
         case "charge":
             return link("/charge", id=thing.id)
         case "exception":
-            return f"/exceptions/{thing.id}"
+            return f"/exceptions/{quote(thing.id, safe='')}"
         case "engagement":
             return link("/exceptions", engagement=thing.id)
         case "client":

@@ -191,6 +191,14 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "{{ $value }} records of the last hour could not be read or broke their contract. They are on dead.letters.",
     )  # fmt: skip
     yield alert(
+        "Isolated", "page", 0,
+        "sum by (stage, what) (increase(hourstream_isolated_total[1h])) > 0"
+        # A worker that began within the hour and isolated something before it was first asked.
+        " or sum by (stage, what) (hourstream_isolated_total unless hourstream_isolated_total offset 1h) > 0",
+        "{{ $labels.stage }} met an error that nobody foresaw",
+        "It isolated what caused it ({{ $labels.what }}) and goes on. This is a defect: the log has the traceback.",
+    )  # fmt: skip
+    yield alert(
         "ExceptionsAging", "ticket", 60,
         f"max by (code, region) (hourstream_exceptions_oldest_age_seconds) > {tuning.exceptions_seconds:g}",
         "{{ $labels.code }} of {{ $labels.region }} is not mended",

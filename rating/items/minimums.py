@@ -5,7 +5,7 @@ from datetime import date
 from fractions import Fraction
 
 from common.decimals import plain
-from rating.checks import checked, fault_of_period
+from rating.checks import checked, fault_of_period, is_within
 from rating.items.charging import Priced, charged
 from rating.model.charge import Settlement
 from rating.model.days import month_bounds
@@ -43,8 +43,7 @@ def _has_a_minimum(period: BillingPeriod, engagement: Engagement | None) -> bool
     month = month_bounds(period.period)
     if month is None or engagement is None or period.status != "closed":
         return False
-    first, last = month
-    return engagement.starts_on <= last and (engagement.ends_on is None or first <= engagement.ends_on)
+    return is_within(engagement, *month)
 
 
 def _charged_time(settled: Iterable[Settlement]) -> dict[str, Fraction]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from common.decimals import plain
 from rating.checks import checked, closed_before, fault_of_outcome
@@ -10,13 +11,13 @@ from rating.items.tiers import tier_amounts
 from rating.model.charge import Missing, Settlement
 from rating.model.days import month_of
 from rating.model.facts import Outcome
-from rating.model.master_data import OutcomeTerms
+from rating.model.master_data import Engagement, OutcomeTerms
 from rating.model.rating_context import Case, Contract, Rejection
 from rating.tax import Tax, tax_on
 
 
 @dataclass(frozen=True, slots=True)
-class _Billable:
+class Billable:
     """An outcome that passed every check."""
 
     outcome: Outcome
@@ -28,9 +29,9 @@ class _Billable:
 def settle_outcomes(case: Case, outcomes: Iterable[Outcome]) -> dict[str, Settlement]:
     """The settlement of each outcome by subject."""
     settled: dict[str, Settlement] = {}
-    groups: dict[tuple[str, str], list[_Billable]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: (outcome.achieved_on, outcome.outcome_id)):
-        found = _check(case, outcome)
+    groups: dict[tuple[str, str], list[Billable]] = {}
+    for outcome in sorted(outcomes, key=canonical):
+        found = check_outcome(case, outcome)
         if isinstance(found, Settlement):
             settled[found.subject] = found
         else:
@@ -40,7 +41,13 @@ def settle_outcomes(case: Case, outcomes: Iterable[Outcome]) -> dict[str, Settle
     return settled
 
 
-def _check(case: Case, outcome: Outcome) -> _Billable | Settlement:
+def canonical(outcome: Outcome) -> str:
+    """The order of a month's outcomes: by day, then id."""
+    return f"{outcome.achieved_on}{outcome.outcome_id}"
+
+
+def check_outcome(case: Case, outcome: Outcome) -> Billable | Settlement:
+    """An outcome that is to be charged, or the settlement of one that is not."""
     idle = case.idle(outcome, outcome.status)
     if idle is not None:
         return idle
@@ -50,9 +57,8 @@ def _check(case: Case, outcome: Outcome) -> _Billable | Settlement:
     late = closed_before(case, outcome, outcome.achieved_on)
     if late is not None:
         return case.parked(outcome, late)
-    terms = next((terms for terms in contract.engagement.outcomes if terms.metric == outcome.metric), None)
-    # Terms without a tier name no price, so the metric is as good as not agreed.
-    if terms is None or not terms.tiers:
+    terms = terms_of(contract.engagement, outcome.metric)
+    if terms is None:
         message = f"Engagement {case.engagement_id} has no price for {outcome.metric}."
         missing = Missing("metric", outcome.metric, None)
         return case.parked(outcome, Rejection("UNKNOWN_METRIC", message, missing))
@@ -61,18 +67,28 @@ def _check(case: Case, outcome: Outcome) -> _Billable | Settlement:
     tax = tax_on(contract, case.lookups, outcome.achieved_on)
     if isinstance(tax, Rejection):
         return case.parked(outcome, tax)
-    return _Billable(outcome, contract, terms, tax)
+    return Billable(outcome, contract, terms, tax)
 
 
-def _charge(group: list[_Billable]) -> Iterable[Settlement]:
+def terms_of(engagement: Engagement, metric: str) -> OutcomeTerms | None:
+    """How a metric is priced; terms without a tier name no price, so the metric is as good as not agreed."""
+    terms = next((terms for terms in engagement.outcomes if terms.metric == metric), None)
+    return terms if terms is not None and terms.tiers else None
+
+
+def _charge(group: list[Billable]) -> Iterable[Settlement]:
     currency = group[0].contract.engagement.currency
-    terms = group[0].terms
-    month = month_of(group[0].outcome.achieved_on)
-    total = plain(sum((one.outcome.quantity for one in group[1:]), group[0].outcome.quantity))
-    amounts = tier_amounts([one.outcome.quantity for one in group], terms, currency)
+    total = sum((one.outcome.quantity for one in group[1:]), group[0].outcome.quantity)
+    amounts = tier_amounts([one.outcome.quantity for one in group], group[0].terms, currency)
     for one, amount in zip(group, amounts, strict=True):
-        derivation = (
-            f"{plain(one.outcome.quantity)} {terms.metric} of {total} in {month}, priced {terms.model}, "
-            f"= {amount} {currency}"
-        )
-        yield charged(one.outcome, one.contract, one.outcome.achieved_on, Priced(amount, (), derivation), one.tax)
+        yield charge_outcome(one, amount, total)
+
+
+def charge_outcome(one: Billable, amount: Decimal, total: Decimal) -> Settlement:
+    """The charge of an outcome, given its amount and the month's quantity."""
+    outcome, currency = one.outcome, one.contract.engagement.currency
+    derivation = (
+        f"{plain(outcome.quantity)} {one.terms.metric} of {plain(total)} in {month_of(outcome.achieved_on)}, "
+        f"priced {one.terms.model}, = {amount} {currency}"
+    )
+    return charged(outcome, one.contract, outcome.achieved_on, Priced(amount, (), derivation), one.tax)

@@ -33,6 +33,16 @@ def rounded(amount: Fraction, currency: str) -> Decimal:
     return Decimal(-magnitude if numerator < 0 else magnitude).scaleb(-digits, _WIDE)
 
 
+def minor_money(units: int, currency: str) -> Decimal:
+    """So many minor units of a currency as an amount."""
+    return Decimal(units).scaleb(-minor_units(currency), _WIDE)
+
+
+def in_minor_units(amount: Decimal, currency: str) -> int:
+    """A rounded amount as so many minor units of its currency."""
+    return int(amount.scaleb(minor_units(currency), _WIDE))
+
+
 def half_up(numerator: int, denominator: int) -> int:
     """A quotient that is not negative as a whole number, half going up: half a unit is added, and the rest cut."""
     return (2 * numerator + denominator) // (2 * denominator)

@@ -30,12 +30,21 @@ class Claim:
     charge: Callable[[Decimal, Reason | None], Settlement]
 
 
-def settle_claims(case: Case, claims: Sequence[Claim], cap: Cap | None, currency: str) -> list[Settlement]:
-    """The settlement of each claim; where the cap counts them, in order of (day, subject)."""
+def settle_claims(
+    case: Case,
+    claims: Sequence[Claim],
+    cap: Cap | None,
+    currency: str,
+    left_of: Callable[[Sequence[Claim]], Sequence[Decimal]] | None = None,
+) -> list[Settlement]:
+    """The settlement of each claim; where the cap counts them, in order of (day, subject).
+
+    `left_of` says what the cap leaves where these are not all claims under it.
+    """
     if cap is None:
         return [claim.charge(claim.full, None) for claim in claims]
     ordered = sorted(claims, key=lambda claim: (claim.day, subject_of(claim.fact)))
-    left = within_cap([claim.full for claim in ordered], cap, currency)
+    left = left_of(ordered) if left_of is not None else within_cap([claim.full for claim in ordered], cap, currency)
     return [_settle(case, claim, amount, cap, currency) for claim, amount in zip(ordered, left, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Minutes a retainer covers (DOMAIN.md §2 rule 10): the oldest granted first, the entry's own month's last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from rating.model.days import month_number
@@ -26,3 +26,20 @@ def covered_minutes(days: Sequence[date], billable: Sequence[int], terms: Retain
             needed -= used
         covered.append(minutes - needed)
     return covered
+
+
+def left_by_month(used: Mapping[int, int], terms: Retainer, starts_on: date) -> dict[int, int]:
+    """The minutes left to each month at its beginning, given the billable minutes of months by number."""
+    first_month = month_number(starts_on)
+    granted = max(0, terms.included_minutes)
+    left: dict[int, int] = {}
+    found = {}
+    for month in sorted(used):
+        serving = range(max(first_month, month - terms.rollover_months), month + 1)
+        found[month] = sum(left.setdefault(granting, granted) for granting in serving)
+        needed = used[month]
+        for granting in serving:
+            taken = min(needed, left[granting])
+            left[granting] -= taken
+            needed -= taken
+    return found

@@ -9,12 +9,13 @@ from rating.time.adjustments import AgreedMinutes, agreed_minutes
 from rating.time.caps import Claim
 from rating.time.checked_time import PricedWork, UnpricedWork
 from rating.time.rounding import billable_minutes
+from rating.time.shared import Shared
 from rating.time.time_charges import unpriced_charge
 from rating.time.time_checks import check_time, overfull_days
 from rating.time.time_pricing import price_time
 
 
-def settle_time(case: Case, facts: Facts) -> tuple[list[Settlement], list[Claim]]:
+def settle_time(case: Case, facts: Facts, shared: Shared) -> tuple[list[Settlement], list[Claim]]:
     """The time entries that are settled, and the priced ones as claims, which a cap may limit."""
     settled: list[Settlement] = []
     covered: list[UnpricedWork] = []
@@ -36,7 +37,7 @@ def settle_time(case: Case, facts: Facts) -> tuple[list[Settlement], list[Claim]
     # The engagement's method makes all billable time either priced or covered by a fee.
     if priced or covered:
         agreed = agreed_minutes(facts.adjustments, facts.time) if facts.adjustments else {}
-        claims = price_time(case, priced, _billable(priced, agreed), agreed) if priced else []
+        claims = price_time(case, priced, _billable(priced, agreed), agreed, shared) if priced else []
         settled += _covered_by_fee(covered, agreed)
     return settled, claims
 

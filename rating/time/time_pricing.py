@@ -21,6 +21,7 @@ from rating.time.components import components
 from rating.time.derivation import explain_priced
 from rating.time.multipliers import Segment, multiplier_on, overtime_minutes, segments
 from rating.time.retainer import covered_minutes
+from rating.time.shared import Shared
 from rating.time.time_charges import priced_charge
 
 
@@ -41,11 +42,15 @@ class _Bill:
 
 
 def price_time(
-    case: Case, works: Sequence[PricedWork], billable: Sequence[int], agreed: Mapping[str, AgreedMinutes]
+    case: Case,
+    works: Sequence[PricedWork],
+    billable: Sequence[int],
+    agreed: Mapping[str, AgreedMinutes],
+    shared: Shared,
 ) -> list[Claim]:
     """The claim of each piece of work, given its billable minutes and the adjustments agreed by entry_id."""
     engagement = works[0].contract.engagement
-    parts = _parts(case.lookups, works, billable, engagement)
+    parts = _parts(case.lookups, works, billable, engagement, shared)
     priceable = [
         Priceable(work.entry, work.rate, work.labor_category, part) for work, part in zip(works, parts, strict=True)
     ]
@@ -62,12 +67,18 @@ def _claim(bill: _Bill) -> Claim:
 
 
 def _parts(
-    lookups: Lookups, works: Sequence[PricedWork], billable: Sequence[int], engagement: Engagement
+    lookups: Lookups,
+    works: Sequence[PricedWork],
+    billable: Sequence[int],
+    engagement: Engagement,
+    shared: Shared,
 ) -> list[list[Segment]]:
     """Each entry's minutes by what the retainer covers and which multiplier they have."""
     entries = [work.entry for work in works]
-    covered = [0] * len(works)
-    if engagement.billing_method == "retainer" and engagement.retainer is not None:
+    covered: Sequence[int] = [0] * len(works)
+    if shared.covered_of is not None:
+        covered = shared.covered_of(entries, billable)
+    elif engagement.billing_method == "retainer" and engagement.retainer is not None:
         days = [entry.work_date for entry in entries]
         covered = covered_minutes(days, billable, engagement.retainer, engagement.starts_on)
     terms = engagement.multipliers

@@ -16,9 +16,10 @@ from psycopg.types.json import Jsonb
 from common.errors import Fenced
 from common.fault_injection import fault_point
 from invoicing.status_intake import EVENTS_TOPIC
-from sinks.delivery.status_source import Look, Mark, json_of, key_of
+from sinks.delivery.status_source import Look, Mark, StatusRecord, json_of, key_of
 from storage.bulk_load import as_json
 from storage.postgres import Pool, transaction
+from topics.dead_letter_record import clean
 
 _LONGEST_SAYING = 1000  # characters
 # A target that deliveries found away, or that asked them for a pause, is not asked either.
@@ -80,7 +81,7 @@ class Looks:
                 raise Fenced(f"another process has looked at {self._target} since")
             cursor.executemany(
                 "INSERT INTO hourstream.outbox (topic, key, value) VALUES (%s, %s, %s)",
-                [(EVENTS_TOPIC, key_of(event), as_json(json_of(event))) for event in look.events],
+                [(EVENTS_TOPIC, clean(key_of(event)), as_json(_printable(json_of(event)))) for event in look.events],
             )
             self._count(cursor, {"status_answered": 1, "status_told": len(look.events)})
             if look.events:
@@ -92,7 +93,7 @@ class Looks:
             cursor.execute(
                 "UPDATE hourstream.status_looks SET failures = failures + 1, breaker = %s, reason = %s,"
                 " due_at = now() + make_interval(secs => %s) WHERE target = %s AND looks = %s",
-                (breaker, why[:_LONGEST_SAYING], pause, self._target, begun.number),
+                (breaker, clean(why)[:_LONGEST_SAYING], pause, self._target, begun.number),
             )
             self._count(cursor, {"status_unanswered": 1})
 
@@ -102,3 +103,16 @@ class Looks:
             " ON CONFLICT (target, name) DO UPDATE SET total = c.total + excluded.total",
             [(self._target, name, count) for name, count in counts.items() if count],
         )
+
+
+def _json(event: StatusRecord) -> str:
+    return as_json(_printable(json_of(event)))
+
+
+def _printable(value: object) -> object:
+    """What a target told, without the characters that no text column holds."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: _printable(each) for name, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value

@@ -10,15 +10,15 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.errors import Health
-from common.fault_injection import fault_point
 from schemas.json_codec import to_json
 from sinks.delivery.target import Target
 from sinks.routing_file import outcomes_of, rows_of
 from sinks.routing_policy import Routes
 from storage.bulk_load import as_json, stage
 from storage.charge_batch import ChargeRow, SinkBatch, Written, settle_outcomes
-from storage.live_counts import count
-from storage.positions import advance, position
+from storage.charge_writer import write_charges
+from storage.isolated_write import SetAside
+from storage.positions import position
 from storage.postgres import Pool, check, transaction
 from topics.catalogue import CHARGES_TOPIC
 
@@ -59,23 +59,20 @@ class DeliverySink:
         with transaction(self._pool) as cursor:
             return position(cursor, self.name, topic, partition)
 
-    def write(self, batch: SinkBatch) -> Written:
-        """Queue the charges that are new and move the position. Raises Fenced, Unreachable."""
-        with transaction(self._pool) as cursor:
-            advance(cursor, self.name, batch)
-            written = self._queue(cursor, batch)
-            count(cursor, self.name, batch, written)
-            fault_point(f"{self.name}:written")
+    def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
+        """Queue the charges that are new and move the position. Raises Fenced, Unreachable, Misconfigured."""
+
+        def take(cursor: Cursor[TupleRow], rows: Sequence[ChargeRow]) -> Written:
+            ours = rows_of(self.name, self._routes, rows, lambda names: self._held(cursor, names))
+            stage(cursor, "staged_deliveries", _STAGED, _staged(ours))
+            queued = cursor.execute(_QUEUE, (self.name, batch.partition)).fetchall()
+            taken = settle_outcomes(ours, {charge_id: None for (charge_id,) in queued}, taken="queued")
+            return outcomes_of(rows, ours, taken)
+
+        written = write_charges(self._pool, self.name, batch, take, set_aside)
         if written.count("queued"):
             self._queued()
         return written
-
-    def _queue(self, cursor: Cursor[TupleRow], batch: SinkBatch) -> Written:
-        rows = rows_of(self.name, self._routes, batch.rows, lambda names: self._held(cursor, names))
-        stage(cursor, "staged_deliveries", _STAGED, _staged(rows))
-        queued = cursor.execute(_QUEUE, (self.name, batch.partition)).fetchall()
-        taken = settle_outcomes(rows, {charge_id: None for (charge_id,) in queued}, taken="queued")
-        return outcomes_of(batch.rows, rows, taken)
 
     def _held(self, cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[str]:
         """Those of the charges that were queued for this target before."""

@@ -129,6 +129,12 @@ class Breaker:
         self._openings += 1
         return True
 
+    def open(self, now: float, chance: float) -> None:
+        """No call for the longest pause, whatever failed before."""
+        self._probing = False
+        self._openings += 1
+        self._until = now + self.longest_pause * (0.5 + chance / 2)
+
 
 class Gate:
     """When the next call to a target may begin: its rate, its breaker, and what it asked for itself.
@@ -177,6 +183,12 @@ class Gate:
                 self._paused_until = max(self._paused_until, now + min(retry_after, self._longest_retry_after))
             opened = self._breaker.failed(now, probe, chance)
             return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now) if opened else None)
+
+    def stopped(self, now: float, chance: float) -> "Shut":
+        """A call was answered with what only a person can mend."""
+        with self._lock:
+            self._breaker.open(now, chance)
+            return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ from collections.abc import Callable
 
 from common.errors import Fenced, Unreachable
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED
 from sinks.delivery.poll_state import Begun, Looks
 from sinks.delivery.rate_limit import Policy, pause_of_looks
 from sinks.delivery.status_source import StatusSource
 from sinks.delivery.target import TargetUnavailable
+from storage.isolated_write import passes_on
 from storage.postgres import Pool
 
 log = logging.getLogger("hourstream.statuses")
@@ -67,6 +69,11 @@ class StatusWatch:
             self._looks.record(begun, look, self._every)
         except Fenced as error:
             log.info("%s", error)
+        except Exception as error:  # the database cannot hold what it told: as if it had told nothing
+            if passes_on(error):
+                raise
+            ISOLATED.log(f"{name}: what it told of its invoices", error)
+            return self._failed(begun, f"{type(error).__name__}: {error}", None)
         return 0.0 if look.more else self._every
 
     def _failed(self, begun: Begun, why: str, retry_after: float | None) -> float:

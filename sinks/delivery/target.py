@@ -33,8 +33,16 @@ class TargetUnavailable(SinkError):
         self.retry_after = retry_after
 
 
+class TargetUnclear(TargetUnavailable):
+    """What nobody has mapped: offered again a few times, then the charge counts as refused."""
+
+
+class TargetMisconfigured(TargetUnavailable):
+    """Only a person can mend it: credentials, rights, an address. Calls stop for the longest pause."""
+
+
 class GroupRefused(SinkError):
-    """A call of several charges was refused as a whole, without saying for which: each is offered alone, at once."""
+    """A call was refused as a whole. Each of several charges is offered alone, at once; a single one is refused."""
 
 
 class Target(Protocol):

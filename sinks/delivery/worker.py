@@ -8,18 +8,28 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from common.errors import Fenced, Unreachable
 from common.fault_injection import fault_point
+from common.isolation import ISOLATED
 from sinks.delivery.leader_lock import Lead, leading
 from sinks.delivery.prefetch import Window
 from sinks.delivery.rate_limit import Gate, Policy, backoff
 from sinks.delivery.repository import Records
 from sinks.delivery.scheduling import Waiting, choose
-from sinks.delivery.target import GroupRefused, Target, TargetUnavailable
+from sinks.delivery.target import (
+    Answer,
+    GroupRefused,
+    Target,
+    TargetMisconfigured,
+    TargetUnavailable,
+    TargetUnclear,
+)
+from storage.isolated_write import UNKNOWN_TRIES
 from storage.postgres import Pool
+from streaming.dead_letters import explained
 
 log = logging.getLogger("hourstream.delivery")
 _LOOK = 0.1  # seconds between looks at the queue while no answer calls for one
@@ -90,28 +100,53 @@ class Deliverer:
         fault_point(f"{self._target.name}:offering")
         try:
             answers = self._target.deliver([row.charge for row in call.charges])
+            if [answer.charge_id for answer in answers] != call.ids:
+                raise RuntimeError(f"{self._target.name} must give one answer for each of {call.ids}, not {answers}")
         except TargetUnavailable as error:
             self._unanswered(term, call, error)
             return
         except GroupRefused as error:
-            log.info("%s: %d charges are offered one by one: %s", self._target.name, len(call.charges), error)
-            term.records.divided(call.ids)
-            term.window.drop(call.engagements)
+            self._refused(term, call, error)
+        except OSError as error:
+            self._unanswered(term, call, TargetUnavailable(explained(error)))
+            return
+        except Exception as error:  # a defect of the adapter, met with one of these charges
+            ISOLATED.log(f"{self._target.name}: {len(call.charges)} charges", error)
+            self._unanswered(term, call, TargetUnclear(explained(error)))
+            return
         else:
             fault_point(f"{self._target.name}:answered")
-            if [answer.charge_id for answer in answers] != call.ids:
-                raise RuntimeError(f"{self._target.name} must give one answer for each of {call.ids}, not {answers}")
-            term.records.answered(answers, call.retried)
-            term.window.answered({answer.charge_id: answer.result for answer in answers})
+            self._answered(term, call, answers)
         if term.gate.succeeded(self._clock()):
             log.warning("%s answers again", self._target.name)
             term.records.closed()
 
+    def _answered(self, term: "_Term", call: "_Call", answers: Sequence[Answer]) -> None:
+        term.records.answered(answers, call.retried)
+        term.window.answered({answer.charge_id: answer.result for answer in answers})
+
+    def _refused(self, term: "_Term", call: "_Call", error: Exception) -> None:
+        if len(call.charges) == 1:
+            self._answered(term, call, [Answer(call.ids[0], "refused", reason=str(error))])
+            return
+        log.info("%s: %d charges are offered one by one: %s", self._target.name, len(call.charges), error)
+        term.records.divided(call.ids)
+        term.window.drop(call.engagements)
+
     def _unanswered(self, term: "_Term", call: "_Call", error: TargetUnavailable) -> None:
         failures = 1 + max(row.attempts for row in call.charges)
+        if isinstance(error, TargetUnclear) and len(call.charges) == 1 and failures > UNKNOWN_TRIES:
+            ISOLATED.count("record")
+            self._refused(term, call, error)
+            term.gate.succeeded(self._clock())  # it is the charge, so the next one may be offered
+            return
         pause = backoff(failures, self._policy.first_pause, self._policy.longest_pause, self._chance())
-        shut = term.gate.failed(self._clock(), call.probe, self._chance(), error.retry_after)
-        if shut.open_for is not None:
+        if isinstance(error, TargetMisconfigured):
+            shut = term.gate.stopped(self._clock(), self._chance())
+            log.error("%s is set up wrongly and is not called for %.0f s: %s", self._target.name, shut.open_for, error)
+        else:
+            shut = term.gate.failed(self._clock(), call.probe, self._chance(), error.retry_after)
+        if shut.open_for is not None and not isinstance(error, TargetMisconfigured):
             log.warning("%s does not answer, probing it in %.1f s: %s", self._target.name, shut.open_for, error)
         term.records.unanswered(call.ids, str(error), pause, shut, call.retried)
         term.window.drop(call.engagements)

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from sinks.delivery.target import TargetUnavailable
+from common.errors import SinkError
+from sinks.delivery.target import GroupRefused, TargetMisconfigured, TargetUnavailable, TargetUnclear
+from sinks.http.statuses import kind_of_status
 
 _LARGEST_ANSWER = 8 << 20  # bytes
+_LONGEST_REFUSAL = 500  # characters
 _ADVICE = {
     401: "the credentials are not accepted: check `auth` and `sign` of this target, and this machine's clock",
     403: "the credentials do not allow it: check `auth` and `sign` of this target, and its rights over there",
@@ -74,11 +77,22 @@ class Calls:
             raise TargetUnavailable(f"{what}: {_explained(error)}") from error
 
 
-def unexpected(method: str, url: str, reply: Reply) -> TargetUnavailable:
-    """The error for a status that says neither posted nor refused."""
+def unexpected(
+    method: str, url: str, reply: Reply, refusal: type[SinkError] = GroupRefused
+) -> TargetUnavailable | SinkError:
+    """The error for a status that says neither posted nor refused; `refusal` for one that refuses what was sent."""
     advice = _ADVICE.get(reply.status, "it failed over there; offered again" if reply.status >= 500 else "check `url`")
     words = f"{method} {shown(url)}: answered {reply.status}: {advice}"
-    return TargetUnavailable(words, reply.retry_after)
+    match kind_of_status(reply.status):
+        case "transient":
+            return TargetUnavailable(words, reply.retry_after)
+        case "configuration":
+            return TargetMisconfigured(words, reply.retry_after)
+        case "content":
+            said = " ".join(reply.body.decode(errors="replace").split())[:_LONGEST_REFUSAL]
+            return refusal(f"{method} {shown(url)}: answered {reply.status}: {said or advice}")
+        case "unknown":
+            return TargetUnclear(words, reply.retry_after)
 
 
 def shown(url: str) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from sinks.delivery.secret_ref import Secret
-from sinks.delivery.target import TargetUnavailable
+from sinks.delivery.target import TargetMisconfigured, TargetUnavailable
 from sinks.http.client import Calls, shown, unexpected
 
 _EARLY = 30.0  # seconds before its end that a token is renewed
@@ -89,7 +89,7 @@ class ClientCredentials:
         form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
         reply = self._calls.send("POST", self._url, headers, urlencode(form).encode())
         if reply.status != 200:
-            raise unexpected("POST", self._url, reply)
+            raise unexpected("POST", self._url, reply, TargetMisconfigured)
         try:
             answer = json.loads(reply.body)
             token, seconds = answer["access_token"], float(answer.get("expires_in", 300))

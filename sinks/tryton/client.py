@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from common.errors import SinkError
 from sinks.delivery.secret_ref import NoSecret, Secret
-from sinks.delivery.target import TargetUnavailable
+from sinks.delivery.target import TargetMisconfigured, TargetUnavailable, TargetUnclear
 from sinks.http.client import Calls, Reply, shown
+from sinks.http.statuses import StatusKind, kind_of_status
 from sinks.tryton.wire import Row, dumps, loads
 
 _ADVICE = {
@@ -21,6 +22,10 @@ _ADVICE = {
     404: "there is no such database, model or record: check `url` of this target, and that the module is activated",
     503: "locked by another transaction, or its database is away; offered again",
 }
+_KINDS: dict[StatusKind, type[TargetUnavailable]] = {
+    "transient": TargetUnavailable, "configuration": TargetMisconfigured, "content": TargetUnclear,
+    "unknown": TargetUnclear,
+}  # fmt: skip
 Domain = Sequence[object]
 
 
@@ -98,7 +103,8 @@ class Tryton:
     def _judged(self, what: str, reply: Reply) -> object:
         if reply.status not in (200, 204, 400):
             advice = _ADVICE.get(reply.status, "it failed over there; see its log")
-            raise TargetUnavailable(f"{what}: answered {reply.status}: {advice}", reply.retry_after)
+            kind = _KINDS[kind_of_status(reply.status)]
+            raise kind(f"{what}: answered {reply.status}: {advice}", reply.retry_after)
         try:
             found = loads(reply.body) if reply.body else None
         except ValueError:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sinks.delivery.secret_ref import NoSecret, Secret
-from sinks.delivery.target import TargetUnavailable
-from sinks.http.client import Calls, shown, unexpected
+from sinks.delivery.target import TargetMisconfigured, TargetUnavailable, TargetUnclear
+from sinks.http.client import Calls, unexpected
 from sinks.tryton.client import Refused
 from sinks.tryton.wire import dumps, loads
 
@@ -33,7 +33,7 @@ class TrytonRpc:
             if reply.status not in (401, 403):
                 break
         if reply.status != 200:
-            raise unexpected(f"POST {method}", f"{self._url}/rpc/", reply)
+            raise unexpected(f"POST {method}", f"{self._url}/rpc/", reply, TargetUnclear)
         return self._result(method, reply.body)
 
     def _opened(self, renew: bool) -> str:
@@ -50,7 +50,7 @@ class TrytonRpc:
         body = dumps({"id": 0, "method": "common.db.login", "params": [self._login, parameters, "en"]})
         reply = self._calls.send("POST", f"{self._url}/rpc/", _headers(None), body)
         if reply.status != 200:
-            raise TargetUnavailable(f"login of {self._login} at {shown(self._url)}: answered {reply.status}")
+            raise unexpected(f"login of {self._login}: POST", f"{self._url}/rpc/", reply, TargetMisconfigured)
         user, token = self._result("common.db.login", reply.body)[:2]
         return base64.b64encode(f"{self._login}:{user}:{token}".encode()).decode()
 

@@ -13,25 +13,36 @@ import msgspec
 from rating.model.facts import Fact, Outcome, TimeEntry
 from rating.scope import names
 from streaming.state_tables import StateRows, Table
-from tables.settlement.bucket import Bucket, BucketNames, BucketRow, Told, name_of
+from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
+from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket, MemberFact
 
 TIME = "day:"  # begins the name of every bucket of time
+OUTCOMES = "outcomes:"  # of every bucket of outcomes
 ABOUT = "about:"  # and of those in which something waits for its subject
+MOST_BYTES = 32 << 10  # of a bucket's row; one that would be larger becomes a row a fact
 
 BUCKETS = Table(b"b", BucketRow)  # (engagement, bucket name) -> the bucket
 PLACES = Table(b"p", str)  # (engagement, name of a fact) -> name of the bucket that holds it; follows from BUCKETS
+_read_fact = msgspec.msgpack.Decoder(MemberFact).decode
 _read_names = msgspec.msgpack.Decoder(BucketNames).decode
 LOOKED = Table(b"l", bool)  # (look-up, engagement): the engagement's settlements looked there
 
 
 def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
-    """The rows of PLACES that follow from rows of BUCKETS, of which later ones count.
+    """The rows of PLACES that follow from rows of BUCKETS and MEMBERS, of which later ones count.
 
     Facts move and are never forgotten, so the latest bucket that holds one is its place.
     """
     found: dict[bytes, bytes | None] = {}
     for key, row in rows.items():
-        if row is None or not BUCKETS.holds(key):
+        if row is None:
+            continue
+        if MEMBERS.holds(key):
+            if _read_fact(row).fact is not None:
+                engagement_id, name, member = MEMBERS.parts(key)
+                found[PLACES.key(engagement_id, member)] = PLACES.pack(name)
+            continue
+        if not BUCKETS.holds(key):
             continue
         engagement_id, name = BUCKETS.parts(key)
         place = PLACES.pack(name)
@@ -52,8 +63,13 @@ def own_bucket(fact: Fact) -> str:
     if isinstance(fact, TimeEntry):
         return day_bucket(fact.consultant_id, fact.work_date)
     if isinstance(fact, Outcome):
-        return f"outcomes:{fact.achieved_on:%Y-%m}:{fact.metric}"
+        return f"{OUTCOMES}{fact.achieved_on:%Y-%m}:{fact.metric}"
     return name_of(fact)
+
+
+def month_of_outcomes(bucket: str) -> str:
+    """The month of a bucket of outcomes."""
+    return bucket.split(":", 2)[1]
 
 
 class Buckets:
@@ -81,7 +97,12 @@ class Buckets:
         return bucket
 
     def _load(self, engagement_id: str, name: str, row: BucketRow | None) -> Bucket:
-        bucket = self._loaded[engagement_id, name] = Bucket(engagement_id, name, row)
+        bucket: Bucket
+        if row is not None and row.large is not None:
+            bucket = LargeBucket(self._state, engagement_id, name, row.large)
+        else:
+            bucket = SmallBucket(engagement_id, name, row)
+        self._loaded[engagement_id, name] = bucket
         return bucket
 
     def from_name(self, engagement_id: str, start: str = "") -> Iterator[Bucket]:
@@ -111,7 +132,7 @@ class Buckets:
         if place is None:
             return None, None
         bucket = self.bucket(engagement_id, place)
-        told = bucket.told.get(name)
+        told = bucket.told(name)
         return bucket, None if told is None else told.fact
 
     def place(self, told: Told, now_ms: int) -> None:
@@ -123,11 +144,11 @@ class Buckets:
         if before is not None and before is not home:
             for moved in before.attached_to(own):
                 self._move(moved, before, home, now_ms)
-            if own in before.told:
+            if before.told(own) is not None:
                 self._move(own, before, home, now_ms)
-        home.told[own] = told
+        home.tell(own, told)
         PLACES.put(self._state, home.name, engagement_id, own)
-        self.touch(home, now_ms)
+        self.touch(home, own, now_ms)
 
     def _home(self, fact: Fact) -> Bucket:
         target = names(fact)
@@ -140,23 +161,42 @@ class Buckets:
         return self.bucket(fact.engagement_id, place)
 
     def _move(self, name: str, source: Bucket, target: Bucket, now_ms: int) -> None:
-        target.told[name] = source.told.pop(name)
-        if name in source.published:
-            target.published[name] = source.published.pop(name)
+        told, published = source.take(name)
+        if told is not None:
+            target.tell(name, told)
+        if published is not None:
+            target.publish(name, published)
         PLACES.put(self._state, target.name, source.engagement_id, name)
-        self.touch(source, now_ms)
-        self.touch(target, now_ms)
+        self.touch(source, name, now_ms)
+        self.touch(target, name, now_ms)
 
-    def touch(self, bucket: Bucket, now_ms: int) -> None:
-        """Have the bucket settled again and written back."""
+    def touch(self, bucket: Bucket, name: str | None, now_ms: int) -> None:
+        """Have the bucket settled again for what happened to a fact in it (None: to all), and written back."""
         key = bucket.engagement_id, bucket.name
+        if name is None:
+            bucket.all_touched = True
+        else:
+            bucket.touched.add(name)
         self.dirty[key] = bucket
         self.touched_ms[key] = max(now_ms, self.touched_ms.get(key, 0))
 
     def write(self, bucket: Bucket) -> None:
         """Put the bucket into the state, or remove it when nothing is left in it."""
-        row = bucket.row()
-        if row.facts or row.published:
-            BUCKETS.put(self._state, row, bucket.engagement_id, bucket.name)
+        key = BUCKETS.key(bucket.engagement_id, bucket.name)
+        row: BucketRow | None
+        if isinstance(bucket, SmallBucket):
+            row = bucket.row()
+            value = BUCKETS.pack(row)
+            if len(value) <= MOST_BYTES:
+                if row.facts or row.published:
+                    self._state.put(key, value)
+                else:
+                    self._state.delete(key)
+                return
+            bucket = LargeBucket.of(self._state, bucket.engagement_id, bucket.name, row)
+            self._loaded[bucket.engagement_id, bucket.name] = bucket
+        row = bucket.write()
+        if row is None:
+            self._state.delete(key)
         else:
-            BUCKETS.delete(self._state, bucket.engagement_id, bucket.name)
+            self._state.put(key, BUCKETS.pack(row))

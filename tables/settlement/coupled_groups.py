@@ -1,13 +1,13 @@
 """Which buckets of an engagement settle together: `rating.scope`, by the name of a bucket (DESIGN.md §3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rating.model.days import month_of
-from rating.model.facts import BillingPeriod, Expense, Facts
+from rating.model.facts import BillingPeriod, Expense
 from rating.model.master_data import Engagement
-from rating.scope import FEE_PREFIX, Coupling, Scope, months_of_work
-from tables.settlement.bucket import Bucket
-from tables.settlement.bucket_store import TIME, Buckets
+from rating.scope import FEE_PREFIX, Coupling, Scope
+from tables.settlement.bucket_store import OUTCOMES, TIME, Buckets
+from tables.settlement.large_bucket import Bucket
 
 EXPENSE = "expense:"
 
@@ -34,11 +34,11 @@ def buckets_of(buckets: Buckets, engagement_id: str, coupling: Coupling, scope: 
     ]
 
 
-def periods_of(buckets: Buckets, engagement: Engagement | None, facts: Facts) -> Iterator[BillingPeriod]:
-    """The billing periods by which facts may be late (DOMAIN.md §2 rule 14)."""
-    for month in dict.fromkeys(months_of_work(facts, engagement)):
+def periods_of(buckets: Buckets, engagement: Engagement | None, months: Iterable[str]) -> Iterator[BillingPeriod]:
+    """The billing periods of months, by which work may be late (DOMAIN.md §2 rule 14)."""
+    for month in dict.fromkeys(months):
         name = f"{FEE_PREFIX}{month}"
-        told = buckets.bucket(engagement.engagement_id, name).told.get(name) if engagement else None
+        told = buckets.bucket(engagement.engagement_id, name).told(name) if engagement else None
         if told is not None and isinstance(told.fact, BillingPeriod):
             yield told.fact
 
@@ -46,9 +46,9 @@ def periods_of(buckets: Buckets, engagement: Engagement | None, facts: Facts) ->
 def work_of_month(buckets: Buckets, engagement_id: str, month: str) -> Iterator[Bucket]:
     """The buckets with time, expenses or outcomes of a month: all that its billing period may make late."""
     yield from buckets.named(engagement_id, TIME, lambda name: _month_of_time(name) == month)
-    yield from buckets.named(engagement_id, f"outcomes:{month}:")
+    yield from buckets.named(engagement_id, f"{OUTCOMES}{month}:")
     for bucket in buckets.named(engagement_id, EXPENSE):
-        facts = (told.fact for told in bucket.told.values())
+        facts = (told.fact for told in bucket.all_told())
         if any(isinstance(fact, Expense) and month_of(fact.incurred_on) == month for fact in facts):
             yield bucket
 

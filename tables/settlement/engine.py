@@ -5,22 +5,28 @@ was published last. Which engagements looked at which master is kept in an index
 those again and no others (tables.settlement.resettle).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeGuard
 
+from common.isolation import ISOLATED
 from common.timestamps import instant
-from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
-from rating.model.facts import Decision, Fact, gathered, identity
+from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
+from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.ids import charge_id
+from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, judge
-from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
 from rating.settle import settle
+from rating.time.shared import WHOLE, Shared
 from schemas.codec import encode
+from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
-from tables.settlement.bucket import Bucket, Published, Told, approved_minutes, name_of, subjects_in
-from tables.settlement.bucket_store import LOOKED, Buckets
+from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
+from tables.settlement.cap_sums import CapSums
 from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
@@ -32,6 +38,10 @@ from tables.settlement.exception_record import (
     advance,
     exception_record,
 )
+from tables.settlement.large_bucket import Bucket, LargeBucket
+from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
+from tables.settlement.retainer_sums import RetainerSums
+from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -50,6 +60,21 @@ class Publication(NamedTuple):
     value: bytes
     outcome: str
     decided_ms: int
+
+
+class Change(NamedTuple):
+    """What is said of a subject of a bucket from now on."""
+
+    bucket: Bucket
+    subject: str
+    after: Published
+
+
+class Found(NamedTuple):
+    """What the rules say of subjects of a bucket; None for one that has no charge and no exception."""
+
+    bucket: Bucket
+    settlements: Mapping[str, Settlement | None]
 
 
 class Settling:
@@ -85,7 +110,7 @@ class Settling:
 
     def settle_touched(self) -> None:
         """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
-        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], int]()
+        alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], list[tuple[Bucket, int]]]()
         self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
@@ -93,11 +118,16 @@ class Settling:
             if scope is None:
                 alone.append((bucket, touched_ms))
             else:
-                coupled[key[0], scope] = max(touched_ms, coupled.get((key[0], scope), 0))
+                coupled.setdefault((key[0], scope), []).append((bucket, touched_ms))
         for bucket, touched_ms in alone:
-            self.settle([bucket], touched_ms)
-        for (engagement_id, scope), touched_ms in coupled.items():
-            self.settle(self.buckets_of(engagement_id, scope), touched_ms)
+            if _is_in_order(month := bucket):
+                self._settle([month], partial(self._settled_in_order, month, settle_some), touched_ms)
+            else:
+                self.settle([bucket], touched_ms)
+        for (engagement_id, scope), touched in coupled.items():
+            now_ms = max(touched_ms for _, touched_ms in touched)
+            if not self._settle_days(engagement_id, [bucket for bucket, _ in touched], now_ms):
+                self.settle(self.buckets_of(engagement_id, scope), now_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
@@ -109,7 +139,7 @@ class Settling:
             if name.startswith(FEE_PREFIX) and engagement is not None and parks_late_work(engagement):
                 touched_ms = self.buckets.touched_ms[engagement_id, bucket.name]
                 for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
-                    self.buckets.touch(late, touched_ms)
+                    self.buckets.touch(late, None, touched_ms)
 
     def scope_of(self, bucket: Bucket) -> Scope | None:
         """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
@@ -120,21 +150,133 @@ class Settling:
         return buckets_of(self.buckets, engagement_id, self._coupling(engagement_id), scope)
 
     def _coupling(self, engagement_id: str) -> Coupling:
-        return coupling_of(self._masters.engagements.get(engagement_id))
+        """With terms that cannot even be asked for it, each bucket fails by itself."""
+        try:
+            return coupling_of(self._masters.engagements.get(engagement_id))
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return coupling_of(None)
 
-    def settle(self, scope: Sequence[Bucket], now_ms: int) -> int:
-        """Settle buckets that belong together; returns how many subjects that were."""
+    def settle(self, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
+        """Settle buckets that belong together; returns how many subjects that were.
+
+        Where that raises, and a record may be to blame, the error is passed on. Where none is (a changed master, or
+        a scope that has failed before) the charges stay as they are and each subject is parked, until the next change.
+        """
+        return self._settle(scope, lambda: self._settled_anew(scope), now_ms, no_record_to_blame)
+
+    def _settle(
+        self,
+        scope: Sequence[Bucket],
+        find: Callable[[], Sequence[Found]],
+        now_ms: int,
+        no_record_to_blame: bool = False,
+    ) -> int:
+        try:
+            changes, said = self._changes(find(), now_ms)
+        except Exception as error:
+            if is_environment(error) or not (no_record_to_blame or has_failed(scope)):
+                raise
+            ISOLATED.log(f"{scope[0].engagement_id} {scope[0].name}", error)
+            ISOLATED.count("scope")
+            changes, said = self._unsettled(scope, error, now_ms)
+        self._apply(scope, changes, said)
+        return len(changes)
+
+    def _settled_anew(self, scope: Sequence[Bucket]) -> list[Found]:
+        """All of a scope, with sums made anew."""
+        if _is_in_order(bucket := scope[0]):
+            return self._settled_in_order(bucket, settle_all)
+        sums = self._sums(scope[0].engagement_id) if scope[0].name.startswith(TIME) else None
+        if sums is not None:
+            sums.clear()
+        settled = self._settled(scope, WHOLE if sums is None else sums.shared)
+        if sums is not None:
+            sums.keep()
+        return [_found_in(bucket, settled) for bucket in scope]
+
+    def _sums(self, engagement_id: str) -> CapSums | RetainerSums | None:
+        """Sums by which the engagement's days settle one by one, where they can."""
+        engagement = self._masters.engagements.get(engagement_id)
+        match sole_coupling(engagement) if engagement is not None else None:
+            case Cap() as cap if engagement is not None:
+                return CapSums(self._state, engagement, cap)
+            case Retainer() as retainer if engagement is not None:
+                return RetainerSums(self._state, engagement, retainer)
+            case _:
+                return None
+
+    def _settled(self, scope: Sequence[Bucket], shared: Shared) -> Settled:
         engagement_id = scope[0].engagement_id
-        facts = gathered(told.fact for bucket in scope for told in bucket.told.values())
-        periods = periods_of(self.buckets, self._masters.engagements.get(engagement_id), facts)
-        settled = settle(engagement_id, facts, self._masters, periods)
+        engagement = self._masters.engagements.get(engagement_id)
+        facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
+        periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
+        settled = settle(engagement_id, facts, self._masters, periods, shared)
         self.note_lookups(engagement_id, settled.lookups)
+        return settled
+
+    def _settle_days(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
+        """Settle coupled days one by one; False where all of them must be settled together."""
+        sums = self._sums(engagement_id)
+        if sums is None or not sums.are_kept():
+            return False
+        found = sums.settle_some(self.buckets, dirty, lambda bucket: self._settled([bucket], sums.shared))
+        if found is None:
+            return False
+        changes, said = self._changes([_found_in(bucket, settled) for bucket, settled in found], now_ms)
+        self._apply([bucket for bucket, _ in found], changes, said)
+        sums.keep()
+        return True
+
+    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> list[Found]:
+        """A month of outcomes; subjects that are not found in what is settled stay as they are."""
+        engagement = self._masters.engagements.get(bucket.engagement_id)
+        periods: Iterable[BillingPeriod] = ()
+        if engagement is not None and parks_late_work(engagement):
+            periods = periods_of(self.buckets, engagement, [month_of_outcomes(bucket.name)])
+        settled = settle(self._state, bucket, self._masters, tuple(periods))
+        self.note_lookups(bucket.engagement_id, settled.lookups)
+        subjects = (*settled.subjects, *(bucket.touched - settled.subjects.keys()))
+        return [Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})]
+
+    def _unsettled(
+        self, scope: Sequence[Bucket], error: Exception, now_ms: int
+    ) -> tuple[list[Change], list[Publication]]:
+        """The exceptions of a scope that cannot be settled; charges stay as they are, sums are made anew next time."""
+        changes, said = list[Change](), list[Publication]()
         for bucket in scope:
-            subjects = dict.fromkeys((*bucket.published, *subjects_in(bucket.told.values())))
-            for subject in subjects:
-                self._publish(bucket, subject, settled.subjects.get(subject), now_ms)
-            self._worked_on[engagement_id, bucket.name] = bucket
-        return len(settled.subjects)
+            if isinstance(bucket, LargeBucket):
+                bucket.forget_sums()
+            for subject, minutes in unsettled_minutes(bucket).items():
+                before = bucket.published(subject) or NOTHING
+                parked = failed(error, minutes)
+                exception = self._publish_exception(
+                    bucket.engagement_id, subject, before.exception, parked, now_ms, False, said
+                )
+                if exception is not before.exception:
+                    after = Published(before.n, before.charge, before.minutes, exception)
+                    changes.append(Change(bucket, subject, after))
+        return changes, said
+
+    def _changes(self, found: Sequence[Found], now_ms: int) -> tuple[list[Change], list[Publication]]:
+        """What settling changes, with nothing changed yet."""
+        said = list[Publication]()
+        changes = [
+            Change(bucket, subject, after)
+            for bucket, settlements in found
+            for subject, settlement in settlements.items()
+            if (after := self._published(bucket, subject, settlement, now_ms, said)) is not None
+        ]
+        return changes, said
+
+    def _apply(self, scope: Sequence[Bucket], changes: Sequence[Change], said: Sequence[Publication]) -> None:
+        self.publications += said
+        for bucket, subject, after in changes:
+            self._tally_minutes(bucket.published(subject) or NOTHING, -1)
+            self._tally_minutes(after, 1)
+            bucket.publish(subject, after)
+        for bucket in scope:
+            self._worked_on[bucket.engagement_id, bucket.name] = bucket
+            bucket.is_settled()
 
     def note_lookups(self, engagement_id: str, lookups: Iterable[str]) -> None:
         """Have the engagement settled again when the answer to one of these look-ups changes."""
@@ -145,19 +287,22 @@ class Settling:
                 LOOKED.put(self._state, True, *row)
                 self._known_lookups.add(row)
 
-    def _publish(self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int) -> None:
-        before = bucket.published.get(subject, NOTHING)
-        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms)
+    def _published(
+        self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int, said: list[Publication]
+    ) -> Published | None:
+        """What is said of a subject from now on, None where nothing changes; what is new is added to `said`."""
+        before = bucket.published(subject) or NOTHING
+        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms, said)
         retried = (bucket.engagement_id, subject) in self._retried
-        parked = found.parked if found else None
-        exception = self._publish_exception(bucket.engagement_id, subject, before.exception, parked, now_ms, retried)
-        if charge is not before.charge or exception is not before.exception:
-            after = bucket.published[subject] = Published(n, charge, minutes, exception)
-            self._tally_minutes(before, -1)
-            self._tally_minutes(after, 1)
+        exception = self._publish_exception(
+            bucket.engagement_id, subject, before.exception, found.parked if found else None, now_ms, retried, said
+        )
+        if charge is before.charge and exception is before.exception:
+            return None
+        return Published(n, charge, minutes, exception)
 
     def _publish_charge(
-        self, before: Published, subject: str, charge: Charge | None, now_ms: int
+        self, before: Published, subject: str, charge: Charge | None, now_ms: int, said: list[Publication]
     ) -> tuple[int, bytes | None, int]:
         """-> how many charges the subject has had, the record of the present one, its minutes."""
         old = before.read_charge()
@@ -165,12 +310,12 @@ class Settling:
             return before.n, before.charge, before.minutes
         if old is not None:
             reverses = charge_id(old.engagement_id, subject, before.n, "charge")
-            self._ready(negated(old), before.n, now_ms, reverses)
+            self._ready(negated(old), before.n, now_ms, reverses, said)
         if charge is None:
             return before.n, None, 0
-        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None), charge.worked_minutes
+        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None, said), charge.worked_minutes
 
-    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None) -> bytes:
+    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None, said: list[Publication]) -> bytes:
         what = "reversal" if reverses else "charge"
         record = charge_record(charge) | {
             "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
@@ -179,7 +324,7 @@ class Settling:
         }
         value = encode(READY, record)
         outcome = "reversed" if reverses else "charged"
-        self.publications.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
+        said.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
         return value
 
     def _publish_exception(
@@ -190,19 +335,14 @@ class Settling:
         found: Parked | None,
         now_ms: int,
         retried: bool,
+        said: list[Publication],
     ) -> StandingException | None:
         after = advance(before, found, now_ms, retried)
         if after is not before:
             told, status = (after, None) if after is not None else (before, RESOLVED)
             if told is not None:
-                self._exception(engagement_id, subject, told, status, now_ms)
+                said.append(_exception(engagement_id, subject, told, status, now_ms))
         return after
-
-    def _exception(
-        self, engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
-    ) -> None:
-        value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
-        self.publications.append(Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms))
 
     def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
         engagement = self._masters.engagements.get(fact.engagement_id)
@@ -218,7 +358,7 @@ class Settling:
 
     def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
         engagement_id, topic, id_ = _conflict_key(fact)
-        self._exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms)
+        self.publications.append(_exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms))
         self._tally_parked(told, 1 if status == OPEN else -1)
 
     def _tally_minutes(self, published: Published, sign: int) -> None:
@@ -243,5 +383,22 @@ class Settling:
         self._worked_on.clear()
 
 
+def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
+    """Whether it settles by sums of what stands before each of its facts."""
+    return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
+
+
+def _found_in(bucket: Bucket, settled: Settled) -> Found:
+    subjects = dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told())))
+    return Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
+
+
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:
     return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)
+
+
+def _exception(
+    engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
+) -> Publication:
+    value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
+    return Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms)

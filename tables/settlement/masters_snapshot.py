@@ -7,18 +7,22 @@ who looked in the former one.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from common.isolation import ISOLATED, divide
 from rating.model.masters import Masters, master
 from streaming.batch import Record
+from streaming.isolation import is_environment
 from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import Follower
 from topics.records import current_masters
 
 TOPIC = "masters.current"
 LOOKUPS_HEADER = "lookups"
+ANYWHERE = "*"  # stands for the look-ups of an identity that touched more than `MOST_LOOKUPS`
+MOST_LOOKUPS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,19 @@ class Snapshot:
     end: int
     changed: tuple[tuple[int, int, frozenset[str]], ...]  # (offset, append time, look-ups), last change per identity
 
-    def touched_since(self, offset: int) -> frozenset[str]:
-        """Look-ups that a change at or after `offset` may alter."""
-        return frozenset().union(*(lookups for at, _, lookups in self.changed if at >= offset))
+    def touched_since(self, offset: int) -> frozenset[str] | None:
+        """Look-ups that a change at or after `offset` may alter; None for any."""
+        touched = frozenset[str]().union(*(lookups for at, _, lookups in self.changed if at >= offset))
+        return None if ANYWHERE in touched else touched
 
     def changed_at_ms(self, offset: int) -> int:
         """Append time of the latest change at or after `offset`; 0 if there is none."""
         return max((time for at, time, _ in self.changed if at >= offset), default=0)
+
+
+def bounded(lookups: frozenset[str]) -> tuple[str, ...]:
+    """Look-ups as a header can carry them: in order, or `ANYWHERE` for too many."""
+    return tuple(sorted(lookups)) if len(lookups) <= MOST_LOOKUPS and ANYWHERE not in lookups else (ANYWHERE,)
 
 
 EMPTY = Snapshot(Masters.empty(), 0, ())
@@ -74,12 +84,24 @@ class MastersTable:
 
     def apply(self, records: Sequence[Record], end: int) -> None:
         """Take the next records of `masters.current` in."""
-        changes = []
+        divide(records, self._take, _refuse, is_environment)
+        with self._lock:
+            self._snapshot = replace(self._snapshot, end=end)
+
+    def _take(self, records: Sequence[Record]) -> None:
+        changes, touched = [], {}
         for record, topic, identity, value in current_masters(records):
             changes.append((topic, identity, master(topic, value)))
-            self._changes[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
+            touched[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
+        if not changes:
+            return
+        masters = self._snapshot.masters.with_records(changes)
+        self._changes.update(touched)
         with self._lock:
-            before = self._snapshot
-            masters = before.masters.with_records(changes) if changes else before.masters
-            changed = tuple(self._changes.values()) if changes else before.changed
-            self._snapshot = Snapshot(masters, end, changed)
+            self._snapshot = Snapshot(masters, self._snapshot.end, tuple(self._changes.values()))
+
+
+def _refuse(record: Record, error: Exception) -> None:
+    """A master that this code cannot take in is as if it had not been published; the one before it stands."""
+    ISOLATED.log(f"{TOPIC}: offset {record.offset}", error)
+    ISOLATED.count("record")

@@ -83,7 +83,8 @@ def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms
             continue
         if scope is not None:
             done.add(scope)
-        subjects += settling.settle([bucket] if scope is None else settling.buckets_of(engagement_id, scope), now_ms)
+        together = [bucket] if scope is None else settling.buckets_of(engagement_id, scope)
+        subjects += settling.settle(together, now_ms, no_record_to_blame=True)
         if subjects >= budget and scope is None:  # a coupled scope is never cut in two
             return _Stop(subjects, bucket.name)
     return _Stop(subjects, None)

@@ -17,12 +17,11 @@ from confluent_kafka.admin import AdminClient
 
 from cli.console import ANYBODY, serving
 from cli.main import main
-from cli.run import unsent
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from settings import CHECKOUT, Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from assurance.ledger_reader import NOT_IN_LEDGER, Books
-from cli.audit import statements
+from assurance.statements import statements
 from storage.postgres import transaction
 from tests.browser.office import Office, entries_of_the_example, until
 from warehouse.queries.exceptions import Filters, causes

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.integration.access.attacks_page import with_sections
 from tests.integration.security.attacks_page import PAGE, with_section
 
 ROOT = Path(__file__).parents[2]
-MARK = "@pytest.mark." + "attack"  # not found in this very file
+MARK = "pytest.mark." + "attack"  # not found in this very file
 _TEST = re.compile(r"`(tests/[^`]+\.py::[^`]+)`")
 
 
@@ -32,3 +33,8 @@ def test_each_row_names_a_test_and_each_attack_has_a_row() -> None:
 def test_the_section_about_seals_is_up_to_date() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert with_section(page) == page, "python -m tests.integration.security.attacks_page writes it anew"
+
+
+def test_the_sections_about_console_and_receiver_are_up_to_date() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_sections(page) == page, "python -m tests.integration.access.attacks_page writes them anew"

@@ -19,10 +19,10 @@ import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from cli.run import unsent
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
+from operations.quiescence import unsent
 from schemas.codec import decode_for, encode
 from settings import Settings
 from sinks.delivery.replay import Selection

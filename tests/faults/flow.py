@@ -16,15 +16,14 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from assurance.ledger_reader import Books
-from cli import audit
+from assurance.statements import statements
 from cli.invoice import issue
-from cli.run import unsent
 from cli.worker import AGENTS
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from schemas.codec import decode_for
 from settings import Settings
 from sources.tock.records import MASTERS, read, topic_of
@@ -138,7 +137,7 @@ class Flow:
     def outcome(self) -> Outcome:
         """The books at rest, after holding them to what is always true."""
         books = Books.read(self.stack.broker)
-        false = [statement for statement in audit.statements(books, self._pool) if not statement.holds]
+        false = [statement for statement in statements(books, self._pool) if not statement.holds]
         assert not false, false
         charges = Counter(record["charge_id"] for records in books.charges.values() for record in records)
         assert set(charges.values()) == {1}, "a read_committed reader saw a charge twice"

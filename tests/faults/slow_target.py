@@ -13,12 +13,11 @@ from statistics import quantiles
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from cli.run import unsent
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from schemas.codec import decode_for
 from settings import Settings
 from storage.migrations import migrate

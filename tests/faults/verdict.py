@@ -14,7 +14,7 @@ from pathlib import Path
 
 from assurance.ledger_line import ledger_line
 from assurance.ledger_reader import EXCEPTIONS, NOT_IN_LEDGER, READY, Books, Line, approved_minutes
-from cli.audit import statements
+from assurance.statements import statements
 from metrics.worker_metrics import conservation_residue
 from operations.quiescence import Ends
 from rating.model.charge import Parked

@@ -18,10 +18,9 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from cli.run import unsent
 from devstack.ports import free_port
 from devstack.stack import Stack
-from operations.quiescence import inputs_of, wait_until_quiet
+from operations.quiescence import inputs_of, unsent, wait_until_quiet
 from settings import Settings
 from storage.postgres import open_pool
 from streaming.topic_reader import topic_ends
@@ -111,6 +110,7 @@ class Plan:
     per_second: int = 30  # records of the load
     once: Sequence[str] = ()
     keep: bool = True
+    seconds: float = float("inf")  # no fault begins later than this after the first
 
 
 @contextmanager
@@ -166,7 +166,11 @@ def soak(home: Path, kinds: Mapping[str, Kind], cycles: int, seed: int, plan: Pl
         load = Load(at.up.stack.broker, Random(seed + 1), plan.per_second)
         load.start()
         at.recover()
-        pauses = [(name, _cycle(at, number, name, kind, random)) for number, (name, kind) in enumerate(order, 1)]
+        until, pauses = time.monotonic() + plan.seconds, list[tuple[str, float]]()
+        for number, (name, kind) in enumerate(order, 1):
+            if time.monotonic() > until:
+                break
+            pauses.append((name, _cycle(at, number, name, kind, random)))
         load.finish()
         live = _rest(at)
         at.up.end()

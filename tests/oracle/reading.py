@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction as F
 from typing import Any
@@ -122,8 +122,9 @@ class Reading:
         held = engagement.get("on_hold_from")
         if engagement["status"] == "draft" or (held is not None and first >= held):
             return "ENGAGEMENT_NOT_ACTIVE"
-        ends = engagement.get("ends_on")
-        if dates and not (engagement["starts_on"] <= (last or first) and (ends is None or first <= ends)):
+        ends = engagement.get("ends_on") or date.max
+        days = [first + timedelta(days=n) for n in range(((last or first) - first).days + 1)]
+        if dates and not any(engagement["starts_on"] <= day <= ends for day in days):
             return "OUTSIDE_CONTRACT_DATES"
         return None
 

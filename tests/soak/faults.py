@@ -1,7 +1,7 @@
 """`make soak-faults`: CYCLES faults over the whole pipeline under load (200); ends in `lost 0, doubled 0, hands 0`.
 
 FAULTS_SEED repeats the order of the faults and the load of another run. Of a run that found something, everything is
-kept. The two long absences of a server come once.
+kept. The two long absences of a server come once. SOAK_SECONDS= ends the faults early and judges what was struck.
 """
 
 import os
@@ -24,7 +24,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that all is ended and unmounted
     os.umask(0o077)
     print(f"CYCLES={cycles} FAULTS_SEED={seed} in {home}", flush=True)
-    outcome = soak(home, KINDS, cycles, seed, Plan(once=tuple(LONG)))
+    seconds = float(os.environ.get("SOAK_SECONDS", "inf"))
+    outcome = soak(home, KINDS, cycles, seed, Plan(once=tuple(LONG), seconds=seconds))
     if outcome.clean:
         shutil.rmtree(home)
     print(outcome.report(), flush=True)

@@ -22,6 +22,7 @@ _LAG = 'hourstream_lag_records{stage="settle",topic="time.entries",partition="0"
 _OFFSET = 'hourstream_committed_offset{stage="settle",topic="time.entries",partition="0"}'
 _ANSWERS = 'hourstream_posting_answers_total{system="journal",status="%s"}'
 _DEAD = 'hourstream_window_records{stage="settle",outcome="dead",minutes="60"}'
+_ISOLATED = 'hourstream_isolated_total{stage="settle",what="record"}'
 _AGE = 'hourstream_lag_seconds{stage="%s",partition="0"}'
 _READY, _BY_STATE = (
     'hourstream_ready_amount{currency="EUR"}',
@@ -166,6 +167,14 @@ CASES: tuple[Case, ...] = (
     Case("HourstreamSyncFailures", {_ANSWERS % "posted": "0+99x480", _ANSWERS % "refused": "0+1x480"}, "90m", None),
     Case("HourstreamDeadLetters", {_DEAD: "0x4 1x60"}, "3m", {"stage": "settle", "severity": "ticket"}),
     Case("HourstreamDeadLetters", {_DEAD: "0x60"}, "3m", None),
+    Case(
+        "HourstreamIsolated",
+        {_ISOLATED: "0x4 1x300"},
+        "10m",
+        {"stage": "settle", "what": "record", "severity": "page"},
+    ),
+    Case("HourstreamIsolated", {_ISOLATED: "1x60"}, "1m", {"stage": "settle", "what": "record", "severity": "page"}),
+    Case("HourstreamIsolated", {_ISOLATED: "1x480"}, "70m", None),
     Case(
         "HourstreamExceptionsAging",
         {_OLD_EXCEPTION: "604801x500"},

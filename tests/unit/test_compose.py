@@ -47,6 +47,7 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tm
     for name, value in OURS[request.param]["environment"].items():
         if value.startswith(MOUNTED):
             (tmp_path / value.removeprefix(MOUNTED)).write_text("s3cret")
+            (tmp_path / value.removeprefix(MOUNTED)).chmod(0o400)
         monkeypatch.setenv(name, filled(value).replace(MOUNTED, f"{tmp_path}/"))
     return Settings.load()
 
@@ -153,6 +154,21 @@ def test_the_image_holds_every_package() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
     for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
         assert f"COPY {package.removesuffix('*')} /opt/hourstream/{package.removesuffix('*')}\n" in DOCKERFILE
+
+
+def test_the_image_holds_no_test_tools() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    for_tests = {re.split(r"[^\w-]", each)[0].casefold() for each in project["project"]["optional-dependencies"]["dev"]}
+    locked, tested = (pinned(name) for name in ("requirements.lock", "requirements-dev.lock"))
+    assert "-r /opt/hourstream/requirements.lock" in DOCKERFILE
+    assert "requirements-dev" not in DOCKERFILE
+    assert not for_tests & {name for name, _ in locked}
+    assert locked < tested, "what is tested is what the image holds"
+
+
+def pinned(lock: str) -> set[tuple[str, str]]:
+    """(name, version) of everything a lock holds."""
+    return set(re.findall(r"^([\w.-]+)==(\S+)", (CHECKOUT / lock).read_text("utf-8"), re.MULTILINE))
 
 
 def test_the_key_of_personal_data_is_where_names_are_written_or_read_and_nowhere_else() -> None:

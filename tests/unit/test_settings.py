@@ -100,6 +100,7 @@ def test_downloads_are_kept_where_the_user_may_write(monkeypatch: pytest.MonkeyP
 def test_how_kafka_is_spoken_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
+    secret.chmod(0o600)
     monkeypatch.setenv("HOURSTREAM_KAFKA_SECURITY", "SASL_SSL")
     monkeypatch.setenv("HOURSTREAM_KAFKA_USER", "settle")
     monkeypatch.setenv("HOURSTREAM_KAFKA_PASSWORD_FILE", str(secret))

@@ -6,6 +6,7 @@ Where the engagement, and so the currency, is not known, all of it is an estimat
 Estimates are kept apart from amounts told, and say so wherever they are shown.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from warehouse.queries.sql import Asking, one, rows, where
+from warehouse.queries.sql import Asking, one, rows, streamed, where
 
 PAGE = 50
 _MOST_ENGAGEMENTS = 300
@@ -178,15 +179,16 @@ _CAUSES: LiteralString = """
            array_agg(estimated ORDER BY told + estimated DESC, currency) AS estimated,
            max(told + estimated) AS most
     FROM in_currency GROUP BY code, missing_kind, missing_id, status
-    ORDER BY most DESC, subjects DESC, code, missing_kind, missing_id LIMIT %(limit)s OFFSET %(offset)s
+    ORDER BY {order}, code, missing_kind, missing_id LIMIT %(limit)s OFFSET %(offset)s
 )
 SELECT c.code, c.missing_kind, c.missing_id, c.status, subjects, minutes, engagements, currencies, told, estimated,
        (SELECT e.first_seen FROM hourstream.exceptions e
         WHERE e.code = c.code AND e.missing_kind = c.missing_kind AND e.missing_id = c.missing_id
           AND e.status = c.status ORDER BY e.first_seen LIMIT 1) AS first_seen,
        hourstream.severity_of(c.code) AS severity
-FROM causes c ORDER BY most DESC, subjects DESC, code, missing_kind, missing_id
+FROM causes c ORDER BY {order}, code, missing_kind, missing_id
 """
+_BY_MONEY, _BY_WORK = sql.SQL("most DESC, subjects DESC"), sql.SQL("minutes DESC, subjects DESC")
 
 _TOTALS: LiteralString = """
 SELECT currency, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes, sum(amount) AS told,
@@ -212,16 +214,20 @@ def _stakes(currencies: list[str], told: list[Decimal], estimated: list[Decimal]
     return tuple(stake for stake in found if stake.total)
 
 
-def causes(cursor: Asking, filters: Filters, page: int = 1) -> list[Cause]:
-    """What is stuck by cause, the largest stake first; one more than `PAGE` where there is a next page."""
+def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, limit: int = PAGE) -> list[Cause]:
+    """What is stuck by cause; one more than `limit` where there is a next page.
+
+    The largest stake is first, or the most minutes: an order by money tells amounts to who may not see them.
+    """
+    ordered = sql.SQL(_CAUSES).format(order=_BY_MONEY if by_money else _BY_WORK)
     rated = sql.SQL(_RATED).format(where=where(["t.subjects > 0", *filters.conditions("t")]))
-    values = {**filters.values(), "limit": PAGE + 1, "offset": (page - 1) * PAGE}
+    values = {**filters.values(), "limit": limit + 1, "offset": (page - 1) * limit}
     return [
         Cause(
             row.code, row.missing_kind, row.missing_id, row.status, row.subjects, row.minutes, row.engagements,
             _stakes(row.currencies, row.told, row.estimated), row.first_seen, row.severity,
         )
-        for row in rows(cursor, _CauseRow, rated + sql.SQL(_CAUSES), values)
+        for row in rows(cursor, _CauseRow, rated + ordered, values)
     ]  # fmt: skip
 
 
@@ -254,8 +260,19 @@ def listed(
     cursor: Asking, filters: Filters, *, by: str = "age", after: Place | None = None, limit: int = PAGE
 ) -> list[ExceptionRow]:
     """One by one, the oldest first or by minutes the largest first; at most `limit` + 1, so that an end is seen."""
+    return rows(cursor, ExceptionRow, *_listing(cursor, filters, by, after, limit + 1))
+
+
+def all_listed(cursor: Asking, filters: Filters, limit: int) -> Iterator[ExceptionRow]:
+    """The oldest `limit` of them, some at a time."""
+    return streamed(cursor, ExceptionRow, *_listing(cursor, filters, "age", None, limit))
+
+
+def _listing(
+    cursor: Asking, filters: Filters, by: str, after: Place | None, limit: int
+) -> tuple[sql.Composed, Mapping[str, object]]:
     conditions = filters.conditions("e")
-    values = {**filters.values(), "limit": limit + 1}
+    values = {**filters.values(), "limit": limit}
     if after is not None:
         values |= {"value": after.value, "after": after.exception_id}
     if by == "minutes":
@@ -280,8 +297,7 @@ def listed(
             + sql.SQL(") e")
             + ending
         )
-    query = sql.SQL("WITH picked AS (") + picked + sql.SQL(") " + _ROWS + " ORDER BY " + order)
-    return rows(cursor, ExceptionRow, query, values)
+    return sql.SQL("WITH picked AS (") + picked + sql.SQL(") " + _ROWS + " ORDER BY " + order), values
 
 
 def _engagements(cursor: Asking, filters: Filters) -> list[str] | None:

@@ -1,5 +1,6 @@
 """What must tie: minutes approved and accounted for, charges and what the journal and invoices have of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,7 +35,11 @@ class Minutes:
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """One currency from charge to invoice, reversals netted; `documents` is the net of invoices that stand."""
+    """One currency from charge to invoice, reversals netted; `documents` is the net of invoices that stand.
+
+    `unposted` is charged, and neither posted nor refused: on its way, or a defect. `unexplained` are charges on live
+    invoices less the net of the documents: 0 or a defect. `ties` says that both are 0.
+    """
 
     currency: str
     charges: int
@@ -46,16 +51,9 @@ class Ties:
     invoiced: Decimal
     documents: Decimal
     open: Decimal
-
-    @property
-    def unposted(self) -> Decimal:
-        """Charged, and neither posted nor refused: on its way, or a defect."""
-        return self.charged - self.posted - self.refused
-
-    @property
-    def unexplained(self) -> Decimal:
-        """Charges on live invoices less the net of the documents: 0 or a defect."""
-        return self.invoiced - self.documents
+    unposted: Decimal
+    unexplained: Decimal
+    ties: bool
 
 
 def figures(cursor: Asking) -> list[Figure]:
@@ -71,29 +69,21 @@ def minutes(found: list[Figure]) -> Minutes:
 
 
 _MINUTES = ("approved", "charged", "parked", "waived")
+_MONEY = ("charged", "posted", "refused", "invoiced", "documents", "open")
 _NONE = Figure("", "", 0, 0, Decimal(0))
 
 
 def ties(found: list[Figure]) -> list[Ties]:
     """The statement of money, a row a currency."""
     by = {(each.name, each.currency): each for each in found}
-    currencies = sorted({each.currency for each in found if each.name == "charged"})
+    return [_ties(by, currency) for currency in sorted({each.currency for each in found if each.name == "charged"})]
 
-    def of(name: str, currency: str) -> Figure:
-        return by.get((name, currency), _NONE)
 
-    return [
-        Ties(
-            currency,
-            of("charged", currency).records,
-            of("charged", currency).amount,
-            of("posted", currency).records,
-            of("posted", currency).amount,
-            of("refused", currency).amount,
-            of("invoiced", currency).records,
-            of("invoiced", currency).amount,
-            of("documents", currency).amount,
-            of("open", currency).amount,
-        )
-        for currency in currencies
-    ]
+def _ties(by: Mapping[tuple[str, str], Figure], currency: str) -> Ties:
+    charged, posted, refused, invoiced, documents, open_ = (by.get((name, currency), _NONE) for name in _MONEY)
+    unposted = charged.amount - posted.amount - refused.amount
+    unexplained = invoiced.amount - documents.amount
+    return Ties(
+        currency, charged.records, charged.amount, posted.records, posted.amount, refused.amount, invoiced.records,
+        invoiced.amount, documents.amount, open_.amount, unposted, unexplained, ties=not unposted and not unexplained,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import LiteralString
 
-from warehouse.queries.sql import Asking, one, rows
+from warehouse.queries.sql import Asking, Stored, one, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +180,12 @@ def _steps_of(each: ChargeRow, told: Mapping[str, datetime]) -> list[Step]:
     stage = "charge" if each.reverses is None else "reversal"
     steps = [Step(each.appended_at, stage, each.derivation, each.where, each.charge_id, **money)]  # type: ignore[arg-type]
     if each.posting is not None and each.posted_at is not None:
-        words = f"{each.posting} {each.posting_status}" + (f": {each.posting_reason}" if each.posting_reason else "")
+        why = f": {each.posting_reason}" if each.posting_reason else ""
+        words = Stored(f"{each.posting} {each.posting_status}{why}")
         steps.append(Step(each.posted_at, "posting", words, each.posting, each.charge_id, **money))  # type: ignore[arg-type]
     if each.invoice_id is not None:
         at = min(each.run_at or each.appended_at, told.get(each.invoice_id, datetime.max.replace(tzinfo=UTC)))
-        words = f"on {each.invoice_id}, dated {each.issue_date}"
+        words = Stored(f"on {each.invoice_id}, dated {each.issue_date}")
         steps.append(Step(at, "invoice", words, each.invoice_id, each.charge_id, each.invoice_id, **money))  # type: ignore[arg-type]
     return steps
 

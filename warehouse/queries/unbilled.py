@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import LiteralString
 
+from psycopg import sql
+
 from warehouse.queries.sql import Asking, rows
 
 BUCKETS = ("0-30", "31-60", "61-90", "91-180", "over 180")
@@ -55,9 +57,11 @@ SELECT u.client_id, (SELECT m.record ->> 'name' FROM hourstream.masters m
 FROM (SELECT client_id, region, currency, sum(subjects)::bigint AS subjects, sum(minutes)::bigint AS minutes,
              sum(amount) AS amount, min(work_date) AS oldest
       FROM hourstream.unbilled WHERE stage = %(stage)s
-      GROUP BY client_id, region, currency ORDER BY sum(amount) DESC, sum(minutes) DESC, client_id LIMIT %(limit)s) u
-ORDER BY amount DESC, minutes DESC, client_id
+      GROUP BY client_id, region, currency ORDER BY {order} LIMIT %(limit)s) u
+ORDER BY {order}
 """
+_BY_WORK = sql.SQL("minutes DESC, subjects DESC, client_id, region, currency")
+_BY_MONEY = sql.SQL("amount DESC, ") + _BY_WORK
 
 
 def aged(cursor: Asking, today: date) -> list[Aged]:
@@ -65,9 +69,10 @@ def aged(cursor: Asking, today: date) -> list[Aged]:
     return rows(cursor, Aged, _AGED, {"today": today})
 
 
-def by_client(cursor: Asking, stage: str, limit: int = 50) -> list[OfClient]:
-    """The clients with most of a stage."""
-    return rows(cursor, OfClient, _CLIENTS, {"stage": stage, "limit": limit})
+def by_client(cursor: Asking, stage: str, *, by_money: bool, limit: int = 50) -> list[OfClient]:
+    """The clients with most of a stage: of its amount, or of its minutes for who may not see amounts."""
+    query = sql.SQL(_CLIENTS).format(order=_BY_MONEY if by_money else _BY_WORK)
+    return rows(cursor, OfClient, query, {"stage": stage, "limit": limit})
 
 
 def summed_at(cursor: Asking) -> datetime | None:

@@ -50,7 +50,7 @@ def committer(partition: int) -> TransactionalCommitter:
         broker=BROKER,
         changelog=CHANGELOG,
         state_dir=HOME / "state",
-        decide=decide,
+        decide=lambda: decide,
         request_seconds=Settings.load().request_seconds,
     )
 

@@ -15,8 +15,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from devstack.ports import free_port
+from schemas.codec import decode_for
 from settings import CHECKOUT
+from streaming.dead_letters import DEAD_LETTERS
 from streaming.reader import reader_config
+from streaming.topic_reader import read_all
 
 PATIENCE = 60.0
 END = b"end"  # published last: once its output is there, all others must be
@@ -64,8 +67,15 @@ class Subject:
             NewTopic(self.changelog, partitions, self.replication, config={"cleanup.policy": "compact"}),
             *(NewTopic(topic, count, 1) for topic, count in (counts or {}).items()),
         ]
+        if DEAD_LETTERS not in self.admin.list_topics(timeout=30).topics:
+            wanted.append(NewTopic(DEAD_LETTERS, 1, self.replication))
         for made in self.admin.create_topics(wanted).values():
             made.result(30)
+
+    def set_aside(self) -> list[bytes]:
+        """The values of its records that are on dead.letters."""
+        letters = (decode_for(DEAD_LETTERS, record.value or b"") for record in read_all(self.broker, [DEAD_LETTERS]))
+        return [bytes(letter["value"]) for letter in letters if letter["topic"] == self.source]
 
     def publish(self, *values: bytes, topic: str | None = None, partition: int = 0) -> None:
         """Acknowledged when this returns."""

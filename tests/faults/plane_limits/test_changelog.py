@@ -42,7 +42,7 @@ class App:
         self.rows: Rows = {}
         committer = TransactionalCommitter(
             self.name, 0, (self.source,), broker=self.broker, changelog=self.changelog, state_dir=home,
-            decide=self._decide,
+            decide=lambda: self._decide,
         )  # fmt: skip
         committer.fence()
         committer.open()

@@ -23,7 +23,7 @@ from warehouse.writer import Warehouse
 AMOUNT = "987.65"
 OWNER = User("test", frozenset(ROLES), sees_rates=True, via="test")
 CLIENT, SECRET = "hourstream-console", "a secret / with: signs"
-ROLES_OF = {"staff": "viewer", "ops": "operator", "lead": "admin+rates"}
+ROLES_OF = {"staff": "viewer", "ops": "operator+names", "lead": "admin+rates+names"}
 
 
 def fill(pool: Pool) -> None:

@@ -24,7 +24,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(stack: Stack, database: str,
     (given,) = [line for line in made.output.splitlines() if line.startswith("hs_")]
     with console(pool) as address, machine(address, given) as client:
         assert client.get("/api/v1/me").json() == {
-            "name": "token:reporting", "roles": ["viewer"], "sees_rates": True
+            "name": "token:reporting", "roles": ["viewer"], "sees_rates": True, "sees_names": False
         }  # fmt: skip
         listed = run(stack, database, "list", "--json")
         assert given.rpartition("_")[2] not in listed.output

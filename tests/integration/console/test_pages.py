@@ -34,9 +34,11 @@ def pool(database: str) -> Iterator[Pool]:
 
 
 @contextmanager
-def console(pool: Pool, settings: Settings, *roles: str, sees_rates: bool = True) -> Iterator[str]:
+def console(
+    pool: Pool, settings: Settings, *roles: str, sees_rates: bool = True, sees_names: bool = True
+) -> Iterator[str]:
     """Its address, for a person with these roles."""
-    user = User("ada", frozenset(roles), sees_rates)
+    user = User("ada", frozenset(roles), sees_rates, sees_names=sees_names)
     with serving(settings, pool, port=0, everybody=user) as address:
         yield address
 

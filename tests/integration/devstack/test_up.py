@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from assurance.ledger_reader import Books
-from cli.audit import statements
+from assurance.statements import statements
 from devstack.ports import LOOPBACK, free_port
 from operations.quiescence import wait_until_quiet
 from settings import CHECKOUT, Settings

@@ -27,6 +27,7 @@ class Safe:
 
 def key_in(file: Path) -> Path:
     """A new key of a vault."""
+    file.touch(mode=0o600)
     file.write_text(secrets.token_hex(32) + "\n")
     return file
 

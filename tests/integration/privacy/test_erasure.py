@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the key's file and the list of erasures are: apart from the stack's home."""
     made = tmp_path_factory.mktemp("keys")
     (made / "key").write_text(secrets.token_hex(32))
+    (made / "key").chmod(0o600)
     return made
 
 

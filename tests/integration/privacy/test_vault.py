@@ -52,6 +52,7 @@ def test_another_key_is_told_and_changes_nothing(safe: Safe, tmp_path: Path) -> 
         with pytest.raises(PeopleError, match=why):
             Vault.open(safe.pool, wrong, safe.list_file)
     (tmp_path / "short").write_text("too short")
+    (tmp_path / "short").chmod(0o600)
     with pytest.raises(PeopleError, match="holds no key of personal data"):
         Vault.open(safe.pool, tmp_path / "short", safe.list_file)
     with pytest.raises(PeopleError, match="cannot be read"):

@@ -79,6 +79,7 @@ class Secured:
     def settings_of(self, name: str) -> dict[str, str]:
         """The environment of a process that is this SCRAM user, its password in a file."""
         file = self.folder / f"{name}.password"
+        file.touch(mode=0o600)
         file.write_text(f"{self.passwords[name]}\n", encoding="utf-8")
         values = {
             "broker": self.scram,
@@ -107,6 +108,7 @@ def certificate(folder: Path, ca: trustme.CA, name: str) -> tuple[Path, Path]:
     cert, key = folder / f"{name}.crt.pem", folder / f"{name}.key.pem"
     cert.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
     private = pem.load_pem_private_key(made.private_key_pem.bytes(), None)
+    key.touch(mode=0o600)
     key.write_bytes(private.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()))
     return cert, key
 

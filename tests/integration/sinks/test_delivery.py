@@ -1,5 +1,6 @@
 """Deliveries: what becomes of an answer, and of none, until every charge is posted or come to nothing."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from sinks.delivery.rate_limit import Policy
 from sinks.delivery.replay import Replayed, Selection, replay
 from sinks.delivery.repository import CANCELLED
 from sinks.delivery.stats import listed, replays
-from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.delivery.target import Answer, GroupRefused, TargetMisconfigured, TargetUnavailable, TargetUnclear
 from sinks.routing_policy import Policy as RoutingPolicy
 from sinks.routing_policy import Routes
 from storage.charge_batch import ChargeRecord
@@ -184,3 +185,43 @@ def test_a_target_is_given_what_routes_give_it_and_each_reversal_goes_where_its_
     )
     assert [each.result for each in written.outcomes] == ["queued", "elsewhere", "elsewhere"]
     assert [each.charge_id for each in listed(pool, Selection())] == [id_of(ours), id_of(reversal(ours))]
+
+
+@pytest.mark.parametrize("error", [KeyError("a defect of the adapter"), TargetUnclear("answered 418: check `url`")])
+def test_a_charge_that_an_adapter_cannot_handle_is_refused_and_the_others_go_on(pool: Pool, error: Exception) -> None:
+    def odd(charges: Sequence[ChargeRecord]) -> None:
+        if any(each["subject"] == "time:odd" for each in charges):
+            raise error
+
+    charges = [charge("a", engagement_id="E-1"), charge("odd", engagement_id="E-2"), charge("c", engagement_id="E-3")]
+    target = Scripted(odd)
+    with delivering(pool, target) as sink:
+        sink.write(batch(0, charges))
+        await_delivered(pool, "memory")
+    assert states(pool, "memory") == {
+        each["charge_id"]: "refused" if each["subject"] == "time:odd" else "posted" for each in charges
+    }
+    assert told(pool, charges[1])[-1][:2] == ("ERP_REFUSED", "open")
+
+
+def test_a_single_charge_of_a_refused_call_is_refused(pool: Pool) -> None:
+    def refuse(charges: Sequence[ChargeRecord]) -> None:
+        if any(each["subject"] == "time:bad" for each in charges):
+            raise GroupRefused("answered 422: no such client")
+
+    with delivering(pool, Scripted(refuse)) as sink:
+        sink.write(batch(0, [charge("a"), charge("bad"), charge("c")]))
+        await_delivered(pool, "memory")
+    assert Counter(states(pool, "memory").values()) == {"posted": 2, "refused": 1}
+
+
+def test_a_target_that_is_set_up_wrongly_is_called_only_now_and_then(pool: Pool) -> None:
+    target = Scripted(Failing(2, TargetMisconfigured("answered 401: the credentials are not accepted")))
+    policy = Policy(first_pause=0.01, longest_pause=0.01, breaker_pause=0.01, longest_breaker_pause=2.0)
+    with delivering(pool, target, policy) as sink:
+        sink.write(batch(0, [charge("a")]))
+        await_that(lambda: bool(target.calls), lambda: "it was not called")
+        time.sleep(0.5)
+        assert len(target.calls) == 1
+        await_delivered(pool, "memory")  # once somebody has mended it
+    assert len(target.calls) == 3

@@ -16,13 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from assurance.ledger_reader import Books
 from cli.main import main
-from cli.run import unsent
 from cli.worker import workers_of
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
 from operations.jsonl_ingest import Publisher
-from operations.quiescence import wait_until_quiet
+from operations.quiescence import unsent, wait_until_quiet
 from schemas.codec import decode_for
 from settings import Settings
 from storage.migrations import migrate

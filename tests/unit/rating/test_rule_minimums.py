@@ -102,6 +102,8 @@ def test_rule_15_only_a_closed_month_with_a_day_of_the_contract_has_one() -> Non
     for month, has_one in (("2023-12", False), ("2024-01", True), ("2024-02", True), ("2024-03", False)):
         assert (f"minimum:{month}" in settled(masters_of(contract), period(month))) == has_one
         assert f"minimum:{month}" not in settled(masters_of(contract), period(month, status="open"))
+    backwards = masters_of(replace(MINIMUM, starts_on=date(2024, 1, 20), ends_on=date(2024, 1, 10)))
+    assert settled(backwards, period()) == {}
     assert settled(MASTERS, period("2024-13")) == {}
     assert settled(masters_of(ENGAGEMENT), period()) == {}
 

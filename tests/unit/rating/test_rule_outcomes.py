@@ -44,10 +44,10 @@ def test_graduated_crossing_a_tier_enters_it_once_and_an_empty_tier_never() -> N
     assert amounts(priced("graduated", steps), outcome("a", "11")) == ["13.00"]
 
 
-def test_volume_shares_the_rounded_total_by_quantity() -> None:
+def test_volume_shares_the_rounded_total_in_canonical_order() -> None:
     steps = tiers(("10", "1.0005", "10"), (None, "1", "0"))
     found = [outcome("b", "1"), outcome("a", "1", achieved_on=date(2024, 1, 31)), outcome("c", "1")]
-    # 13.0015 is 13.00; canonical order is day, then id, so `a` is the last.
+    # 13.0015 is 13.00; canonical order is day, then id, so `c` is the second: 4.33, then 8.67, then 13.00 in all.
     assert amounts(priced("volume", steps), *found) == ["4.33", "4.33", "4.34"]
 
 

@@ -38,7 +38,7 @@ def entry(pick: Pick, world: World, name: str) -> Content:
 
 def _expense(pick: Pick, world: World, name: str) -> Content:
     topic, value = contents.expense(name, world.id(pick), world.day(pick), pick(_STATUSES))
-    amount, receipt = pick(["10.01", "25.5", "70", "-3.335"]), pick([None, "r", ""])
+    amount, receipt = pick(["10.01", "25.5", "70", "310.5", "-3.335"]), pick([None, "r", ""])
     currency, category = pick(_CURRENCIES), pick(["travel"] * 4 + ["meals"] * 2 + ["lodging", "other"])
     value |= {"amount": amount, "currency": currency, "category": category, "receipt": receipt}
     return topic, value | {

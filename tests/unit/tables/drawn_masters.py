@@ -15,6 +15,7 @@ def engagement(pick: Pick, world: World, engagement_id: str) -> Content:
         {"on_hold_from": world.day(pick)},
         {"ends_on": world.day(pick)},
         {"starts_on": world.day(pick)},
+        {"starts_on": "2024-02-03", "ends_on": "2024-02-01"},
         {"client_id": f"CL{NOBODY}"},
         {"rate_card_id": f"RC{NOBODY}"},
         {"expense_policy_id": f"P{NOBODY}"},

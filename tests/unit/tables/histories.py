@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from tables.settlement.bucket_store import MOST_BYTES
 from tests.unit.tables.contents import numbered
 from tests.unit.tables.drawn import Bytes, World
 from tests.unit.tables.drawn_facts import fact
@@ -24,11 +25,15 @@ _CONTENT = st.binary(min_size=32, max_size=32)
 
 @dataclass(frozen=True)
 class Arrival:
-    """A way for lines to arrive: in which batches, after which of them the worker is started again, sweeps cut how."""
+    """A way for lines to arrive: in which batches, after which of them the worker is started again, sweeps cut how.
+
+    A bucket of more than `most_bytes` is many rows.
+    """
 
     batches: tuple[tuple[Line, ...], ...]
     restarts: frozenset[int]
     chunk: int
+    most_bytes: int = MOST_BYTES
 
 
 @st.composite
@@ -55,7 +60,9 @@ def arrivals(draw: st.DrawFn, lines: Sequence[Line], largest_batch: int = 1) -> 
         batches.append(tuple(order[start : start + size]))
         start, turn = start + size, turn + 1
     restarts = frozenset(len(batches) * byte >> 8 for byte in draw(st.binary(max_size=3)))
-    return Arrival(tuple(batches), restarts, draw(st.sampled_from([20_000, 1, 3])))
+    return Arrival(
+        tuple(batches), restarts, draw(st.sampled_from([20_000, 1, 3])), draw(st.sampled_from([MOST_BYTES, 0, 2_500]))
+    )
 
 
 def _sent_again(pick: Bytes, each: Line) -> Line:

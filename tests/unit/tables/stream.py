@@ -4,16 +4,19 @@ import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
 from agents import masters as masters_agent
 from agents import settle as settle_agent
 from assurance.ledger_reader import Books
+from metrics.worker_metrics import conservation_residue
 from schemas.codec import decode_for, encode
 from schemas.json_codec import from_json
 from streaming.batch import Batch, Output, Record
 from streaming.state import MemoryRows, State
+from tables.settlement import bucket_store
 from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
 from tables.settlement.masters_snapshot import TOPIC, MastersTable
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, Cursor
@@ -36,9 +39,9 @@ def _encoded(topic: str, value: bytes) -> bytes:
 class Stream:
     """One partition of everything."""
 
-    def __init__(self, chunk: int = CHUNK_SUBJECTS) -> None:
+    def __init__(self, chunk: int = CHUNK_SUBJECTS, most_bytes: int = bucket_store.MOST_BYTES) -> None:
         self.books = Books()
-        self.chunk = chunk
+        self.chunk, self.most_bytes = chunk, most_bytes
         self.outputs: list[Output] = []
         self.masters_rows, self.settle_rows = MemoryRows(), MemoryRows()
         self.masters = MastersTable("unused")
@@ -77,7 +80,9 @@ class Stream:
     def decide(self, records: list[Record]) -> tuple[State, list[Output]]:
         """What a batch of settle would commit; nothing of it is."""
         state = State(self.settle_rows)
-        return state, settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+        with patch.object(bucket_store, "MOST_BYTES", self.most_bytes):
+            outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+        return state, outputs
 
     def rest(self) -> None:
         """Empty batches until every sweep is done."""
@@ -112,6 +117,10 @@ class Stream:
     def said(self, topic: str) -> list[dict[str, Any]]:
         """Everything published on a topic, decoded, in order."""
         return [decode_for(topic, output.value or b"") for output in self.outputs if output.topic == topic]
+
+    def residue(self) -> int:
+        """Approved minutes that are neither charged, parked nor waived."""
+        return conservation_residue(self.totals())
 
     def totals(self) -> dict[tuple[str, ...], int]:
         """The live totals of settle."""

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
 from assurance.ledger_reader import Books
-from cli.audit import statements
+from assurance.statements import statements
 from common.errors import InvalidRecord
 from metrics.worker_metrics import conservation_residue
 from rating.model.facts import TimeEntry
@@ -64,7 +64,7 @@ def conserves(stream: Stream) -> None:
 
 def played(arrival: Arrival) -> Stream:
     """The stream after an arrival, at rest; minutes were conserved after every batch and every chunk of a sweep."""
-    stream = Stream(arrival.chunk)
+    stream = Stream(arrival.chunk, arrival.most_bytes)
     for number, batch in enumerate(arrival.batches):
         if number in arrival.restarts:
             stream.restart()

@@ -62,7 +62,7 @@ def _plain(each: Line) -> Line:
 
 def played(arrival: Arrival) -> Stream:
     """The stream after an arrival, at rest."""
-    stream = Stream(arrival.chunk)
+    stream = Stream(arrival.chunk, arrival.most_bytes)
     for number, batch in enumerate(arrival.batches):
         if number in arrival.restarts:
             stream.restart()

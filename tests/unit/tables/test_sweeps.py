@@ -10,11 +10,13 @@ from rating.model.charge import Settled, Settlement
 from rating.model.facts import BillingPeriod, Facts
 from rating.model.masters import Masters
 from rating.settle import settle
+from rating.time.shared import Shared
 from streaming.state import State
-from tables.settlement import engine, resettle
-from tables.settlement.bucket_store import LOOKED, Bucket
+from tables.settlement import engine, masters_snapshot, resettle
+from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
-from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
+from tables.settlement.large_bucket import Bucket
+from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card, tax_rule
 from tests.unit.tables.stream import Line, Stream
 
 
@@ -83,9 +85,9 @@ def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatc
     settled = set[str]()
     settle = Settling.settle
 
-    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int) -> int:
+    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
         settled.add(scope[0].engagement_id)
-        return settle(self, scope, now_ms)
+        return settle(self, scope, now_ms, no_record_to_blame)
 
     monkeypatch.setattr(Settling, "settle", noted)
     published = published_by(stream, line(rate_card("100.01", "900"), revision=2))
@@ -116,6 +118,18 @@ def test_a_corrected_charge_is_reversed_once_and_nets_to_the_new_one() -> None:
     assert undone_again["amount"] == -second["amount"]
 
 
+def test_a_master_that_touched_too_many_look_ups_settles_everybody_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masters_snapshot, "MOST_LOOKUPS", 3)
+    stream = standing()
+    for revision, jurisdiction in enumerate(("FR", "US", "GB", "DE"), 2):
+        stream.deliver([line(tax_rule("25", jurisdiction=jurisdiction), revision)])
+        stream.rest()
+        assert stream.books.ledger() == list(stream.books.expected())
+    touched = [lookups for _, _, lookups in stream.masters.snapshot().changed]
+    assert {"*"} in touched
+    assert max(map(len, touched)) <= 3
+
+
 def test_looks_are_kept_where_nothing_was_found_too() -> None:
     stream = Stream()
     stream.deliver([line(entry("E-NONE", "1"))])
@@ -138,8 +152,10 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod]) -> Settled:
-        settled = settle(engagement_id, facts, masters, periods)
+    def dearer(
+        engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod], shared: Shared
+    ) -> Settled:
+        settled = settle(engagement_id, facts, masters, periods, shared)
         return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")

@@ -1,0 +1,37 @@
+"""Defects in the rules of every worker, each met by one marked record: Python imports this module as it starts.
+
+A record whose subject ends with `poison-STAGE` makes the rule of that stage raise.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+Rule = Callable[..., Any]
+
+
+def fails_of(module: str, name: str, mark: str) -> None:
+    """Have `module.name` raise for arguments that say the mark."""
+    holder = import_module(module)
+    *path, last = name.split(".")
+    for part in path:
+        holder = getattr(holder, part)
+    rule: Rule = getattr(holder, last)
+
+    def defective(*arguments: object, **named: object) -> object:
+        if mark in repr(arguments):
+            raise ZeroDivisionError(f"planted in {module}.{name}")
+        return rule(*arguments, **named)
+
+    setattr(holder, last, defective)
+
+
+if "worker" in sys.orig_argv:
+    fails_of("agents.settle", "_wanted", "poison-settle")
+    fails_of("agents.masters", "judge", "poison-masters")
+    fails_of("agents.charge_status", "News", "poison-lifecycle")
+    fails_of("tables.finance_rollup", "Overview.take", "poison-metrics")
+    fails_of("sinks.journal", "_ledger_fields", "poison-erp")
+    fails_of("invoicing.charge_projection", "_plain_fields", "poison-billing")
+    fails_of("sources.engine", "Mapper.apply", "poison-intake")

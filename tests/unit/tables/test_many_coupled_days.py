@@ -1,0 +1,154 @@
+"""Time under a cap or a retainer, settled day by day, comes to what `settle` says of all of it."""
+
+import itertools
+from random import Random
+from unittest.mock import patch
+
+import pytest
+
+from tables.settlement import sum_tree
+from tables.settlement.engine import Settling
+from tables.settlement.large_bucket import Bucket
+from tests.unit.tables.contents import (
+    MASTERS,
+    Content,
+    agreed_minutes,
+    consultant,
+    decision,
+    engagement,
+    entry,
+    line,
+    numbered,
+    period,
+    rate_card,
+)
+from tests.unit.tables.stream import Line, Stream
+
+DAYS = ("2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02", "2024-03-01", "2024-05-03")
+
+
+def drawn(random: Random) -> Content:
+    """A fact about time of E2, whose cap is reached after some hours."""
+    n = str(random.randrange(20))
+    match random.randrange(12):
+        case 0:
+            return agreed_minutes("E2", n, f"time:{n}", random.choice([0, 30, 600]))
+        case 1:
+            return decision("E2", n, f"time:{n}", random.choice(["waive", "retry"]), random.randint(1, 2))
+        case 2:
+            return period("E2", random.choice(["2024-01", "2024-02"]), random.choice(["open", "closed"]))
+    return entry(
+        "E2",
+        n,
+        random.choice([60, 60, 47, 300, 700, 0, 1441]),
+        random.choice(DAYS),
+        consultant_id=random.choice(["C1", "C2"]),
+        status=random.choice(["approved"] * 6 + ["withdrawn"]),
+        billable=random.random() < 0.9,
+    )
+
+
+def terms(random: Random) -> Content:
+    """A contract with a cap or a retainer, and now and then with both or without."""
+    cap = {"amount": random.choice(["300", "1000.005", "0", "5000"]), "policy": random.choice(["park", "absorb"])}
+    included = {"included_minutes": random.choice([0, 100, 600, 1500]), "rollover_months": random.choice([0, 1, 2])}
+    return engagement(
+        "E2",
+        billing_method=random.choice(["time_and_materials", "retainer"]),
+        retainer=included | {"monthly_fee": "0"},
+        cap=random.choice([cap, cap, None]),
+        late_policy=random.choice([None, "park"]),
+        multipliers=random.choice([{}, {"overtime_after_minutes": 300, "overtime": "1.5"}]),
+        rounding={"increment_minutes": 15, "mode": "up", "scope": random.choice(["entry", "person_day"])},
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_coupled_time_in_any_arrival_comes_to_the_law(seed: int) -> None:
+    random = Random(seed)
+    contents = [terms(random) for _ in range(random.choice([1, 1, 2]))]
+    contents += [rate_card(random.choice(["50", "99.99"]), "640")] * random.randrange(2)
+    contents += [drawn(random) for _ in range(random.choice([15, 40]))]
+    lines = [
+        {**each, "value": {**each["value"], "occurred_at": f"2024-03-01T00:0{minute}:00.000Z"}}
+        for each, minute in zip(numbered(contents), itertools.cycle((0, 7, 3, 5)))
+    ]
+    random.shuffle(lines)
+    size = random.choice([1, 1, 2, 7])
+    stream = Stream(most_bytes=random.choice([0, 32 << 10]), chunk=random.choice([3, 20_000]))
+    with patch.object(sum_tree, "MOST", random.choice([4, 32])):
+        stream.deliver(
+            numbered([each for each in MASTERS if each[1].get("engagement_id") != "E2" or "task_id" in each[1]])
+        )
+        stream.rest()
+        for number, start in enumerate(range(0, len(lines), size)):
+            stream.deliver(lines[start : start + size])
+            if number % 7 == 6:
+                stream.restart()
+        stream.rest()
+    assert stream.books.ledger() == list(stream.books.expected())
+
+
+def hours(count: int, cap: str) -> Stream:
+    """An hour a day at 100, a batch each."""
+    stream = Stream()
+    others = [each for each in MASTERS if each[0] != "master.rate-cards"]
+    stream.deliver(numbered([*others, rate_card("100"), consultant("C3", None)]))
+    stream.deliver([line(engagement("E2", cap={"amount": cap, "policy": "park"}), 2)])
+    for n in range(count):
+        stream.deliver([hour(n)])
+    return stream
+
+
+def hour(n: int, name: str = "", **changed: object) -> Line:
+    """The n-th day's."""
+    return line(entry("E2", name or f"{n:02}", 60, f"2024-01-{n + 1:02}", **changed))
+
+
+def settled_by(stream: Stream, *lines: Line) -> tuple[list[str], list[tuple[str, int]]]:
+    """The days that these lines settle, and (subject, amount) of what they publish."""
+    days, before, settled = list[str](), len(stream.said("billing.ready")), Settling._settled
+
+    def noted(self: Settling, scope: list[Bucket], left: object) -> object:
+        days.extend(bucket.name for bucket in scope)
+        return settled(self, scope, left)  # type: ignore[arg-type]
+
+    with patch.object(Settling, "_settled", noted):
+        stream.deliver(lines)
+    return days, [(record["subject"], record["amount"]) for record in stream.said("billing.ready")[before:]]
+
+
+def test_a_cap_that_does_not_bind_touches_one_day() -> None:
+    stream = hours(20, "99999")
+    days, said = settled_by(stream, hour(3, "late"))
+    assert days == ["day:C1:2024-01-04"]
+    assert said == [("time:late", 100)]
+
+
+def test_a_late_entry_touches_the_days_that_it_displaces() -> None:
+    stream = hours(20, "1000")
+    days, said = settled_by(stream, hour(3, "late"))
+    assert set(days) == {f"day:C1:2024-01-{day:02}" for day in (4, 10)}
+    assert said == [("time:late", 100), ("time:09", -100)]
+    assert stream.books.ledger() == list(stream.books.expected())
+
+
+def test_an_entry_beyond_the_cap_touches_its_own_day() -> None:
+    stream = hours(20, "1000")
+    days, said = settled_by(stream, hour(20))
+    assert days == ["day:C1:2024-01-21"]
+    assert said == []
+
+
+def test_a_late_entry_of_a_retainer_touches_the_days_that_it_displaces() -> None:
+    stream = Stream()
+    stream.deliver(numbered([each for each in MASTERS if each[0] != "master.engagements"]))
+    terms = {"included_minutes": 300, "monthly_fee": "0", "rollover_months": 1}
+    stream.deliver([line(engagement("E2", billing_method="retainer", cap=None, retainer=terms))])
+    for month in (1, 2, 3):
+        for day in range(1, 9):
+            stream.deliver([line(entry("E2", f"{month}-{day}", 60, f"2024-{month:02}-{day:02}"))])
+    days, said = settled_by(stream, line(entry("E2", "late", 60, "2024-01-02")))
+    assert days == ["day:C1:2024-01-02", "day:C1:2024-01-05"]
+    assert [subject for subject, _ in said] == ["time:late", "time:1-5", "time:1-5"]
+    assert stream.books.ledger() == list(stream.books.expected())
