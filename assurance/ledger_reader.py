@@ -49,7 +49,7 @@ class Books:
         books = cls()
         topics = (*MASTERS, *SETTLE_INPUTS, READY, *ANNOUNCED)
         for count, record in enumerate(read_all(broker, topics), 1):
-            books._take(record)
+            books.take(record)
             if count % 1000 == 0:
                 progress(count)
         return books
@@ -62,7 +62,8 @@ class Books:
             self.unreadable += 1
             return None
 
-    def _take(self, record: Record) -> None:
+    def take(self, record: Record) -> None:
+        """One record of any of those topics."""
         value = self._readable(record)
         if value is None:
             return

@@ -201,7 +201,7 @@ PROCESSES = (
         "erp",
         "finance",
         "posts charges to the journal",
-        reads={"billing.ready": _LEDGER_FIELDS},
+        reads={"billing.ready": (*_LEDGER_FIELDS, "decided_at")},
         writes=("erp.postings", DEAD_LETTERS),
     ),
     Process(
