@@ -18,11 +18,12 @@ from streaming.stateful_process import deciding_process
 from streaming.transactions import Derived, TransactionalCommitter
 from tables.settlement.bucket import Told, name_of, origin_of
 from tables.settlement.bucket_store import PLACES, day_bucket, own_bucket, places_in
-from tables.settlement.engine import Publication, Settling
+from tables.settlement.engine import Settling
 from tables.settlement.fast_path import PlainTime, TimeRow
 from tables.settlement.fast_settling import PlainSettling
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
+from tables.settlement.publications import Publication
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
 from tables.windows import Tally, count_set_aside
 from topics.catalogue import SETTLE_INPUTS, own_fields

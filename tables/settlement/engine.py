@@ -10,10 +10,8 @@ from functools import partial
 from typing import NamedTuple, TypeGuard
 
 from common.isolation import ISOLATED
-from common.timestamps import instant
-from rating.model.charge import Charge, Parked, Settled, Settlement, negated, same_billing
+from rating.model.charge import Settled, Settlement
 from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
-from rating.model.ids import charge_id
 from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
@@ -21,45 +19,27 @@ from rating.model.revision_order import Verdict, judge
 from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
 from rating.settle import settle
 from rating.time.shared import WHOLE, Shared
-from schemas.codec import encode
 from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
 from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
 from tables.settlement.cap_sums import CapSums
-from tables.settlement.charge_record import READY, charge_record
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
 from tables.settlement.exception_record import (
-    EXCEPTIONS,
     OPEN,
     RESOLVED,
     StandingException,
-    advance,
-    exception_record,
 )
 from tables.settlement.large_bucket import Bucket, LargeBucket
 from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
+from tables.settlement.publications import Publication, exception_publication, publish_exception, published_next
 from tables.settlement.retainer_sums import RetainerSums
 from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
 NOTHING = Published()
 _MOST_KNOWN = 200_000  # look-ups remembered as noted, so that memory has an end
-
-
-class Publication(NamedTuple):
-    """One record for `billing.ready` or `billing.exceptions`, keyed by its engagement.
-
-    `outcome` is the name of its live figure: charged, reversed, or the exception's status; `decided_ms` is the append
-    time of what caused it.
-    """
-
-    topic: str
-    engagement_id: str
-    value: bytes
-    outcome: str
-    decided_ms: int
 
 
 class Change(NamedTuple):
@@ -249,7 +229,7 @@ class Settling:
             for subject, minutes in unsettled_minutes(bucket).items():
                 before = bucket.published(subject) or NOTHING
                 parked = failed(error, minutes)
-                exception = self._publish_exception(
+                exception = publish_exception(
                     bucket.engagement_id, subject, before.exception, parked, now_ms, False, said
                 )
                 if exception is not before.exception:
@@ -264,9 +244,15 @@ class Settling:
             Change(bucket, subject, after)
             for bucket, settlements in found
             for subject, settlement in settlements.items()
-            if (after := self._published(bucket, subject, settlement, now_ms, said)) is not None
+            if (after := self._published_next(bucket, subject, settlement, now_ms, said)) is not None
         ]
         return changes, said
+
+    def _published_next(
+        self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int, said: list[Publication]
+    ) -> Published | None:
+        before, retried = bucket.published(subject) or NOTHING, (bucket.engagement_id, subject) in self._retried
+        return published_next(before, bucket.engagement_id, subject, found, now_ms, retried, said)
 
     def _apply(self, scope: Sequence[Bucket], changes: Sequence[Change], said: Sequence[Publication]) -> None:
         self.publications += said
@@ -287,63 +273,6 @@ class Settling:
                 LOOKED.put(self._state, True, *row)
                 self._known_lookups.add(row)
 
-    def _published(
-        self, bucket: Bucket, subject: str, found: Settlement | None, now_ms: int, said: list[Publication]
-    ) -> Published | None:
-        """What is said of a subject from now on, None where nothing changes; what is new is added to `said`."""
-        before = bucket.published(subject) or NOTHING
-        n, charge, minutes = self._publish_charge(before, subject, found.charge if found else None, now_ms, said)
-        retried = (bucket.engagement_id, subject) in self._retried
-        exception = self._publish_exception(
-            bucket.engagement_id, subject, before.exception, found.parked if found else None, now_ms, retried, said
-        )
-        if charge is before.charge and exception is before.exception:
-            return None
-        return Published(n, charge, minutes, exception)
-
-    def _publish_charge(
-        self, before: Published, subject: str, charge: Charge | None, now_ms: int, said: list[Publication]
-    ) -> tuple[int, bytes | None, int]:
-        """-> how many charges the subject has had, the record of the present one, its minutes."""
-        old = before.read_charge()
-        if old is not None and charge is not None and same_billing(old, charge):
-            return before.n, before.charge, before.minutes
-        if old is not None:
-            reverses = charge_id(old.engagement_id, subject, before.n, "charge")
-            self._ready(negated(old), before.n, now_ms, reverses, said)
-        if charge is None:
-            return before.n, None, 0
-        return before.n + 1, self._ready(charge, before.n + 1, now_ms, None, said), charge.worked_minutes
-
-    def _ready(self, charge: Charge, n: int, now_ms: int, reverses: str | None, said: list[Publication]) -> bytes:
-        what = "reversal" if reverses else "charge"
-        record = charge_record(charge) | {
-            "charge_id": charge_id(charge.engagement_id, charge.subject, n, what),
-            "reverses": reverses,
-            "decided_at": instant(now_ms),
-        }
-        value = encode(READY, record)
-        outcome = "reversed" if reverses else "charged"
-        said.append(Publication(READY, charge.engagement_id, value, outcome, now_ms))
-        return value
-
-    def _publish_exception(
-        self,
-        engagement_id: str,
-        subject: str,
-        before: StandingException | None,
-        found: Parked | None,
-        now_ms: int,
-        retried: bool,
-        said: list[Publication],
-    ) -> StandingException | None:
-        after = advance(before, found, now_ms, retried)
-        if after is not before:
-            told, status = (after, None) if after is not None else (before, RESOLVED)
-            if told is not None:
-                said.append(_exception(engagement_id, subject, told, status, now_ms))
-        return after
-
     def _raise_conflict(self, fact: Fact, now_ms: int) -> None:
         engagement = self._masters.engagements.get(fact.engagement_id)
         owner = (engagement.owner if engagement else None) or ""
@@ -358,7 +287,9 @@ class Settling:
 
     def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
         engagement_id, topic, id_ = _conflict_key(fact)
-        self.publications.append(_exception(engagement_id, conflict_subject(topic, id_), told, status, now_ms))
+        self.publications.append(
+            exception_publication(engagement_id, conflict_subject(topic, id_), told, status, now_ms)
+        )
         self._tally_parked(told, 1 if status == OPEN else -1)
 
     def _tally_minutes(self, published: Published, sign: int) -> None:
@@ -395,10 +326,3 @@ def _found_in(bucket: Bucket, settled: Settled) -> Found:
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:
     return fact.engagement_id, fact.origin.topic if fact.origin else "", identity(fact)
-
-
-def _exception(
-    engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
-) -> Publication:
-    value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
-    return Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms)

@@ -11,8 +11,9 @@ from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, StoredFact
 from tables.settlement.bucket_store import PLACES, day_bucket
 from tables.settlement.charge_record import READY
-from tables.settlement.engine import Publication, Settling
+from tables.settlement.engine import Settling
 from tables.settlement.fast_path import PlainTime, TimeRow
+from tables.settlement.publications import Publication
 from tables.windows import Tally
 
 

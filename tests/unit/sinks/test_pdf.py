@@ -35,7 +35,7 @@ def xml_of(pdf: bytes) -> bytes:
 
 def test_people_read_parties_dates_lines_tax_totals_and_terms() -> None:
     late = due("late", "1234.50", period="2025-02", labor_category="Principal", po_number="PO-7")
-    (document,) = documents([*FOUR, late])
+    (document,) = documents([*(replace(each, po_number="PO-7") for each in FOUR), late])
     text = text_of(render_pdf(document))
     for said in (
         "Invoice LE-1-2025-00001",

@@ -65,7 +65,7 @@ def test_a_partition_that_went_on_before_its_turn_is_not_fenced(left: int) -> No
         await revoking
         assert len(fenced) == 8, "a fence began after the partitions were given back"
         partitions.assign(range(left))
-        await until(lambda: len(partitions.readers()) == left)
+        await until(lambda: sum(each.running for each in partitions.held.values()) == left)
         await partitions.close()
         return partitions
 
