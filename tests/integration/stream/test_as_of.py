@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,9 +64,8 @@ def test_the_ledger_is_given_as_it_was_known(stream: Running, tmp_path: Path) ->
 
 def test_a_closed_period_keeps_its_postings_and_a_correction_goes_on(stream: Running) -> None:
     stream.takes(line(entry("E1", "early", 60)))
-    closing = ("periods", "close", "LE-1", "2024-01", "--reason", "month end", "--by", "ann")
-    entity = str(next(iter(stream.books().charges.values()))[0]["legal_entity"])
-    closing = tuple(entity if word == "LE-1" else word for word in closing)
+    entity = str(SELLER[1]["legal_entity_id"])
+    closing = ("periods", "close", entity, "2024-01", "--reason", "month end", "--by", "ann")
     told = stream.hourstream(*closing)
     assert told.exit_code == 0, told.output
     again = stream.hourstream(*closing)
@@ -79,7 +79,7 @@ def test_a_closed_period_keeps_its_postings_and_a_correction_goes_on(stream: Run
 
 
 def test_work_of_a_person_in_two_engagements_is_warned_of_and_nothing_is_held(stream: Running) -> None:
-    hours = {"started_at": "2024-01-30T09:00:00Z", "ended_at": "2024-01-30T10:00:00Z"}
+    hours: dict[str, Any] = {"started_at": "2024-01-30T09:00:00Z", "ended_at": "2024-01-30T10:00:00Z"}
     stream.takes(line(entry("E1", "here", 60, **hours)), line(entry("E9", "there", 1400, **hours)))
     books = stream.books()
     warned = {(*where, str(each["code"])) for where, each in books.exceptions.items() if each["severity"] == "warning"}
