@@ -12,7 +12,7 @@ Ledger = Mapping[tuple[str, str], Line]
 
 @dataclass(slots=True)
 class Change:
-    """What differs in one engagement and currency; amounts in that currency."""
+    """The differences of one engagement and currency; amounts in that currency."""
 
     client_id: str
     engagement_id: str
@@ -24,7 +24,7 @@ class Change:
 
     @property
     def difference(self) -> Decimal:
-        """What B bills more than A."""
+        """The amount by which B bills more than A."""
         return self.after - self.before
 
 
@@ -53,7 +53,7 @@ def _amount(line: Line, currency: str) -> Decimal:
 
 
 def by_subject(lines: Iterable[Line]) -> Ledger:
-    """The lines of a ledger by what they are of."""
+    """The lines of a ledger by their subject."""
     return {(line["engagement_id"], line["subject"]): line for line in lines}
 
 

@@ -1,4 +1,4 @@
-"""`hourstream diff A B`: what another rate card or contract would change, from the outputs of two runs.
+"""`hourstream diff A B`: the effect of another rate card or contract, from the outputs of two runs.
 
 Run the same facts twice, once with the proposal in place of what it replaces, and compare the folders.
 """

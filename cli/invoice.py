@@ -1,4 +1,4 @@
-"""`hourstream invoice`: invoice runs (DOMAIN §4), their documents, and voiding; what is paid is in `invoice_events`."""
+"""`hourstream invoice`: invoice runs (DOMAIN §4), documents, and voiding; payments are in `invoice_events`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -42,10 +42,10 @@ def invoice() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: bool, as_json: bool) -> None:
-    """Invoice what is charged and not yet invoiced. Needs the billing worker to have read every charge.
+    """Invoice charges that are not invoiced yet. The billing worker must have read every charge.
 
-    Every file is held to the official rules of EN 16931. Exit status 1 when a file breaks them, when an account could
-    not be invoiced, or when a file could not be written; everything else is invoiced all the same.
+    Every file is checked against the official rules of EN 16931. Exit status 1 when a file breaks them, when an account
+    could not be invoiced, or when a file could not be written; all other invoices are made all the same.
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
@@ -90,15 +90,15 @@ def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRu
         names=names(broker),
         holds=read_holds(broker, issue_date),
     )
-    desk_of(pool).apply_waiting()  # what was said of these invoices before they were there
+    desk_of(pool).apply_waiting()  # reports about these invoices that arrived before them
     return done
 
 
 @dataclass(slots=True)
 class Documents:
-    """The files of a run; which invoices have none yet and why; which official rules a file breaks.
+    """The files of a run; invoices without a file and the reason; official rules that a file breaks.
 
-    Refused: a master is missing, and its file can be written later. Failed: for a reason that nobody foresaw.
+    Refused: a master is missing, and the file can be written later. Failed: for an unexpected reason.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -125,7 +125,7 @@ def write_documents(pool: Pool, done: InvoiceRun, out_dir: Path, known: Names, p
             if pdf:
                 path.with_suffix(".pdf").write_bytes(render_pdf(document))
                 documents.files.append(path.with_suffix(".pdf"))
-        except IncompleteDocument as error:  # the invoice stands; its file can be written when the master is there
+        except IncompleteDocument as error:  # the invoice stands; its file can be written when the master exists
             documents.refused.append(f"{each.invoice_id}: no file: {error}")
             continue
         except Exception as error:

@@ -1,7 +1,7 @@
-"""What one invoice bills, as a pure function of the charges that are due (DOMAIN.md §4).
+"""The draft of an invoice, as a pure function of the charges that are due (DOMAIN.md §4).
 
-Charges and reversals of one account net. Amounts keep the sign of the charges throughout: those of a credit note are
-below zero, and only its document turns them round.
+Charges and reversals of one account net. Amounts keep the sign of the charges: those of a credit note are below zero,
+and only its document turns them round.
 """
 
 from collections import defaultdict
@@ -18,13 +18,15 @@ ONE = "C62"
 
 Kind = Literal["invoice", "credit_note", "nothing"]
 TaxKey: TypeAlias = tuple[str, Decimal]
-# Of each live invoice: what of its net, by tax category and rate, no live document has credited yet.
+# Per live invoice: its net, by tax category and rate, that no live document has credited yet.
 Rests: TypeAlias = Mapping[str, Mapping[TaxKey, Decimal]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """What may share an invoice (DOMAIN.md §4.2): one purchase order or none (empty); category O alone (BR-O-11)."""
+    """The group that may share an invoice (DOMAIN.md §4.2): one purchase order or none (empty); category O alone
+    (BR-O-11).
+    """
 
     legal_entity: str
     client_id: str
@@ -36,7 +38,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class DueCharge:
-    """A charge or reversal that is on no live invoice; `credits` is the live invoice that bills what it reverses."""
+    """A charge or reversal that is on no live invoice; `credits` is the live invoice that bills the reversed charge."""
 
     charge_id: str
     reverses: str | None
@@ -69,7 +71,7 @@ class DueCharge:
 
 @dataclass(frozen=True, slots=True)
 class LineKey:
-    """What one line has in common; `subject` for all but time, which is summed over its entries."""
+    """The common values of one line; `subject` for all but time, which is summed over its entries."""
 
     period: str
     kind: str
@@ -84,7 +86,7 @@ class LineKey:
     tax_rate: Decimal
 
     def order(self) -> tuple[str, ...]:
-        """By period, then kind of charge, then what was done."""
+        """The order of lines: by period, then kind of charge, then work."""
         texts = (self.period, self.kind, self.task_id, self.labor_category, self.subject, self.reason)
         return (*(text or "" for text in texts), f"{self.rate or 0:030f}", f"{self.multiplier:030f}", self.tax_category)
 
@@ -132,7 +134,7 @@ class Draft:
 
 
 def by_account(charges: Iterable[DueCharge]) -> dict[Account, list[DueCharge]]:
-    """The charges of each account, in order of account; `charges` come in the order they were published."""
+    """The charges of each account, in order of account; `charges` are in order of publication."""
     accounts: dict[Account, list[DueCharge]] = defaultdict(list)
     for charge in charges:
         accounts[charge.account()].append(charge)
@@ -140,7 +142,7 @@ def by_account(charges: Iterable[DueCharge]) -> dict[Account, list[DueCharge]]:
 
 
 def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
-    """One draft an account, in order of account; `charges` come in the order they were published."""
+    """One draft per account, in order of account; `charges` are in order of publication."""
     return [draft_invoice(account, due, rests) for account, due in by_account(charges).items()]
 
 
@@ -164,7 +166,7 @@ def draft_invoice(account: Account, charges: Sequence[DueCharge], rests: Rests) 
     """The draft of one account."""
     currency = account.currency
     lines = tuple(_lines(charges, currency))
-    # From the lines, for a breakdown without a line of its category would be wrong (BR-Z-01 and the like).
+    # Compute tax from the lines: BR-Z-01 and similar rules forbid a category without a line.
     taxes = tax_totals((((line.key.tax_category, line.key.tax_rate), line.net) for line in lines), currency)
     net = sum((total.base for total in taxes), nothing(currency))
     tax = sum((total.amount for total in taxes), nothing(currency))
@@ -221,8 +223,8 @@ def _line_key(charge: DueCharge) -> LineKey:
 def _priced(key: LineKey, minutes: int, net: Decimal, currency: str) -> tuple[Decimal, str, Decimal]:
     """Quantity, unit and price of a line, such that quantity x price is its net.
 
-    The agreed rate where it gives the net to the cent; where rounding by entry, a discount or a day rate come between,
-    the price the net implies. A difference in money alone (a rate corrected afterwards) is one piece.
+    The price is the agreed rate where it gives the net to the cent, else the price that the net implies (after rounding
+    by entry, a discount or a day rate). A difference in money alone (a rate corrected afterwards) is one piece.
     """
     if not minutes or (net and (net < 0) != (minutes < 0)):
         return Decimal(-1 if net < 0 else 1), ONE, abs(net)
@@ -243,10 +245,10 @@ def _six_digits(number: Fraction) -> Decimal:
 
 
 def _rest_of_a_cent(charges: Sequence[DueCharge], rests: Rests, tax: Decimal, currency: str) -> Decimal:
-    """The rounding amount (BT-114) of a document that only credits: what makes credits tie to what was invoiced.
+    """The rounding amount (BT-114) of a document that only credits, so that the credits sum to the invoice.
 
-    Tax is rounded on each document's own sum, so crediting 68.33, 68.33, 57.50 and 85.00 at 20 % one by one would
-    give back 335.00 of an invoice of 334.99. What stays owed is to be what an invoice of the rest would be.
+    Tax is rounded on each document's own sum, so crediting 68.33, 68.33, 57.50 and 85.00 at 20 % one by one would give
+    back 335.00 of an invoice of 334.99. The amount that stays owed must equal an invoice of the rest.
     """
     offered = {charge.charge_id for charge in charges}
     undone = {charge.reverses for charge in charges if charge.reverses in offered}

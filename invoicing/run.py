@@ -89,7 +89,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRun:
-    """What a run did: the documents, the charges consumed because they net to nothing, and who was not invoiced."""
+    """Result of a run: documents, charges consumed because they net to zero, and accounts not invoiced."""
 
     issued: tuple[Issued, ...]
     netted_charges: int
@@ -135,7 +135,7 @@ def run_invoices(
         stored, refused = list[tuple[str, Draft]](), list[Refused]()
 
         def attempt(accounts: Sequence[tuple[Account, list[DueCharge]]]) -> None:
-            with cursor.connection.transaction():  # a savepoint: what it numbered is numbered again
+            with cursor.connection.transaction():  # a savepoint: its numbers are assigned again
                 drafts = [draft_invoice(account, due, rests) for account, due in accounts]
                 _refuse_earlier_dates(cursor, {d.account.legal_entity for d in drafts if _is_document(d)}, issue_date)
                 number = 0 if run is None else int(run[0])

@@ -1,4 +1,4 @@
-"""Invoices into PostgreSQL: what is due, and what a run issues, within the run's own transaction."""
+"""Invoices in PostgreSQL: reads the charges due and writes the invoices of a run, within the run's own transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def open_charges(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[Du
 
 
 def rests_of(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> Rests:
-    """What of those invoices no other live document has credited yet."""
+    """The part of those invoices that no other live document has credited yet."""
     rests: dict[str, dict[TaxKey, Decimal]] = defaultdict(dict)
     for invoice_id, category, rate, net in cursor.execute(_RESTS, (sorted(set(invoice_ids)),)).fetchall():
         rests[invoice_id][category, rate] = net
@@ -100,7 +100,7 @@ def store(
 def store_foreign(
     cursor: Cursor[TupleRow], drafts: Sequence[Draft], system: str, document: str, issued_at: datetime
 ) -> list[str]:
-    """Insert the rows of an invoice that another system made, one a draft; gives their invoice ids."""
+    """Insert the rows of an invoice that another system made, one per draft; returns their invoice ids."""
     names = [document] if len(drafts) == 1 else [f"{document}/{n}" for n in range(1, len(drafts) + 1)]
     issued = [issue(draft, name, issued_at.date(), Names()) for draft, name in zip(drafts, names, strict=True)]
     for invoice, draft in zip(issued, drafts, strict=True):

@@ -1,4 +1,4 @@
-"""Voiding an invoice, within a transaction that holds the lock of invoices: its charges are free for the next run."""
+"""Voids an invoice in a transaction that holds the lock of invoices; its charges are free for the next run."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What a person does about an exception: records on the stream, the same from the command line and from the console."""
+"""Decisions about exceptions as records on the stream, for command line and console alike."""
 
 import threading
 import uuid
@@ -24,7 +24,7 @@ _ONE_AT_A_TIME = threading.Lock()  # a code's revisions count up
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is decided on, in the revision that was looked at."""
+    """The subject of a decision, in the revision that the person saw."""
 
     engagement_id: str
     subject: str
@@ -33,7 +33,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Who does it, and why; `source` is where it was done."""
+    """The person and the reason; `source` is the place of the decision."""
 
     by: str
     reason: str
@@ -42,7 +42,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of a mapping; `new` is False where the code had that id already."""
+    """The result of a mapping; `new` is False if the code had that id already."""
 
     key: str
     canonical_id: str
@@ -54,7 +54,7 @@ def refusal(subject: str) -> str | None:
     """Why nothing is decided on a subject, and what helps instead; None where decisions are taken."""
     if subject.startswith("posting:"):
         again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
-        return f"what a system refused is mended there and offered again by `{again}`"
+        return f"repair the refusal in the system that refused, then `{again}`"
     if is_advisory(subject):
         return f"{subject} is a warning: it holds nothing back, and resolves by itself once the entries are corrected"
     return None
