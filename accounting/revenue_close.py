@@ -14,6 +14,7 @@ from typing import NamedTuple
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from accounting.accounting_periods import posting_periods
 from accounting.revenue_recognition import Booked, EntryLine, balances, entry, standing
 from common.errors import SinkError
 from rating.model.days import month_bounds
@@ -57,27 +58,29 @@ class Closed:
 
 
 _BOOKED = """
-SELECT engagement_id, client_id, legal_entity, currency, period, kind, sum(amount),
+SELECT engagement_id, client_id, legal_entity, currency, posting_period, kind, sum(amount),
        coalesce(sum(billable_minutes) FILTER (WHERE kind = 'time'), 0)::bigint,
        array_agg(subject) FILTER (WHERE kind = 'milestone' AND reverses IS NULL),
        array_agg(subject) FILTER (WHERE kind = 'milestone' AND reverses IS NOT NULL)
 FROM hourstream.journal_postings WHERE system = %s AND status = 'posted' AND entry = 'charge'
-GROUP BY engagement_id, client_id, legal_entity, currency, period, kind
+GROUP BY engagement_id, client_id, legal_entity, currency, posting_period, kind
 """
 _LINES = """
-SELECT p.engagement_id, p.client_id, p.legal_entity, p.currency, p.period, l.account, sum(l.debit), sum(l.credit)
+SELECT p.engagement_id, p.client_id, p.legal_entity, p.currency, p.posting_period, l.account,
+       sum(l.debit), sum(l.credit)
 FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
 WHERE p.system = %s AND p.entry = 'revenue'
-GROUP BY p.engagement_id, p.client_id, p.legal_entity, p.currency, p.period, l.account
+GROUP BY p.engagement_id, p.client_id, p.legal_entity, p.currency, p.posting_period, l.account
 """
 _POST = """
 WITH posting AS (
     INSERT INTO hourstream.journal_postings
         (system, entry, posting_id, charge_id, status, subject, kind, engagement_id, client_id, legal_entity, work_date,
-         period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, posted_at)
+         period, posting_period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset,
+         posted_at)
     VALUES (%(system)s, 'revenue', %(posting_id)s, %(charge_id)s, 'posted', %(subject)s, 'revenue', %(engagement_id)s,
-            %(client_id)s, %(legal_entity)s, %(day)s, %(period)s, 0, 0, %(currency)s, %(revenue)s, %(topic)s, -1, -1,
-            %(at)s)
+            %(client_id)s, %(legal_entity)s, %(day)s, %(period)s, %(period)s, 0, 0, %(currency)s, %(revenue)s,
+            %(topic)s, -1, -1, %(at)s)
     RETURNING number
 )
 INSERT INTO hourstream.journal_lines
@@ -106,7 +109,7 @@ def close(
         raise NoMonth(f"{period} is no month: write YYYY-MM")
     with transaction(pool) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (Lock.REVENUE, system))
-        books = _Books(cursor, system)
+        books, accounting = _Books(cursor, system), posting_periods(cursor)
         for engagement_id in {engagement_id for engagement_id, _ in closed} & engagements.keys():
             books.months.setdefault(_account_of(engagements[engagement_id]), {})  # charged or not
         later = [one for one in books.runs if one > period]
@@ -118,6 +121,8 @@ def close(
                     if month == period and books.concerns(account, month):
                         still_open.add(account.engagement_id)
                     continue
+                if accounting.is_closed(account.legal_entity, month):
+                    continue  # what has changed is in the entry of the next open one: balances are of all months so far
                 done = books.close(cursor, account, month, engagements.get(account.engagement_id), at)
                 posted += done
                 entries += len(done)

@@ -32,7 +32,7 @@ SELECT p.client_id, p.currency,
        coalesce(sum(l.credit - l.debit) FILTER (WHERE l.account = %(deferred)s), 0),
        coalesce(sum(l.debit - l.credit) FILTER (WHERE l.account = %(unbilled)s), 0)
 FROM hourstream.journal_postings p JOIN hourstream.journal_lines l ON l.posting = p.number
-WHERE p.system = %(system)s AND p.status = 'posted' AND p.period <= %(period)s
+WHERE p.system = %(system)s AND p.status = 'posted' AND p.posting_period <= %(period)s
 GROUP BY p.client_id, p.currency ORDER BY p.client_id, p.currency
 """
 

@@ -50,7 +50,7 @@ class Books:
         books = cls()
         topics = (*MASTERS, *SETTLE_INPUTS, READY, *ANNOUNCED)
         for count, record in enumerate(read_all(broker, topics), 1):
-            books._take(record)
+            books.take(record)
             if count % 1000 == 0:
                 progress(count)
         return books
@@ -61,7 +61,7 @@ class Books:
         books, key = cls(), engagement_id.encode()
         for record in read_all(broker, (*MASTERS, *SETTLE_INPUTS)):
             if record.topic in MASTERS or record.key == key:
-                books._take(record)
+                books.take(record)
         return books
 
     def _readable(self, record: Record) -> dict[str, Any] | None:
@@ -72,7 +72,8 @@ class Books:
             self.unreadable += 1
             return None
 
-    def _take(self, record: Record) -> None:
+    def take(self, record: Record) -> None:
+        """One record of any of those topics."""
         value = self._readable(record)
         if value is None:
             return

@@ -108,6 +108,10 @@ SEALED_TABLES: Mapping[str, SealedTable] = {
         SealedTable(
             "revenue_plans", "number", "planned_at", ("engagement_id", "planned_minutes", "reason", "planned_by")
         ),
+        SealedTable(
+            "accounting_periods", "number", "acted_at",
+            ("legal_entity", "period", "status", "ends", "reason", "acted_by")
+        ),
         SealedTable("revenue_runs", "run", "run_at", ("system", "period", "entries")),
     )
 }  # fmt: skip

@@ -54,7 +54,7 @@ class Arrivals(Books):
             self._take_source(record)
         else:
             self._source_record = header_text(record, "source.record")
-            self._take(record)
+            Books.take(self, record)
 
     def _take_source(self, record: Record) -> None:
         _, system, entity = record.topic.split(".", 2)

@@ -78,9 +78,10 @@ _FILL: tuple[LiteralString, ...] = (
     """
     INSERT INTO hourstream.journal_postings
         (system, posting_id, charge_id, status, subject, kind, engagement_id, client_id, legal_entity, work_date,
-         period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, posted_at)
+         period, posting_period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset,
+         posted_at)
     SELECT 'journal', charge_id, charge_id, 'posted', subject, kind, engagement_id, client_id, legal_entity, work_date,
-           period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, now()
+           period, period, worked_minutes, billable_minutes, currency, amount, topic, partition, record_offset, now()
     FROM hourstream.charges
     """,
     """

@@ -4,76 +4,26 @@ Run the same facts twice, once with the proposal in place of what it replaces, a
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
 
+from assurance.ledger_difference import Change, Line, by_subject, changes
 from cli.context import console, print_json
 from cli.plain_console import styled
 from common.decimals import plain
 
-Line = Mapping[str, Any]
-Ledger = Mapping[tuple[str, str], Line]
-"""{(engagement, subject): line}"""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
-
-@dataclass(slots=True)
-class Change:
-    """The differences of one engagement and currency; amounts in that currency."""
-
-    client_id: str
-    engagement_id: str
-    currency: str
-    before: Decimal = Decimal(0)
-    after: Decimal = Decimal(0)
-    subjects: int = 0  # subjects whose line differs in anything
-    moves: dict[str, int] = field(default_factory=dict)  # "parked -> charged": how many
-
-    @property
-    def difference(self) -> Decimal:
-        """The amount by which B bills more than A."""
-        return self.after - self.before
-
-
-def changes(old: Ledger, new: Ledger, clients: Mapping[str, str]) -> list[Change]:
-    """Engagements in which a line differs, by client; `clients` names the client of an engagement."""
-    found: dict[tuple[str, str], Change] = {}
-    for where in sorted({*old, *new}):
-        before, after = old.get(where, {}), new.get(where, {})
-        engagement_id = where[0]
-        for currency in sorted({str(line.get("currency") or "") for line in (before, after)} - {""}) or [""]:
-            change = found.setdefault(
-                (engagement_id, currency), Change(clients.get(engagement_id, ""), engagement_id, currency)
-            )
-            change.before += _amount(before, currency)
-            change.after += _amount(after, currency)
-        if before != after:
-            change.subjects += 1
-            if before.get("state") != after.get("state"):
-                move = f"{before.get('state', 'absent')} -> {after.get('state', 'absent')}"
-                change.moves[move] = change.moves.get(move, 0) + 1
-    return sorted((c for c in found.values() if c.subjects), key=lambda c: (c.client_id, c.engagement_id, c.currency))
 
 
 def changes_between(a: Path, b: Path) -> list[Change]:
     """`changes` of two runs. Raises click.ClickException for a folder that no run wrote."""
     old, new = (by_subject(_lines(folder / "ledger.jsonl")) for folder in (a, b))
     return changes(old, new, _clients(a) | _clients(b))
-
-
-def _amount(line: Line, currency: str) -> Decimal:
-    return Decimal(line["amount"]) if line.get("currency") == currency else Decimal(0)
-
-
-def by_subject(lines: Iterable[Line]) -> Ledger:
-    """The lines of a ledger by their subject."""
-    return {(line["engagement_id"], line["subject"]): line for line in lines}
 
 
 def _clients(folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from common.errors import InvalidRecord
 from console.visibility import visible
 from devstack.stack import Stack
 from operations.code_suggestions import Names
-from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code
+from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code, refusal
 from privacy.decrypt import Reading, readable, reading
 from privacy.encrypt import Sealing, sealing
 from privacy.open_vault import open_to_publish, open_vault
@@ -28,7 +28,7 @@ from streaming.topic_reader import read_valid
 from topics import topic_names
 
 TOPIC, SOURCE = topic_names.BILLING_EXCEPTIONS, "command-line"
-COLUMNS = ("engagement_id", "subject", "code", "minutes", "status", "message")
+COLUMNS = ("engagement_id", "subject", "code", "severity", "minutes", "status", "message")
 _MOST_LISTED = 200  # characters of a field in a list; `exceptions show` has the whole of it
 Record = dict[str, object]
 
@@ -82,23 +82,29 @@ def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -
     elif each:
         table = Table(*COLUMNS)
         for value in found:
-            table.add_row(*(shortened(str(value[field]), _MOST_LISTED) for field in COLUMNS))
+            table.add_row(*(shortened(str(_severe(value)[field]), _MOST_LISTED) for field in COLUMNS))
         console.print(table)
     else:
         console.print(_by_cause(found))
 
 
+def _severe(value: Record) -> Record:
+    """A record that says how severe it is, as older ones do not."""
+    return {**value, "severity": value["severity"] or "blocking"}
+
+
 def _by_cause(found: list[Record]) -> Table:
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, str], list[Record]] = defaultdict(list)
     for value in found:
         missing = value["missing"]
         what = f"{missing['kind']} {missing['id']}" if isinstance(missing, dict) else ""
-        groups[str(value["code"]), what, str(value["status"])].append(value)
-    table = Table("code", "missing", "status", "subjects", "minutes", "engagements", "first seen")
+        groups[str(value["code"]), str(_severe(value)["severity"]), what, str(value["status"])].append(value)
+    table = Table("code", "severity", "missing", "status", "subjects", "minutes", "engagements", "first seen")
     by_minutes = sorted(groups.items(), key=lambda group: -sum(int(str(v["minutes"])) for v in group[1]))
-    for (code, what, status), values in by_minutes:
+    for (code, severity, what, status), values in by_minutes:
         table.add_row(
             code,
+            severity,
             what,
             status,
             f"{len(values):,}",
@@ -200,9 +206,8 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 
 
 def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: str) -> None:
-    if subject.startswith("posting:"):
-        again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
-        raise click.ClickException(f"repair the refusal in the system that refused, then `{again}`")
+    if (why := refusal(subject)) is not None:
+        raise click.ClickException(why)
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         what = Subject(engagement, subject, int(str(standing["revision"])))

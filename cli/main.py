@@ -43,6 +43,8 @@ COMMANDS = {
     "prove": Listed("prove", "Write a bundle with which anyone can check an invoice."),
     "seal": Listed("seal", "Seal charges and what people did since the last seal."),
     "verify": Listed("seal", "Verify the seals and name every altered record."),
+    "ledger": Listed("ledger", "Write the ledger as it was known at a moment; compare two."),
+    "periods": Listed("periods", "List, close and open accounting periods."),
     "diff": Listed("diff", "Compare the ledgers of two runs by client and engagement."),
     "shadow": Listed("shadow", "Show what this version's rules change of what is published."),
     "people": Listed("people", "List, show and erase personal data; change its key."),

@@ -9,9 +9,10 @@ import sys
 
 import click
 
+from assurance.ledger_difference import by_subject, changes
 from assurance.ledger_reader import Books
 from cli.context import attached, console, errors, print_json
-from cli.diff import as_json_of, by_subject, changes, table_of
+from cli.diff import as_json_of, table_of
 from rating.model.charge import RULES_VERSION
 from settings import Settings
 

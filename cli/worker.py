@@ -17,7 +17,7 @@ from sinks.delivery.config import Declared, declared
 from streaming.process import BatchProcess
 from streaming.stopping import STOP_SIGNALS
 
-AGENTS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics")
+AGENTS = ("masters", "intake", "settle", "advisories", "erp", "billing", "lifecycle", "metrics")
 FOR_THE_CONSOLE = ("warehouse",)
 # Names of processes in running installations stay; their modules carry the field's names.
 _MODULES = {"erp": "journal", "billing": "invoicing", "lifecycle": "charge_status", "warehouse": "read_models"}

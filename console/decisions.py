@@ -43,12 +43,12 @@ def decide(
 ) -> Decided:
     """Waive or retry exceptions; exceptions that were resolved meanwhile are left alone.
 
-    Raises 422 for an exception of a refusal that no decision here can repair, and 503 if Kafka does not answer.
+    Raises 422 for an exception that takes no decision, and 503 if Kafka does not answer.
     """
     found = exceptions_of(cursor, ids)
-    if any(each.subject.startswith("posting:") for each in found):
-        again = "repair it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
-        raise HTTPException(422, f"What a system refused is not decided here: {again}.")
+    for one in found:
+        if (refused := decisions.refusal(one.subject)) is not None:
+            raise HTTPException(422, f"This is not decided here: {refused}.")
     standing = [
         decisions.Subject(str(each.engagement_id), str(each.subject), each.revision)
         for each in found

@@ -166,6 +166,10 @@ def _exceptions(finance: Finance) -> Iterator[Metric]:
     for labels, age in sorted(ages.items()):
         oldest.add_metric(labels, age)
     yield oldest
+    warnings = gauge("warnings_open")
+    for (code,), n in sorted(finance.named("warnings")):
+        warnings.add_metric((code,), n)
+    yield warnings
 
 
 def _utilization(finance: Finance) -> Iterator[Metric]:

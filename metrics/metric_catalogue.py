@@ -183,6 +183,7 @@ _FINANCE = (
     _gauge("exceptions_minutes", "code region", "Their worked minutes.", METRICS),
     _gauge("exceptions_amount", "code region currency", "What is at stake with them, where it can be told.", METRICS),
     _gauge("exceptions_oldest_age_seconds", "code region", "Age of the oldest of them, to the minute.", METRICS),
+    _gauge("warnings_open", "code", "Warnings open now: they hold nothing back.", METRICS),
     _gauge(
         "utilization_ratio",
         "region",

@@ -6,7 +6,7 @@ from agents.intake import NAME, name_of
 from sources.mapping import catalogue as known
 from topics.catalogue import Topic, changelog_of, spread_over
 
-ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "lifecycle", "metrics")
+ONE_PARTITION_AGENTS, SPREAD_AGENTS = ("masters", "intake"), ("settle", "advisories", "lifecycle", "metrics")
 
 
 def every_topic(partitions: int) -> Sequence[Topic]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from common.errors import InvalidRecord
 from privacy.encrypt import Sealing
+from rating.time.advisories import is_advisory
 from schemas.bounds import MOST_TEXT
 from sources.mapping.code_map import CODE_MAP, key_of
 from streaming.publisher import RecordPublisher
@@ -48,6 +49,16 @@ class Mapped:
     canonical_id: str
     revision: int
     new: bool
+
+
+def refusal(subject: str) -> str | None:
+    """Why nothing is decided on a subject, and what helps instead; None where decisions are taken."""
+    if subject.startswith("posting:"):
+        again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
+        return f"repair the refusal in the system that refused, then `{again}`"
+    if is_advisory(subject):
+        return f"{subject} is a warning: it holds nothing back, and resolves by itself once the entries are corrected"
+    return None
 
 
 def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why, request: str = "") -> int:

@@ -9,7 +9,7 @@ from sources.mapping import catalogue
 from storage.postgres import Pool
 from streaming.topic_reader import topic_ends
 from topics import topic_names
-from topics.catalogue import LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
+from topics.catalogue import ADVISORY_INPUTS, LIFECYCLE_INPUTS, MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
 from warehouse.events import TOPICS as WAREHOUSE_TOPICS
 
 _NOT_MAPPED = (
@@ -23,6 +23,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     ),
     "masters": MASTERS,
     "settle": (*SETTLE_INPUTS, topic_names.MASTERS_CURRENT),
+    "advisories": ADVISORY_INPUTS,
     "erp": (topic_names.BILLING_READY,),
     "billing": (topic_names.BILLING_READY, topic_names.SOURCE_BILLING_STATUSES),
     "lifecycle": LIFECYCLE_INPUTS,

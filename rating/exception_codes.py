@@ -82,6 +82,12 @@ CODES: dict[str, Code] = {
     "SAME_REVISION_DIFFERENT_CONTENT": Code(
         "§1", (*MASTER_TYPES, *_FACTS), "a higher revision of the record; until then the first seen stands"
     ),
+    "OVERLAPPING_TIME": Code(
+        "§2 rule 16", ("time.entries",), "by itself, once one of the entries is corrected or withdrawn; a warning"
+    ),
+    "PERSON_DAY_OVER_24H": Code(
+        "§2 rule 16", ("time.entries",), "by itself, once the person's day has at most 24 hours; a warning"
+    ),
     "SETTLEMENT_FAILED": Code(
         "DESIGN §4",
         (*MASTER_TYPES, *_FACTS),

@@ -5,14 +5,16 @@ Zero charges are posted too: their minutes are statistics of the ledger. Each po
 through the outbox. There may be several journals, each a system with its own name.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from accounting.accounting_periods import posting_periods
 from accounting.chart_of_accounts import RECEIVABLES, REVENUE
+from accounting.posting_periods import Position, PostingPeriods
 from common.errors import Health
 from common.timestamps import instant_text
 from invoicing.charge_columns import CHARGE_COLUMNS
@@ -33,6 +35,7 @@ JOURNAL = "journal"
 
 _STAGED = {
     **{name: CHARGE_COLUMNS[name] for name in POSTED_FIELDS},
+    "posting_period": "text",
     "posting_id": "text",
     "record_offset": "bigint",
     "undone_amount": "numeric",
@@ -65,14 +68,14 @@ WITH judged AS (
         ON earlier.system = %(system)s AND earlier.reverses = s.reverses AND earlier.status = 'posted'
 ), written AS (
     INSERT INTO hourstream.journal_postings AS p
-        (system, posting_id, status, reason, {posted}, topic, partition, record_offset, posted_at)
+        (system, posting_id, status, reason, {posted}, posting_period, topic, partition, record_offset, posted_at)
     SELECT %(system)s::text, posting_id, CASE WHEN refusal IS NULL THEN 'posted' ELSE 'refused' END, refusal,
-           {posted}, %(topic)s, %(partition)s, record_offset, %(at)s
+           {posted}, posting_period, %(topic)s, %(partition)s, record_offset, %(at)s
     FROM judged ORDER BY record_offset
     ON CONFLICT (system, charge_id) DO UPDATE
         SET status = excluded.status, reason = excluded.reason, revision = p.revision + 1,
             topic = excluded.topic, partition = excluded.partition, record_offset = excluded.record_offset,
-            posted_at = excluded.posted_at
+            posted_at = excluded.posted_at, posting_period = excluded.posting_period
         WHERE p.status = 'refused'
     RETURNING p.*
 ), lines AS (
@@ -140,7 +143,8 @@ class Journal:
 
         def take(cursor: Cursor[TupleRow], rows: Sequence[ChargeRow]) -> Written:
             ours = rows_of(self._system, self._routes, rows, lambda names: self._held(cursor, names))
-            stage(cursor, "staged_postings", _STAGED, self._offered(ours))
+            periods = self._posting_periods(cursor, batch.partition, ours)
+            stage(cursor, "staged_postings", _STAGED, self._offered(ours, periods))
             posted = cursor.execute(_POST, parameters).fetchall()
             return outcomes_of(rows, ours, settle_outcomes(ours, dict(posted)))
 
@@ -158,7 +162,22 @@ class Journal:
         )
         return [str(charge_id) for (charge_id,) in found.fetchall()]
 
-    def _offered(self, rows: Sequence[ChargeRow]) -> Iterator[tuple[object, ...]]:
+    def _posting_periods(
+        self, cursor: Cursor[TupleRow], partition: int, rows: Sequence[ChargeRow]
+    ) -> Mapping[str, str]:
+        """The posting period of each charge; of one that was refused before, the first that is open now."""
+        acts = posting_periods(cursor)
+        if not acts:
+            return {row.charge["charge_id"]: row.charge["period"] for row in rows}
+        names = {name for row in rows for name in (row.charge["charge_id"], row.charge["reverses"]) if name}
+        before = cursor.execute(
+            "SELECT charge_id, status, posting_period FROM hourstream.journal_postings"
+            " WHERE system = %s AND charge_id = ANY(%s)",
+            (self._system, list(names)),
+        ).fetchall()
+        return periods_of(rows, acts, before, self._system, partition)
+
+    def _offered(self, rows: Sequence[ChargeRow], periods: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
         """Each charge once, with the charge of the same batch that it undoes and whether another undid it before."""
         undoable: dict[str, ChargeRecord] = {}
         seen: set[str] = set()
@@ -171,6 +190,7 @@ class Journal:
             beside = undoable.get(reverses) if reverses else None
             yield (
                 *_ledger_fields(charge),
+                periods[charge_id],
                 posting_id(charge_id, self._system),
                 row.offset,
                 beside["amount"] if beside else None,
@@ -181,3 +201,18 @@ class Journal:
             undone.add(reverses)
             if reverses is None and charge["legal_entity"]:
                 undoable[charge_id] = charge
+
+
+def periods_of(
+    rows: Sequence[ChargeRow], acts: PostingPeriods, before: Sequence[TupleRow], system: str, partition: int
+) -> dict[str, str]:
+    """The posting period of each charge; `before`: (charge id, status, posting period) of those posted or refused."""
+    refused = {name for name, status, _ in before if status == "refused"}
+    found = {str(name): str(period) for name, status, period in before if status == "posted"}
+    for row in rows:
+        charge = row.charge
+        name, least = charge["charge_id"], found.get(charge["reverses"] or "", "")
+        at = Position(charge["decided_at"], system, partition, row.offset)
+        month = max(charge["period"], least)
+        found.setdefault(name, acts.period_of(charge["legal_entity"], month, None if name in refused else at))
+    return found

@@ -78,6 +78,7 @@ class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
     minutes: int = 0
     amount: int | None = None
     since: int = 0
+    warning: bool = False
 
 
 ENTRIES = Table(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
@@ -115,9 +116,11 @@ def sums_of_charge(row: ChargeRow) -> dict[Named, int]:
 
 
 def sums_of_exception(engagement: str, row: ExceptionRow) -> dict[Named, int]:
-    """What is parked now."""
+    """What is parked now, and what is only warned of."""
     if not row.open:
         return {}
+    if row.warning:
+        return {("warnings", row.code): 1}
     found: dict[Named, int] = {
         ("exceptions", engagement, row.code, row.region): 1,
         ("exception_minutes", engagement, row.code, row.region): row.minutes,
@@ -242,12 +245,14 @@ class Overview:
             value["minutes"],
             None if value["amount_at_stake"] is None else _micros(value["amount_at_stake"]),
             _ms(value["first_seen"]) // 60_000,
+            value["severity"] == "warning",
         )
         self.tally.add(1, "exception_records", value["code"], value["status"])
         if after != before:
             EXCEPTIONS.put(self.state, after, *key)
             self.sums.move(sums_of_exception(key[0], before), sums_of_exception(key[0], after))
-        self._touch(*key, now_ms)
+        if not after.warning:
+            self._touch(*key, now_ms)
 
 
 def _keys(topic: str, value: Mapping[str, Any]) -> list[bytes]:

@@ -84,6 +84,21 @@ _PUBLISHED = (
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
     _spread("charge.states", "charge_id", "finance", "confidential", "The state of each charge."),
 )
+# The advisories agent's own way from entries to persons and back: nothing else reads or writes them.
+_ADVISORY = (
+    Topic(
+        name="time.by-consultant",
+        key=("consultant_id",),
+        id=("engagement_id", "entry_id"),
+        subject=subject_of("time.by-consultant"),
+        partitions=DEFAULT_PARTITIONS,
+        config=KEPT,
+        owner="delivery",
+        data_class="personal",
+        doc="Approved time by person, over all engagements; internal.",
+    ),
+    _spread("time.overlaps", "entry_id", "delivery", "personal", "Entries that overlap another one; internal."),
+)
 _SEALS = (
     _single("billing.seals", "topic:partition:end", "finance", "internal", "Hash chains over append-only topics."),
 )
@@ -149,7 +164,17 @@ _KEPT_BY_THE_PLANE = (
     ),
 )
 
-_DECLARED = (*_MASTERS, *_TRANSACTIONS, *_PUBLISHED, *_SEALS, *_FEEDBACK, *_TOCK, *_KEPT_BY_THE_PLANE, _TAKEN)
+_DECLARED = (
+    *_MASTERS,
+    *_TRANSACTIONS,
+    *_PUBLISHED,
+    *_ADVISORY,
+    *_SEALS,
+    *_FEEDBACK,
+    *_TOCK,
+    *_KEPT_BY_THE_PLANE,
+    _TAKEN,
+)
 TOPICS: dict[str, Topic] = {
     topic.name: topic for topic in (*_DECLARED, *_upstream(frozenset(topic.name for topic in _DECLARED)))
 }
@@ -165,6 +190,7 @@ SETTLE_INPUTS = (
     "exception.decisions",
 )
 LIFECYCLE_INPUTS = ("billing.ready", "erp.postings", "invoice.status")
+ADVISORY_INPUTS = ("time.entries", "time.by-consultant", "time.overlaps")
 METRICS_INPUTS = (
     "time.entries",
     "adjustments",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from topics import topic_names
 from topics.catalogue import (
+    ADVISORY_INPUTS,
     LIFECYCLE_INPUTS,
     MASTERS,
     METRICS_INPUTS,
@@ -139,6 +140,7 @@ _LOOKED_AT = {
         "amount_at_stake",
         "status",
         "first_seen",
+        "severity",
     ),
     "erp.postings": ("charge_id", "engagement_id", "system", "status"),
     "charge.states": ("charge_id", "engagement_id", "subject", "state", "revision"),
@@ -173,10 +175,18 @@ PROCESSES = (
         groups=(FOLLOWING,),
     ),
     Process(
+        "advisories",
+        "delivery",
+        "warns of overlapping time and of days over 24 hours, over all engagements",
+        reads=dict.fromkeys(ADVISORY_INPUTS, WHOLE),
+        writes=("time.by-consultant", "time.overlaps", "billing.exceptions"),
+        keeps=True,
+    ),
+    Process(
         "erp",
         "finance",
         "posts charges to the journal",
-        reads={"billing.ready": (*POSTED_FIELDS, "region")},
+        reads={"billing.ready": (*POSTED_FIELDS, "region", "decided_at")},
         writes=("erp.postings", DEAD_LETTERS),
     ),
     Process(

@@ -55,6 +55,14 @@ SUBJECTS = _rows("metrics", b"u", "engagement subject", "whether a subject was t
 EXCEPTIONS = _rows("metrics", b"x", "engagement subject", "an exception as last told")
 SUM = _rows("metrics", b"~s", "name part...", "a sum of what holds now")
 
+ADVISORY_ENTRIES = _rows("advisories", b"e", "engagement entry", "the winning revision of a time entry")
+ADVISORY_OVERLAPS = _rows("advisories", b"o", "engagement entry consultant", "an entry that was found to overlap")
+INTERVAL_ENDS = _rows("advisories", b"i", "person group class start engagement entry", "the end of an interval of work")
+INTERVAL_CLASSES = _rows("advisories", b"k", "person", "how many intervals a person has by group and class")
+PERSON_WORK = _rows("advisories", b"w", "person engagement entry", "an entry as its consultant's partition knows it")
+PERSON_DAYS = _rows("advisories", b"d", "person day", "the recorded minutes of a person's day")
+WARNINGS = _rows("advisories", b"x", "engagement subject", "an open warning")
+
 # Intake has a state a partition for all systems of its kind; its keys begin with the system's name and a NUL.
 RECORD = _rows("intake", b"record", "entity id", "the source record as it stands, its revision and its origin")
 OUTCOME = _rows("intake", b"outcome", "entity id", "what was made of a source record")

@@ -47,7 +47,7 @@ FROM hourstream.exceptions e
 LEFT JOIN hourstream.time_entries t
     ON t.engagement_id = e.engagement_id AND t.entry_id = substr(e.subject, 6) AND e.subject LIKE 'time:%'
 LEFT JOIN hourstream.accounts a ON a.engagement_id = e.engagement_id
-WHERE e.status = 'open' GROUP BY 2, 3, 4, 5
+WHERE e.status = 'open' AND e.severity = 'blocking' GROUP BY 2, 3, 4, 5
 UNION ALL
 SELECT 'charged', client_id, region, currency, work_date, charges, minutes, amount
 FROM pg_temp.charged_by_day WHERE billable AND NOT invoiced AND (charges, minutes, amount) <> (0, 0, 0)
@@ -68,7 +68,7 @@ SELECT 'approved', '', coalesce(sum(entries), 0), coalesce(sum(minutes), 0), 0
 FROM hourstream.time_totals WHERE status = 'approved'
 UNION ALL
 SELECT CASE status WHEN 'open' THEN 'parked' ELSE 'waived' END, '', sum(subjects), sum(minutes), sum(amount)
-FROM hourstream.exception_totals WHERE status IN ('open', 'waived') GROUP BY status
+FROM hourstream.exception_totals WHERE status IN ('open', 'waived') AND severity = 'blocking' GROUP BY status
 UNION ALL
 SELECT 'charged', currency, sum(charges), sum(worked), sum(amount) FROM pg_temp.charged_by_day GROUP BY currency
 UNION ALL

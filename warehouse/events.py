@@ -79,6 +79,8 @@ def flow_of(arrival: Arrival) -> str:
     """The category of the record in the figures of throughput."""
     match arrival.topic:
         case topic_names.BILLING_EXCEPTIONS:
+            if arrival.value["severity"] == "warning":
+                return f"warnings {arrival.text('status')}"
             again = arrival.value["status"] == "open" and arrival.value["attempts"] != 1
             return "exceptions open again" if again else f"exceptions {arrival.text('status')}"
         case topic_names.BILLING_READY:

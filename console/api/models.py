@@ -88,6 +88,7 @@ class Cause(Shape):
     engagements: int
     stakes: list[Stake] | None
     first_seen: datetime | None
+    severity: str
 
 
 @of_row(traces.Step)

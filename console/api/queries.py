@@ -43,9 +43,10 @@ def filters(
     client: Maybe = None,
     engagement: Maybe = None,
     owner: Maybe = None,
+    severity: Annotated[str, Query(pattern="^(blocking|warning)?$")] = "",
 ) -> stuck.Filters:
     """Filters of a list; an absent filter matches everything."""
-    return stuck.Filters(status, code, missing_kind, missing_id, region, client, engagement, owner)
+    return stuck.Filters(status, code, missing_kind, missing_id, region, client, engagement, owner, severity or None)
 
 
 Wanted = Annotated[stuck.Filters, Depends(filters)]

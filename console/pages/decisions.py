@@ -1,5 +1,6 @@
 """Forms to waive, retry and map, single and in bulk. Each needs a reason and is audited before it is published."""
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -72,4 +73,5 @@ def _all_of(cursor: Asking, address: str) -> list[str]:
         raise HTTPException(422, "Nothing is selected: decide on a whole list from its own page.")
     asked = dict(parse_qsl(page.query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
-    return [each.exception_id for each in listed(cursor, wanted, limit=decisions.MOST)[: decisions.MOST]]
+    blocking = replace(wanted, severity="blocking")  # a warning takes no decision
+    return [each.exception_id for each in listed(cursor, blocking, limit=decisions.MOST)[: decisions.MOST]]

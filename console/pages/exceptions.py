@@ -19,12 +19,13 @@ from warehouse.queries.unbilled import summed_at
 
 router = APIRouter(default_response_class=HTMLResponse)
 Text = Annotated[str | None, Query(max_length=300)]
-FILTERS = ("status", "code", "kind", "missing", "region", "client", "engagement", "owner")
+FILTERS = ("status", "code", "kind", "missing", "region", "client", "engagement", "owner", "severity")
 NOTHING_MISSING = "-"  # in an address: a cause without a missing fact, not all causes of its code
 _LONGEST_FILE, _MOST_CAUSES = 100_000, 10_000
 _HEADER = (
     "exception_id", "engagement_id", "engagement", "client_id", "client", "subject", "status", "code", "missing",
     "minutes", "currency", "amount_at_stake", "estimate", "region", "owner", "first_seen", "attempts", "message",
+    "severity",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def filters(
     client: Text = None,
     engagement: Text = None,
     owner: Text = None,
+    severity: Annotated[str, Query(pattern="^(blocking|warning)?$")] = "",
 ) -> read.Filters:
     """The filters in the address; an empty field is no filter."""
     of_cause = bool(kind and code)
@@ -49,6 +51,7 @@ def filters(
         client=client or None,
         engagement=engagement or None,
         owner=owner or None,
+        severity=severity or None,
     )
 
 
@@ -138,6 +141,7 @@ def exceptions_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted
             e.exception_id, e.engagement_id, e.engagement, e.client_id, e.client, e.subject, e.status, e.code,
             Stored(f"{e.missing_kind} {e.missing_id}".strip()), e.minutes, e.currency, e.amount,
             e.estimate and round(e.estimate, 2), e.region, e.owner, e.first_seen, e.attempts, e.message,
+            e.severity,
         )  # fmt: skip
 
     name = f"exceptions-{date.today():%Y-%m-%d}.csv"  # noqa: DTZ011 - a name

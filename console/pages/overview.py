@@ -28,11 +28,12 @@ _SERIES = (
 @router.get("/")
 def overview(request: Request, cursor: Read, user: Viewer) -> Response:
     """The overview, with the most urgent items."""
-    figures = reconciliation.figures(cursor)
+    figures, blocking = reconciliation.figures(cursor), exceptions.Filters(severity="blocking")
     return render(
         request, user, "overview.html",
-        totals=exceptions.totals(cursor, exceptions.Filters()),
-        causes=exceptions.causes(cursor, exceptions.Filters(), by_money=user.sees_rates, limit=8)[:8],
+        totals=exceptions.totals(cursor, blocking),
+        causes=exceptions.causes(cursor, blocking, by_money=user.sees_rates, limit=8)[:8],
+        warnings=exceptions.totals(cursor, exceptions.Filters(severity="warning")).subjects,
         minutes=reconciliation.minutes(figures), ties=reconciliation.ties(figures),
         chart=_chart(request, flow.slots(cursor, int(time.time()), minutes=1, number=60), 1),
         at=unbilled.summed_at(cursor),

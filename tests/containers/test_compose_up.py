@@ -6,7 +6,18 @@ import time
 from tests.containers.compose import Compose
 
 SERVERS = ["kafka", "postgres", "registry"]
-WORKERS = ["masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics", "warehouse", "console"]
+WORKERS = [
+    "masters",
+    "intake",
+    "settle",
+    "advisories",
+    "erp",
+    "billing",
+    "lifecycle",
+    "metrics",
+    "warehouse",
+    "console",
+]
 WATCHERS = ["prometheus", "alertmanager"]
 COMMANDS = ("--profile", "commands", "--profile", "console")
 

@@ -46,6 +46,8 @@ BESIDE = {
     "charge.states",
     "dead.letters",
     "masters.current",
+    "time.by-consultant",
+    "time.overlaps",
 } | {"files.taken"}
 TASK = sound("master.tasks", task_id="T1", engagement_id="E1")
 ENTRY = sound("time.entries", entry_id="t1", engagement_id="E1")
@@ -96,8 +98,8 @@ def test_keys_and_identities_are_fields_that_cannot_be_absent(topic: Topic) -> N
 
 def test_topics_keyed_by_engagement_are_spread_and_what_is_read_beside_them() -> None:
     spread = {name for name, topic in catalogue.spread_over(12).items() if topic.partitions == 12}
-    keyed_by_engagement = {*TRANSACTIONS, "billing.ready", "billing.exceptions", "charge.states"}
-    assert spread == keyed_by_engagement | {"source.billing.statuses"}
+    keyed_by_engagement = {*TRANSACTIONS, "billing.ready", "billing.exceptions", "charge.states", "time.overlaps"}
+    assert spread == keyed_by_engagement | {"source.billing.statuses", "time.by-consultant"}
     assert all(TOPICS[name].key == ("engagement_id",) for name in keyed_by_engagement)
     assert all(topic.partitions == 1 for name, topic in catalogue.spread_over(12).items() if name not in spread)
 

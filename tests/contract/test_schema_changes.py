@@ -113,7 +113,7 @@ def test_what_every_id_means_is_kept() -> None:
             "time.entries",
             without_default("labor_category"),
             "labor_category has lost its default: records written without it could no longer be read",
-            {"settle (finance)", "warehouse (finance)", "commands (finance)"},
+            {"settle (finance)", "advisories (delivery)", "warehouse (finance)", "commands (finance)"},
         ),
         (
             "billing.ready",

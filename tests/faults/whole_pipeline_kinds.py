@@ -15,9 +15,9 @@ import psutil
 from tests.faults.full_disk import full_disk
 from tests.faults.whole_pipeline import FULL_DISK, Kind, Pipeline
 
-WORKERS = ("masters", "intake", "settle", "erp", "billing", "lifecycle", "metrics", "warehouse")
+WORKERS = ("masters", "intake", "settle", "advisories", "erp", "billing", "lifecycle", "metrics", "warehouse")
 BESIDE = ("console", "seal")
-STATEFUL = ("masters", "intake", "settle", "lifecycle", "metrics")
+STATEFUL = ("masters", "intake", "settle", "advisories", "lifecycle", "metrics")
 
 
 def kill(name: str, at: Pipeline, random: Random) -> None:

@@ -32,12 +32,13 @@ class Filters:
     client: str | None = None
     engagement: str | None = None
     owner: str | None = None
+    severity: str | None = None
 
     def conditions(self, table: str) -> list[LiteralString]:
         """Conditions on `t` (exception_totals) or `e` (exceptions), which have these columns alike."""
         found: list[LiteralString] = []
         prefix: LiteralString = "t." if table == "t" else "e."
-        names: tuple[LiteralString, ...] = ("status", "code", "region", "owner")
+        names: tuple[LiteralString, ...] = ("status", "code", "region", "owner", "severity")
         for name in names:
             if getattr(self, name):
                 found.append(prefix + name + " = %(" + name + ")s")
@@ -85,6 +86,7 @@ class Cause:
     engagements: int
     stakes: tuple[Stake, ...]
     first_seen: datetime | None
+    severity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class _CauseRow:
     told: list[Decimal]
     estimated: list[Decimal]
     first_seen: datetime | None
+    severity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class ExceptionRow:
     engagement: str | None
     client_id: str | None
     client: str | None
+    severity: str
 
 
 _RATED: LiteralString = """
@@ -180,7 +184,8 @@ _CAUSES: LiteralString = """
 SELECT c.code, c.missing_kind, c.missing_id, c.status, subjects, minutes, engagements, currencies, told, estimated,
        (SELECT e.first_seen FROM hourstream.exceptions e
         WHERE e.code = c.code AND e.missing_kind = c.missing_kind AND e.missing_id = c.missing_id
-          AND e.status = c.status ORDER BY e.first_seen LIMIT 1) AS first_seen
+          AND e.status = c.status ORDER BY e.first_seen LIMIT 1) AS first_seen,
+       hourstream.severity_of(c.code) AS severity
 FROM causes c ORDER BY {order}, code, missing_kind, missing_id
 """
 _BY_MONEY, _BY_WORK = sql.SQL("most DESC, subjects DESC"), sql.SQL("minutes DESC, subjects DESC")
@@ -196,7 +201,7 @@ SELECT e.exception_id, e.engagement_id, e.subject, e.revision, e.code, e.message
        e.missing_day, e.amount,
        CASE WHEN e.amount IS NULL AND e.minutes > 0 THEN e.minutes * coalesce(r.hourly, f.hourly) / 60 END AS estimate,
        a.currency, e.minutes, e.status, e.first_seen, e.changed_at, e.attempts, e.owner, e.region, a.engagement,
-       a.client_id, a.client
+       a.client_id, a.client, e.severity
 FROM picked e
 LEFT JOIN hourstream.accounts a ON a.engagement_id = e.engagement_id
 LEFT JOIN hourstream.typical_rates r ON r.engagement_id = e.engagement_id AND r.currency = a.currency
@@ -221,7 +226,7 @@ def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, l
     return [
         Cause(
             row.code, row.missing_kind, row.missing_id, row.status, row.subjects, row.minutes, row.engagements,
-            _stakes(row.currencies, row.told, row.estimated), row.first_seen,
+            _stakes(row.currencies, row.told, row.estimated), row.first_seen, row.severity,
         )
         for row in rows(cursor, _CauseRow, rated + ordered, values)
     ]  # fmt: skip

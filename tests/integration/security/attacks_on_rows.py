@@ -14,11 +14,11 @@ FROM hourstream.invoices ORDER BY issue_number LIMIT 1
 """
 _FORGED_POSTING = """
 INSERT INTO hourstream.journal_postings (number, system, entry, posting_id, charge_id, status, subject, kind,
-    engagement_id, client_id, legal_entity, work_date, period, worked_minutes, billable_minutes, currency, amount,
-    topic, partition, record_offset, posted_at)
+    engagement_id, client_id, legal_entity, work_date, period, posting_period, worked_minutes, billable_minutes,
+    currency, amount, topic, partition, record_offset, posted_at)
 OVERRIDING SYSTEM VALUE
 SELECT 99999, system, 'revenue', 'forged', 'forged', 'posted', subject, 'revenue', engagement_id, client_id,
-    legal_entity, work_date, period, 0, 0, currency, 0, topic, -1, -1, posted_at
+    legal_entity, work_date, period, posting_period, 0, 0, currency, 0, topic, -1, -1, posted_at
 FROM hourstream.journal_postings ORDER BY number LIMIT 1
 """
 _FIRST_INVOICE = "(SELECT min(invoice_id) FROM hourstream.invoices)"

@@ -43,7 +43,7 @@ from topics.create import create_topics
 KEY = b"kept elsewhere"
 DECISIONS = "exception.decisions"
 ONLY_CHARGES = (CHARGES_TOPIC,)
-NOT_USED = ("invoices", "journal_postings", "api_tokens", "revenue_plans", "revenue_runs")
+NOT_USED = ("invoices", "journal_postings", "api_tokens", "revenue_plans", "revenue_runs", "accounting_periods")
 DECISION = {
     "decision_id": "d1",
     "engagement_id": "E-1",

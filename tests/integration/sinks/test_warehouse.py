@@ -13,6 +13,7 @@ from storage.postgres import Pool
 from warehouse.aggregates import is_due, sum_up
 from warehouse.events import EXCEPTIONS, TIME, TOPICS, Arrival
 from warehouse.masters import mirror
+from warehouse.queries.exceptions import Filters, causes, listed, totals
 from warehouse.writer import Warehouse
 
 AT = datetime(2025, 3, 14, 9, 30, 5, tzinfo=UTC)
@@ -24,6 +25,7 @@ def parked(offset: int, subject: str = "time:1", engagement: str = "E1", **chang
         "revision": 1, "code": "NO_RATE", "message": "No card line fits.",
         "missing": {"kind": "rate", "id": "card RC", "day": date(2025, 3, 14)}, "amount_at_stake": None, "minutes": 60,
         "status": "open", "first_seen": AT, "attempts": 1, "owner": "o@example.com", "region": "EMEA",
+        "severity": None,
     }  # fmt: skip
     return Arrival(EXCEPTIONS, 0, offset, AT, value | changed, None)
 
@@ -76,8 +78,8 @@ def test_the_highest_revision_wins_and_of_equal_ones_the_first(pool: Pool) -> No
         ("1", 2, 20),
         ("2", 2, 60),
     ]
-    totals = "SELECT status, entries, minutes FROM hourstream.time_totals WHERE entries <> 0 ORDER BY 1"
-    assert ask(pool, totals) == [("approved", 2, 80)]
+    counted = "SELECT status, entries, minutes FROM hourstream.time_totals WHERE entries <> 0 ORDER BY 1"
+    assert ask(pool, counted) == [("approved", 2, 80)]
     assert ask(pool, "SELECT DISTINCT source FROM hourstream.history") == [("lines:1 at source.tock.lines:0:7",)]
 
 
@@ -88,11 +90,11 @@ def test_totals_are_those_of_the_rows_whatever_happened(pool: Pool) -> None:
     kept = (
         "SELECT engagement_id, split_part(subject, ':', 1), code, missing_kind, missing_id, status, region, owner,"
         " count(*), sum(minutes), coalesce(sum(amount), 0), count(amount),"
-        " coalesce(sum(minutes) FILTER (WHERE amount IS NOT NULL), 0) FROM hourstream.exceptions"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
+        " coalesce(sum(minutes) FILTER (WHERE amount IS NOT NULL), 0), severity FROM hourstream.exceptions"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, severity ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
     )
-    totals = "SELECT * FROM hourstream.exception_totals WHERE subjects <> 0 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
-    assert ask(pool, totals) == ask(pool, kept)
+    counted = "SELECT * FROM hourstream.exception_totals WHERE subjects <> 0 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8"
+    assert ask(pool, counted) == ask(pool, kept)
     assert (
         ask(pool, "SELECT 1 FROM hourstream.exception_totals WHERE subjects = 0 AND (minutes, amount) <> (0, 0)") == []
     )
@@ -128,6 +130,30 @@ def test_sums_are_due_after_a_change_alone(pool: Pool) -> None:
         ("approved", 1, 60),
         ("parked", 1, 60),
     ]
+
+
+def test_a_warning_is_shown_and_counts_as_nothing_on_hold(pool: Pool) -> None:
+    """An hour is parked; two warnings stand beside it, of which one tells minutes all the same."""
+    warehouse = Warehouse(pool)
+    overlap = parked(1, "overlap:1", code="OVERLAPPING_TIME", missing=None, minutes=0, severity="warning")
+    day = parked(2, "person-day:C1:2025-03-14", "", code="PERSON_DAY_OVER_24H", missing=None, severity="warning")
+    take(warehouse, [parked(0), overlap, day])
+    sum_up(pool)
+    assert ask(pool, "SELECT stage, subjects, minutes FROM hourstream.unbilled") == [("parked", 1, 60)]
+    assert ask(pool, "SELECT name, records, minutes FROM hourstream.figures WHERE name = 'parked'") == [
+        ("parked", 1, 60)
+    ]
+    flow = ask(pool, "SELECT what, sum(records) FROM hourstream.flow GROUP BY 1 ORDER BY 1")
+    assert flow == [("exceptions open", 1), ("warnings open", 2)]
+    with pool.connection() as connection, connection.cursor() as cursor:
+        blocking, warnings = (totals(cursor, Filters(severity=each)) for each in ("blocking", "warning"))
+        assert (blocking.subjects, blocking.minutes, warnings.subjects) == (1, 60, 2)
+        assert {cause.code: cause.severity for cause in causes(cursor, Filters(), by_money=True)} == {
+            "NO_RATE": "blocking",
+            "OVERLAPPING_TIME": "warning",
+            "PERSON_DAY_OVER_24H": "warning",
+        }
+        assert [one.subject for one in listed(cursor, Filters(severity="blocking"))] == ["time:1"]
 
 
 def test_masters_are_mirrored_and_the_last_stands(pool: Pool) -> None:

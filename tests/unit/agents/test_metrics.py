@@ -43,12 +43,12 @@ def state(of: Any, what: str, revision: int) -> Said:  # noqa: ANN401 - a charge
     return "charge.states", {**value, **empty, **told}
 
 
-def exception(subject: str, status: str, code: str = "NO_RATE", minutes: int = 45) -> Said:
+def exception(subject: str, status: str, code: str = "NO_RATE", minutes: int = 45, severity: str | None = None) -> Said:
     """An exception as settle tells it, first seen two days ago."""
     value = {
         "exception_id": "X", "engagement_id": "E-1", "subject": subject, "revision": 1, "code": code, "message": "",
         "missing": None, "amount_at_stake": Decimal("12.34"), "minutes": minutes, "status": status,
-        "first_seen": NOW - timedelta(days=2), "attempts": 1, "owner": "", "region": "EMEA",
+        "first_seen": NOW - timedelta(days=2), "attempts": 1, "owner": "", "region": "EMEA", "severity": severity,
     }  # fmt: skip
     return "billing.exceptions", value
 
@@ -201,3 +201,14 @@ def test_labels_are_bounded_whatever_the_masters_say() -> None:
 
 def test_the_page_of_the_catalogue_is_current() -> None:
     assert (CHECKOUT / "docs" / "metrics.md").read_text(encoding="utf-8") == page()
+
+
+def test_a_warning_is_counted_apart_and_touches_nothing() -> None:
+    agent = heard([(exception("overlap:1", "open", "OVERLAPPING_TIME", severity="warning"),)])
+    shown = agent.shows()
+    assert shown["warnings_open", "OVERLAPPING_TIME"] == 1
+    on_hold = ("exceptions_open", "exceptions_minutes", "exceptions_amount", "exceptions_oldest_age_seconds")
+    assert not [name for name, *_ in shown if name in on_hold]
+    assert not [name for name in shown if name == ("unbilled_amount", "EMEA", "EUR", "parked")]
+    agent.hears(exception("overlap:1", "resolved", "OVERLAPPING_TIME", severity="warning"))
+    assert ("warnings_open", "OVERLAPPING_TIME") not in agent.shows()

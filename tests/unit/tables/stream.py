@@ -54,7 +54,7 @@ class Stream:
         """One batch: masters first settle into `masters.current`, then the transactions are decided."""
         records = [wire(line, next(self._offsets)) for line in lines]
         for record in records:
-            self.books._take(record)
+            self.books.take(record)
         self._masters([r for r in records if r.topic.startswith("master.")])
         self.settle([r for r in records if not r.topic.startswith("master.")])
 

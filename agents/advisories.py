@@ -1,0 +1,62 @@
+"""advisories: warns of overlapping time and of days over 24 hours, by person over all engagements (DOMAIN §2 rule 16).
+
+Three steps over topics in between: entries by engagement -> `time.by-consultant` -> time by person -> `time.overlaps`
+-> overlaps by engagement. One process takes all three, in one transaction a partition number.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rating.model.facts import TimeEntry, fact
+from settings import Settings
+from streaming.batch import Batch, Output
+from streaming.dead_letters import read
+from streaming.process import Batches, BatchProcess
+from streaming.state import State
+from streaming.stateful_process import deciding_process
+from tables.advisories.entries import BY_CONSULTANT, Entries
+from tables.advisories.persons import OVERLAPS, Persons
+from tables.advisories.warnings import Warnings
+from tables.windows import Tally
+from topics.catalogue import ADVISORY_INPUTS
+
+NAME = "advisories"
+GATHER_SECONDS = 0.25  # a warning waits for no charge: fewer and larger transactions
+
+
+def process(settings: Settings) -> BatchProcess:
+    """The advisories process: one committer a partition."""
+    advisories = deciding_process(NAME, ADVISORY_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+
+    @advisories.app.agent(advisories.topic)
+    async def warn(batches: Batches) -> None:
+        async for batch in batches:
+            await advisories.run(batch)
+
+    return advisories
+
+
+def decide(batch: Batch, state: State) -> list[Output]:
+    """A batch's copies, findings and warnings. Records that cannot be read are settle's dead letters."""
+    passed_over, outputs, tally, warnings = list[Output](), list[Output](), Tally(), Warnings(state)
+    said: dict[str, list[Mapping[str, Any]]] = {topic: [] for topic in ADVISORY_INPUTS}
+    for record, value in read(batch.records, NAME, passed_over):
+        said[record.topic].append(value)
+    entries, persons = Entries(state), Persons(state)
+    facts = [cast(TimeEntry, fact("time.entries", value)) for value in said["time.entries"]]
+    entries.load(facts)
+    for entry in facts:
+        outputs += entries.take(entry)
+    persons.load(said[BY_CONSULTANT])
+    for copy in said[BY_CONSULTANT]:
+        persons.take(copy)
+    for finding in said[OVERLAPS]:
+        entries.hear(finding)
+    outputs += persons.findings()
+    entries.review(warnings)
+    persons.review(warnings)
+    outputs += warnings.publish(batch.timestamp_ms, tally)
+    tally.count_each("received", (record.timestamp_ms for record in batch.records))
+    tally.count("passed_over", batch.timestamp_ms, len(passed_over))
+    tally.write(state)
+    return outputs
