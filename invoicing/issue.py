@@ -25,7 +25,7 @@ def issue(
         currency=account.currency,
         issue_date=issue_date,
         due_date=_due(issue_date, client.payment_terms_days) if client and draft.kind == "invoice" else None,
-        po_number=draft.po_number,
+        po_number=draft.po_number or (engagement.po_number if engagement else None),
         seller=seller(account, names),
         buyer=buyer(account, names),
         tax_reason=override.reason if override else None,

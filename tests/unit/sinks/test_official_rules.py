@@ -48,8 +48,8 @@ def faults(invoice: Invoice) -> list[object]:
 
 @pytest.mark.parametrize(("category", "rate"), TREATMENTS)
 def test_each_tax_category_as_invoice_and_as_credit_note(category: str, rate: float) -> None:
-    about = {"tax_category": category, "tax_rate": Decimal(str(rate))}
-    charges = [due("a", "100.35", po_number="PO-1", **about), due("b", "58.33", billable_minutes=35, po_number="PO-1", **about)]
+    about = {"tax_category": category, "tax_rate": Decimal(str(rate)), "po_number": "PO-1"}
+    charges = [due("a", "100.35", **about), due("b", "58.33", billable_minutes=35, **about)]
     (invoice,) = documents(charges)
     assert faults(invoice) == []
     (note,) = documents(taken_back(*charges), {FIRST: nets(charges)})
