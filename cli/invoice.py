@@ -16,7 +16,8 @@ from invoicing.formats.ubl import render
 from invoicing.holds import read_holds
 from invoicing.parties import Names
 from invoicing.party_lookup import names
-from invoicing.run import InvoiceRun, run_invoices, void_invoice
+from invoicing.run import InvoiceRun, run_invoices
+from invoicing.void import void_invoice
 from settings import Settings
 from storage.isolated_write import passes_on
 from storage.migrations import migrate
