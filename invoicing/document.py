@@ -1,9 +1,10 @@
 """An invoice as it was issued, read back from PostgreSQL: what its documents are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow, dict_row
@@ -62,11 +63,11 @@ class Invoice:
 
 
 def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Invoice:
-    """A document as issued, also when it is voided; what its parties lacked then is taken from `names`.
+    """A document as issued, also when it is voided (DOMAIN.md §4.10).
 
+    Earlier versions issued documents whose parties have no country: those alone take from `names` what they lack.
     Raises KeyError for an unknown one, Unreachable.
     """
-    known = names or Names()
     with transaction(pool) as cursor:
         with cursor.connection.cursor(row_factory=dict_row) as reader:
             head = reader.execute(
@@ -86,8 +87,8 @@ def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Inv
             issue_date=head["issue_date"],
             due_date=head["due_date"],
             po_number=head["po_number"],
-            seller=filled(Party(**head["seller"]), seller(account, known)),
-            buyer=filled(Party(**head["buyer"]), buyer(account, known)),
+            seller=_party(head["seller"], seller(account, names or Names())),
+            buyer=_party(head["buyer"], buyer(account, names or Names())),
             tax_reason=head["tax_reason"],
             lines=_lines(cursor, invoice_id, currency),
             taxes=_taxes(cursor, invoice_id, currency),
@@ -97,6 +98,11 @@ def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Inv
             payable=rounded_money(head["payable"], currency),
             credits=credited_invoices(cursor, head["credits"]),
         )
+
+
+def _party(stored: Mapping[str, Any], known: Party) -> Party:
+    party = Party(**stored)
+    return party if party.country else filled(party, known)
 
 
 def _lines(cursor: Cursor[TupleRow], invoice_id: str, currency: str) -> tuple[InvoiceLine, ...]:

@@ -88,9 +88,9 @@ def test_lines_are_called_by_their_task_or_their_subject() -> None:
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
-        ({}, "Senior, 104 USD per hour"),
-        ({"multiplier": Decimal("1.5")}, "Senior, 104 USD per hour, times 1.5"),
-        ({"reason": "COVERED_BY_RETAINER"}, "Senior, 104 USD per hour, included in the retainer"),
+        ({}, "Senior, 104 EUR per hour"),
+        ({"multiplier": Decimal("1.5")}, "Senior, 104 EUR per hour, times 1.5"),
+        ({"reason": "COVERED_BY_RETAINER"}, "Senior, 104 EUR per hour, included in the retainer"),
         ({"labor_category": None, "rate": None}, None),
     ],
 )
