@@ -35,7 +35,9 @@ def announce_invalid(
     `waiting` have charges, and neither a document nor a finding: the run could not make one. An exception that reads
     as before is not announced again.
     """
-    before = dict(cursor.execute("SELECT key, announced FROM hourstream.invalid_invoices").fetchall())
+    before: dict[str, dict[str, object]] = dict(
+        cursor.execute("SELECT key, announced FROM hourstream.invalid_invoices").fetchall()
+    )
     records = []
     for key, invalid in sorted(found.items()):
         record = _record(key, invalid, names, at, before.get(key))

@@ -73,7 +73,7 @@ def void(cursor: Cursor[TupleRow], invoice_id: str, *, at: datetime, reason: str
     if voided is None:
         return None
     payable, currency, revision = voided
-    freed = dict(cursor.execute(_FREE, (invoice_id,)).fetchall())
+    freed: dict[str, list[str]] = dict(cursor.execute(_FREE, (invoice_id,)).fetchall())
     records = status_records(invoice_id, freed, "voided", payable, currency, at, revision)
     announce(cursor, STATUS_TOPIC, records)
     return sum(map(len, freed.values()))
