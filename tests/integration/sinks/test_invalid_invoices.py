@@ -25,7 +25,7 @@ SHARED = replace(NAMES, clients={**NAMES.clients, "C-1": client("C-1", invoice_p
 
 
 def invoiced(pool: Pool, names: Names, **terms: object) -> InvoiceRun:
-    return run_invoices(pool, **{**TERMS, "end_offsets": {}, "names": names, **terms})  # type: ignore[arg-type]
+    return run_invoices(pool, **{**TERMS, "end_offsets": {}, "names": names, **terms})
 
 
 def exceptions(pool: Pool) -> list[tuple[str, str, str, str]]:
@@ -81,7 +81,7 @@ def test_engagements_with_invoice_per_client_share_a_document_that_names_each(po
         ("E-2", "engagement E-2, Senior, 100 EUR per hour"),
     ]
     assert validate(render(document)) == []
-    void_invoice(pool, "LE-1-2025-00001", at=TERMS["at"], reason="split")  # type: ignore[arg-type]
+    void_invoice(pool, "LE-1-2025-00001", at=TERMS["at"], reason="split")
     rows: list[OutboxRow] = []
     Outbox(pool, STATUS_TOPIC).drain(rows.extend)
     records = [from_json(STATUS_TOPIC, row.value) for row in rows]
@@ -107,7 +107,7 @@ def test_a_document_renders_the_same_after_its_masters_changed(pool: Pool) -> No
     invoiced(pool, poor)
     first = render(load_invoice(pool, "LE-1-2025-00001", poor))
     moved = replace(NAMES, clients={"C-1": client("C-1", name="Other", country="FR")})
-    void_invoice(pool, "LE-1-2025-00001", at=TERMS["at"], reason="x")  # type: ignore[arg-type]
+    void_invoice(pool, "LE-1-2025-00001", at=TERMS["at"], reason="x")
     assert render(load_invoice(pool, "LE-1-2025-00001", moved)) == first
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,11 @@ from tests.integration.sinks.test_invoice_run import TERMS, audit_holds, publish
 from tests.unit.sinks.documents import NAMES, client
 from warehouse.reports import invoices
 
-LATER = {"end_offsets": {}, "at": datetime(2025, 4, 2, tzinfo=UTC)}
+LATER: dict[str, Any] = {"end_offsets": {}, "at": datetime(2025, 4, 2, tzinfo=UTC)}
 
 
 def drafted(pool: Pool) -> StoredDraft:
-    return draft_run(pool, end_offsets={}, **TERMS)  # type: ignore[arg-type]
+    return draft_run(pool, end_offsets={}, **TERMS)
 
 
 def test_the_same_charges_give_the_same_draft_and_no_number(pool: Pool) -> None:
@@ -46,10 +47,10 @@ def test_a_draft_is_issued_exactly_as_approved_and_once(pool: Pool) -> None:
     publish(pool, charge("a"), charge("b", "0.00", engagement_id="E-2", reason="COVERED_BY_FEE"))
     draft = drafted(pool)
     with pytest.raises(DraftNotApproved):
-        issue_draft(pool, draft.draft_id, **LATER)  # type: ignore[arg-type]
-    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])  # type: ignore[arg-type]
+        issue_draft(pool, draft.draft_id, **LATER)
+    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])
     renamed = replace(NAMES, clients={"C-1": client("C-1", name="Another", invoice_per="client")})
-    run = issue_draft(pool, draft.draft_id, names=renamed, **LATER)  # type: ignore[arg-type]
+    run = issue_draft(pool, draft.draft_id, names=renamed, **LATER)
     assert (told(run), run.netted_charges) == ([("LE-1-2025-00001", "invoice", "120.00")], 1)
     (approved,) = draft.documents
     issued = load_invoice(pool, "LE-1-2025-00001")
@@ -57,9 +58,9 @@ def test_a_draft_is_issued_exactly_as_approved_and_once(pool: Pool) -> None:
     assert render(issued) == render(replace(approved, invoice_id="LE-1-2025-00001"))
     assert audit_holds(pool)
     with pytest.raises(DraftIssued):
-        issue_draft(pool, draft.draft_id, **LATER)  # type: ignore[arg-type]
+        issue_draft(pool, draft.draft_id, **LATER)
     with pytest.raises(NoSuchDraft):
-        approve_draft(pool, "none", by="ann", at=TERMS["at"])  # type: ignore[arg-type]
+        approve_draft(pool, "none", by="ann", at=TERMS["at"])
 
 
 @pytest.mark.parametrize("change", ["added", "was reversed", "held", "on LE-1-2025-00001"])
@@ -67,7 +68,7 @@ def test_a_draft_is_refused_when_its_charges_changed_and_says_which(pool: Pool, 
     first = charge("a")
     publish(pool, first, charge("b", engagement_id="E-2"))
     draft = drafted(pool)
-    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])  # type: ignore[arg-type]
+    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])
     holds = Holds()
     match change:
         case "added":
@@ -77,10 +78,10 @@ def test_a_draft_is_refused_when_its_charges_changed_and_says_which(pool: Pool, 
         case "held":
             holds = Holds(subjects=frozenset({("E-1", "time:a")}))
         case _:
-            run_invoices(pool, end_offsets={}, **TERMS)  # type: ignore[arg-type]
+            run_invoices(pool, end_offsets={}, **TERMS)
     before = len(invoices(pool))
     with pytest.raises(DraftChanged, match=f"charge .*{change}"):
-        issue_draft(pool, draft.draft_id, holds=holds, **LATER)  # type: ignore[arg-type]
+        issue_draft(pool, draft.draft_id, holds=holds, **LATER)
     assert len(invoices(pool)) == before
 
 
@@ -88,13 +89,13 @@ def test_a_draft_dated_before_a_later_document_is_not_issued(pool: Pool) -> None
     publish(pool, charge("a"))
     draft = drafted(pool)
     assert draft.issue_date == date(2025, 4, 1)
-    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])  # type: ignore[arg-type]
+    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])
     publish(pool, charge("z", work_date=date(2025, 4, 1), engagement_id="E-9"))
     run_invoices(
         pool,
-        **{**TERMS, "cut_off": date(2025, 4, 30), "issue_date": date(2025, 5, 2)},  # type: ignore[arg-type]
+        **{**TERMS, "cut_off": date(2025, 4, 30), "issue_date": date(2025, 5, 2)},
         end_offsets={},
         holds=Holds(engagements=frozenset({"E-1"})),
     )
     with pytest.raises(Exception, match="has a document of 2025-05-02"):
-        issue_draft(pool, draft.draft_id, **LATER)  # type: ignore[arg-type]
+        issue_draft(pool, draft.draft_id, **LATER)

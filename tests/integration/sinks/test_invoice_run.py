@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,7 +28,7 @@ from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import client_totals, invoices, step_of_charge, steps_of_subject
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
-TERMS = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "at": AT, "names": NAMES}
+TERMS: dict[str, Any] = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "at": AT, "names": NAMES}
 
 
 def publish(pool: Pool, *charges: ChargeRecord) -> None:
@@ -221,9 +222,9 @@ def test_a_charge_that_is_held_waits_for_a_later_run(pool: Pool) -> None:
         "names": NAMES,
     }
     held = Holds(subjects=frozenset({("E-1", "time:b")}))
-    assert [each.net for each in run_invoices(pool, holds=held, **terms).issued] == [Decimal("100.00")]  # type: ignore[arg-type]
-    assert run_invoices(pool, holds=Holds(engagements=frozenset({"E-1"})), **terms).issued == ()  # type: ignore[arg-type]
-    assert [each.net for each in run_invoices(pool, **terms).issued] == [Decimal("60.00")]  # type: ignore[arg-type]
+    assert [each.net for each in run_invoices(pool, holds=held, **terms).issued] == [Decimal("100.00")]
+    assert run_invoices(pool, holds=Holds(engagements=frozenset({"E-1"})), **terms).issued == ()
+    assert [each.net for each in run_invoices(pool, **terms).issued] == [Decimal("60.00")]
 
 
 def test_a_run_before_the_latest_document_of_a_seller_is_refused_whole(pool: Pool) -> None:
