@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     broker: str | None = Field(None, description="Kafka brokers, host:port[,host:port]; unset: the embedded broker")
-    kafka_security: KafkaSecurity = Field("PLAINTEXT", description="how Kafka is spoken to, in Kafka's own words")
+    kafka_security: KafkaSecurity = Field("PLAINTEXT", description="security protocol of Kafka, by Kafka's names")
     kafka_ca_file: Path | None = Field(None, description="certificates to trust the brokers by; unset: the system's")
     kafka_cert_file: Path | None = Field(None, description="this process's own certificate (mTLS), PEM")
     kafka_key_file: Path | None = Field(None, description="the certificate's private key, PEM")
@@ -100,10 +100,10 @@ class Settings(BaseSettings):
         None, description="file of `hourstream schemas register`: ids the registry gave; unset: ids of schemas/"
     )
     seal_key_file: Path | None = Field(
-        None, description="file of the key seals are made with; unset: they tell what was not altered with them"
+        None, description="key file of the seals; unset: seals prove only what was not altered with them"
     )
     seal_heads_file: Path | None = Field(
-        None, description="file where the heads of all chains of seals are kept; unset: seals/heads below home"
+        None, description="file of the heads of all chains of seals; unset: seals/heads below home"
     )
     sees_rates: bool = Field(True, description="false: `exceptions` and `trace` print no rate, cost or amount")
     people_key_file: Path | None = Field(
@@ -136,10 +136,10 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address a worker serves its Prometheus metrics on")
     metrics_port: Port = Field(0, description="port of a worker's Prometheus metrics; 0: any free one")
 
-    routes: Path | None = Field(None, description="file of which systems charges go to; unset: all of them")
+    routes: Path | None = Field(None, description="file of the routes of charges; unset: every system gets all")
     journals: str = Field("", description="further journals beside `journal`, NAME[,NAME]; each has a worker erp-NAME")
     billing_statuses: Path | None = Field(
-        None, description="file of what billing systems' status words mean; unset: ours"
+        None, description="file that maps the status words of billing systems; unset: ours"
     )
 
     kafka_heap_mb: Annotated[int, Field(ge=256)] = Field(768, description="largest heap of the embedded broker")
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _presentable(self) -> Self:
-        """Whoever asks for SASL or mTLS by half would find out from a broker's silence."""
+        """An incomplete SASL or mTLS setting would only show as a broker that does not answer."""
         missing = [name for name in _FILES if (file := getattr(self, name)) is not None and not file.is_file()]
         if missing:
             raise ValueError(f"{_variable(missing[0])} names no file: {getattr(self, missing[0])}")

@@ -1,1 +1,1 @@
-"""Sinks of ERPs: systems that post charges to a ledger."""
+"""Journal entries, parity of journals, revenue recognition and the close of a month."""

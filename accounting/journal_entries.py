@@ -1,4 +1,4 @@
-"""What a journal has booked, charge by charge, as its lines say: one side of a parity report."""
+"""Reads the bookings of a journal, charge by charge, from its lines: one side of a parity report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class UnknownJournal(SinkError):
 
 @contextmanager
 def entries(pool: Pool, system: str, client: str | None = None, period: str | None = None) -> Iterator[Iterator[Entry]]:
-    """Its entries in the order of charge ids, read as they are asked for. Raises UnknownJournal, Unreachable."""
+    """The entries of a journal in the order of charge ids, read lazily. Raises UnknownJournal, Unreachable."""
     with transaction(pool) as cursor:
         known = "SELECT 1 FROM hourstream.journal_postings WHERE system = %s LIMIT 1"
         if scalar(cursor, known, (system,)) is None:

@@ -1,4 +1,4 @@
-"""Do two systems say the same of a charge, field by field? What a migration is held to (DESIGN.md §5)."""
+"""Compares the bookings of two systems, charge by charge and field by field, during a migration (DESIGN.md §5)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a system has booked of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
+    """A system's booking of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
 
     charge_id: str
     amount: Decimal

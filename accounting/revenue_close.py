@@ -1,7 +1,7 @@
-"""Closing a month: the revenue entries that bring deferred and unbilled balances to what the ledger implies.
+"""Closes a month: posts the revenue entries that bring deferred and unbilled balances to those the ledger implies.
 
-A close of a month that was closed before posts what has changed since, and goes on with the later months that were
-closed: their balances stand on it. Entries are postings of the journal (entry `revenue`), in its lines.
+Closing a month again posts the changes since, and continues with the later months that were closed, because their
+balances depend on it. Entries are postings of the journal (entry `revenue`), in its lines.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ class NoMonth(SinkError):
 
 
 class Account(NamedTuple):
-    """What a revenue entry is of."""
+    """The account of a revenue entry."""
 
     engagement_id: str
     client_id: str
@@ -38,7 +38,7 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """An entry that a close posted; revenue above 0: more is earned than the entries before said."""
+    """An entry posted by a close; revenue above 0 means that more is earned than the earlier entries state."""
 
     period: str
     account: Account
@@ -49,7 +49,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What a close did; engagements whose month is not closed are left as they are, and named."""
+    """The result of a close; engagements whose month is not closed are left as they are, and named."""
 
     periods: tuple[str, ...]
     posted: tuple[Posted, ...]
@@ -133,7 +133,7 @@ def _account_of(engagement: Engagement) -> Account:
 
 
 class _Books:
-    """What a journal has, while a close works on it."""
+    """A journal's content during a close."""
 
     def __init__(self, cursor: Cursor[TupleRow], system: str) -> None:
         self._system = system
@@ -155,13 +155,13 @@ class _Books:
         self._n: dict[tuple[str, str], int] = {(str(e), str(s)): int(n) for e, s, n in counts.fetchall()}
 
     def concerns(self, account: Account, period: str) -> bool:
-        """Whether anything is booked on the account by the end of the month."""
+        """Whether the account has any booking by the end of the month."""
         return any(month <= period for month in self.months[account])
 
     def close(
         self, cursor: Cursor[TupleRow], account: Account, period: str, engagement: Engagement | None, at: datetime
     ) -> list[Posted]:
-        """Bring the account's balances at the end of a month to what they should be; nothing where they are."""
+        """Bring the account's balances at the end of a month to their target; post nothing if they are there."""
         entries = self._entries[account]
         before = standing(line for month, lines in entries.items() if month <= period for line in lines)
         planned = self._plans.get(account.engagement_id)
@@ -209,7 +209,7 @@ class _Books:
 
 
 def _booked(cursor: Cursor[TupleRow], system: str) -> dict[Account, dict[str, Booked]]:
-    """{account: {month: what is booked}} of a journal."""
+    """{account: {month: booked amounts}} of a journal."""
     amounts: dict[Account, dict[str, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
     minutes: dict[tuple[Account, str], int] = defaultdict(int)
     milestones: dict[tuple[Account, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))

@@ -1,12 +1,12 @@
-"""When revenue is earned, apart from when it is charged: at the close of a month, as pure rules (DESIGN.md §10).
+"""Revenue recognition at the close of a month, as pure rules, apart from charging (DESIGN.md §10).
 
 The ledger takes every charge as revenue of its month. At a close, what is charged and not earned is deferred, and what
-is earned and not charged is an unbilled receivable; the entry of a month is what those balances change by since the
-entries before it. So a second run posts what has changed, and nothing where nothing has.
+is earned and not charged is an unbilled receivable. The entry of a month is the change of those balances since the
+earlier entries. So a second run posts only changes.
 
     time and materials, outcomes, expenses, adjustments     as charged: they are charged as they are performed
-    fixed fee        its milestones; where minutes are planned, the share of them worked, all when all are completed
-    retainer, subscription      straight over the days of the contract; with no last day, each month its fee
+    fixed fee        its milestones; where minutes are planned, the share worked, and all when all are completed
+    retainer, subscription      evenly over the days of the contract; without a last day, each month its fee
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,8 +25,9 @@ REVENUE, DEFERRED, UNBILLED = "4000", "2400", "1220"
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the ledger has of one account of an engagement in one month: amounts by kind of charge, billable minutes of
-    time, and the milestones charged (net of reversals) by their subjects' ids."""
+    """The ledger of one account of an engagement in one month: amounts by kind of charge, billable minutes of time, and
+    the milestones charged (net of reversals) by their subjects' ids.
+    """
 
     amounts: Mapping[str, Decimal]
     minutes: int = 0
@@ -40,14 +41,14 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """Of one account: charged and not earned, earned and not charged. One of them is 0."""
+    """Deferred revenue and unbilled receivables of one account. One of them is 0."""
 
     deferred: Decimal = Decimal(0)
     unbilled: Decimal = Decimal(0)
 
     @property
     def adjustment(self) -> Decimal:
-        """By how much revenue is more than what is charged."""
+        """The difference between revenue and charges."""
         return self.unbilled - self.deferred
 
 
@@ -63,10 +64,9 @@ class EntryLine:
 def balances(
     contract: Engagement | None, planned_minutes: int | None, months: Mapping[str, Booked], period: str
 ) -> Balances:
-    """The balances of an account at the end of a month (YYYY-MM), from all that the ledger has up to it.
+    """The balances of an account at the end of a month (YYYY-MM), from the ledger up to it.
 
-    An account without a contract (none is known, or it is another client's or in another currency by now) has earned
-    what it charged.
+    An account without a contract (unknown, or now of another client or currency) has earned what it charged.
     """
     if contract is None:
         return Balances()
@@ -81,7 +81,7 @@ def balances(
 def _rules(
     engagement: Engagement, planned_minutes: int | None, past: Sequence[Booked], period: str
 ) -> Iterable[tuple[str, Fraction]]:
-    """(kind of charge, what is earned of it so far), of the kinds that are not earned as they are charged."""
+    """(kind of charge, amount earned so far), of the kinds that are not earned as they are charged."""
     terms, share = fee_terms(engagement), _share_of_days(engagement, period)
     if terms is not None and share is not None:
         yield "fee", _fees_of_the_contract(terms, engagement) * share
@@ -104,7 +104,7 @@ def _fees_of_the_contract(terms: Retainer | Subscription, engagement: Engagement
 
 
 def _share_of_days(engagement: Engagement, period: str) -> Fraction | None:
-    """How much of the contract's days is over at the end of the month; None where it has no last day."""
+    """The elapsed share of the contract's days at the end of the month; None without a last day."""
     bounds = month_bounds(period)
     if engagement.ends_on is None or engagement.ends_on < engagement.starts_on or bounds is None:
         return None
@@ -132,7 +132,7 @@ def entry(before: Balances, after: Balances) -> tuple[EntryLine, ...]:
 
 
 def standing(lines: Iterable[EntryLine]) -> Balances:
-    """The balances that entries so far come to."""
+    """The balances after all entries so far."""
     sums = {DEFERRED: Decimal(0), UNBILLED: Decimal(0)}
     for line in lines:
         if line.account in sums:

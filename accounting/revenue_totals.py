@@ -1,4 +1,4 @@
-"""What a journal says is charged, earned, deferred and unbilled; and the plans that fixed fees are earned by."""
+"""Totals of a journal: charged, earned, deferred and unbilled; and the plans by which fixed fees are earned."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from storage.postgres import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class RevenueTotals:
-    """A client's ledger in one currency up to a month: what is charged, and of it (or beyond it) earned."""
+    """A client's ledger in one currency up to a month: charged and earned amounts."""
 
     client_id: str
     currency: str
@@ -20,7 +20,7 @@ class RevenueTotals:
 
     @property
     def ties(self) -> bool:
-        """Whether deferred revenue, unbilled receivables and revenue come to the ledger."""
+        """Whether deferred revenue, unbilled receivables and revenue sum to the ledger."""
         return self.revenue + self.deferred - self.unbilled == self.charged
 
 

@@ -1,4 +1,4 @@
-"""lifecycle: charges, the answers of ERPs and the statuses of invoices in; the state of each charge out."""
+"""lifecycle: reads charges, ERP answers and invoice statuses; publishes the state of each charge."""
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ def decide(batch: Batch, state: State) -> list[Output]:
 
 
 class LifecycleFigures(StateFigures):
-    """The figures in the agent's state, of which some are metrics of their own kind."""
+    """The figures in the agent's state; some are metrics of their own kind."""
 
     def windows(self, now_ms: int) -> dict[tuple[int, str], int]:
         """Without the histograms: see `metrics`."""

@@ -1,8 +1,8 @@
-"""delivery-NAME: charges for one system outside, queued as they come and delivered at its pace (DESIGN §5).
+"""delivery-NAME: queues charges for one system outside and delivers them at its pace (DESIGN §5).
 
-NAME is a target of the file that `HOURSTREAM_TARGETS` names. Answers are announced on `erp.postings`, refusals and a
-target that stays away on `billing.exceptions`. A target that can tell what became of its invoices is asked for it, and
-what it tells is announced on `source.billing.statuses`.
+NAME is a target of the file in `HOURSTREAM_TARGETS`. Answers are announced on `erp.postings`, refusals and unreachable
+targets on `billing.exceptions`. A target that can report the status of its invoices is polled, and its reports are
+announced on `source.billing.statuses`.
 """
 
 import threading

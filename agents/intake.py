@@ -1,7 +1,8 @@
-"""intake: records of upstream systems in, new revisions of canonical records out.
+"""intake: reads records of upstream systems; publishes new revisions of canonical records.
 
-One process a source system and one partition: a system's records look each other up, so they share one state. What
-waits for a look-up stays in that state, counted and visible. A mapping with codes also reads `master.code-map`.
+There is one process per source system and one partition: a system's records look each other up, so they share one
+state. Records that wait for a look-up stay in that state, counted and visible. A mapping with codes also reads
+`master.code-map`.
 """
 
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def process_of(settings: Settings, source: str) -> BatchProcess:
 
 
 def name_of(source: str) -> str:
-    """What the intake process of a source is called."""
+    """The name of a source's intake process."""
     return NAME if source == FIRST else f"{NAME}-{source}"
 
 

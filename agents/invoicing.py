@@ -1,6 +1,6 @@
-"""billing: projects charges for invoicing, takes in what billing systems say, and announces it on `invoice.status`.
+"""billing: projects charges for invoicing, takes in reports of billing systems, and announces on `invoice.status`.
 
-This process alone writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
+Only this process writes `invoice.status`; an invoice run itself is `hourstream invoice run`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,7 +90,7 @@ class BillingFigures(SinkFigures):
         self._asked, self._residues = 0, dict[tuple[str, str], Decimal]()
 
     def metrics(self, now_ms: int) -> Iterator[Metric]:
-        """Charges less what the journal and invoices have of them; asked of the database every half minute at most."""
+        """Charges less their postings and invoice lines; read from the database at most every half minute."""
         if now_ms - self._asked >= _RESIDUES_MS:
             self._asked, self._residues = now_ms, residues(self._pool, self._everything_is_posted)
         found = gauge("reconciliation_residue")

@@ -1,7 +1,7 @@
-"""erp: every charge becomes one balanced posting of an ERP journal, announced on `erp.postings`.
+"""erp: posts every charge as one balanced posting of an ERP journal, announced on `erp.postings`.
 
-Beside the journal there may be others, each a process of its own: an old ERP and a new one during a migration. Routes
-(`HOURSTREAM_ROUTES`) say which charges each of them is given.
+There may be further journals, each a process of its own: an old ERP and a new one during a migration. Routes
+(`HOURSTREAM_ROUTES`) decide which charges each of them receives.
 """
 
 import functools

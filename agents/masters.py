@@ -1,4 +1,4 @@
-"""masters: picks the winning revision of every master record and writes it, exactly once, to `masters.current`."""
+"""masters: selects the highest revision of every master and writes it, exactly once, to `masters.current`."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ def process(settings: Settings) -> BatchProcess:
 
 
 def decide(batch: Batch, state: State) -> list[Output]:
-    """The winners among a batch's records, and what is wrong with the others."""
+    """The winners among a batch's records, and the faults of the others."""
     outputs, tally = list[Output](), Tally()
     for record, value in read(batch.records, STAGE, outputs):
         outputs += _take(record, value, state, tally)

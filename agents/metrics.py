@@ -1,7 +1,7 @@
-"""metrics: what finance looks at, from windowed aggregates of its own; publishes nothing but its metrics page.
+"""metrics: computes figures of finance from its own windowed aggregates; publishes only its metrics page.
 
-A process of its own, so that what is asked of every fact costs those nothing who decide. Records that nobody can read
-are dead letters of those who need them; here they are passed over.
+It is a process of its own, so that figures over every fact cost the deciding processes nothing. It skips unreadable
+records, because the processes that need them publish the dead letters.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _NOT_RECORDS = ("posted_minutes", "manual_minutes")  # windows of minutes, not o
 
 
 def process(settings: Settings) -> BatchProcess:
-    """The metrics process: one committer a partition, and the masters for names of labels."""
+    """The metrics process: one committer per partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     metrics = deciding_process(
@@ -75,7 +75,7 @@ class MetricsFigures(StateFigures):
         return {key: n for key, n in found.items() if key[1] not in _NOT_RECORDS and not is_cycle(key[1])}
 
     def metrics(self, now_ms: int) -> Iterator[Metric]:
-        """What finance looks at, at that moment."""
+        """The figures of finance at that moment."""
         finance = Finance(self._masters.snapshot().masters, super().windows(now_ms), now_ms)
         for rows in self._rows():
             finance.sums.update(sums(rows.items()))

@@ -1,6 +1,7 @@
-"""warehouse: everything a person looks at, from the stream into the console's read models in PostgreSQL.
+"""warehouse: writes the stream into the console's read models in PostgreSQL.
 
-Its positions live in its database, as those of every sink. Beside it two threads: one mirrors the masters, one sums up.
+Its positions live in its database, like those of every sink. It has two further threads: one mirrors the masters, one
+computes totals.
 """
 
 import logging

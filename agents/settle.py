@@ -1,4 +1,4 @@
-"""settle: transactions and masters in; charges, reversals and exceptions out."""
+"""settle: reads transactions and masters; publishes charges, reversals and exceptions."""
 
 import functools
 from collections import Counter
@@ -36,7 +36,7 @@ _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their ba
 
 
 def process(settings: Settings) -> BatchProcess:
-    """The settle process: one committer a partition, all of them over one table of masters."""
+    """The settle process: one committer per partition, all over one table of masters."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     settle = deciding_process(
@@ -68,7 +68,7 @@ def _sweep_is_due(masters: MastersTable, committer: TransactionalCommitter) -> b
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a partition remembers between batches to spare looking; all of it can be asked again."""
+    """A partition's cache between batches; all of it can be computed again."""
 
     lookups: set[tuple[str, str]] = field(default_factory=set)
     plain: PlainTime = field(default_factory=PlainTime)
@@ -77,9 +77,9 @@ class Memory:
 def decide(
     snapshot_now: Callable[[], Snapshot], memory: Memory, batch: Batch, state: State, chunk: int = CHUNK_SUBJECTS
 ) -> list[Output]:
-    """A batch's outputs. Pure but for `state`, which keeps what must be committed with them, and `memory`.
+    """A batch's outputs. Pure except for `state`, which keeps the rows to commit with them, and `memory`.
 
-    `chunk` is about how many subjects a sweep may settle in this batch.
+    `chunk` is about how many subjects resettling may settle in this batch.
     """
     snapshot, tally, outputs = snapshot_now(), Tally(), list[Output]()
     settling = Settling(state, snapshot.masters, tally, memory.lookups)
@@ -104,7 +104,7 @@ def decide(
 
 
 def _arrivals(records: Sequence[Record], dead: list[Output]) -> Iterator[tuple[Record, TimeRow | Fact]]:
-    """Each record with what it says; what cannot be used is appended to `dead`."""
+    """Each record with its decoded value; the dead letters of unusable ones are appended to `dead`."""
     for record in records:
         row = _time_row(record) if record.topic == TIME_ENTRIES else None
         if row is not None:

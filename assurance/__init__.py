@@ -1,1 +1,1 @@
-"""What proves the ledger: audit statements, reconciliation, hash chains."""
+"""Proofs of the ledger: audit statements, reconciliation, hash chains."""

@@ -1,4 +1,4 @@
-"""Postings and documents in the database held to what was announced of them (DOMAIN.md §5.3)."""
+"""Compares postings and documents in the database with their announcements (DOMAIN.md §5.3)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +27,9 @@ FROM hourstream.outbox WHERE sent_at IS NULL AND topic = ANY(%s)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the database holds at one moment: rows by the name they are announced under, how far journals have read, and
-    the announcements that wait, by topic, name and revision."""
+    """The database at one moment: rows by their announced name, the positions of journals, and waiting announcements by
+    topic, name and revision.
+    """
 
     postings: Mapping[str, tuple[Any, ...]]
     documents: Mapping[str, tuple[Any, ...]]
@@ -73,7 +74,7 @@ def posting_faults(held: Rows, said: Announcements) -> Iterator[str]:
 
 
 def status_faults(held: Rows, said: Announcements) -> Iterator[str]:
-    """Documents whose status was not announced as it is, and announcements of documents that are not there."""
+    """Documents whose present status was not announced, and announcements of documents that do not exist."""
     heard = said.said[STATUSES]
     for name, (engagement_id, standing, payable, currency, revision, charge_ids) in held.documents.items():
         told = heard.get(name)

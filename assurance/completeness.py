@@ -1,4 +1,4 @@
-"""Is all there that a source says it has sent? Its control totals of a month, held to what arrived (DESIGN.md §9)."""
+"""Completeness of a source: its control totals of a month, compared with the records that arrived (DESIGN.md §9)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Part: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ControlTotal:
-    """How much a source says that a month has; `minutes` is None for records that have none."""
+    """A source's statement about a month; `minutes` is None for records without minutes."""
 
     source: str
     entity: str
@@ -23,13 +23,13 @@ class ControlTotal:
 
     @property
     def part(self) -> Part:
-        """What it is the total of."""
+        """The source, kind and month of the total."""
         return self.source, self.entity, self.period
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """How much of a month arrived and stands."""
+    """The valid records of a month that arrived."""
 
     count: int
     minutes: int
@@ -37,7 +37,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Records of a source and kind that arrived and that nothing is made of yet; their month is not known here.
+    """Records of a source and kind that arrived and are not mapped yet; their month is unknown here.
 
     `exceptions` of them are open exceptions, the others wait for another record. `dead` could not be read at all.
     """
@@ -49,7 +49,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """A month of a source's records. Missing above 0 is what did not arrive, below 0 what nobody counted (surplus)."""
+    """A month of a source's records. Missing above 0 did not arrive; below 0 it is a surplus over the control total."""
 
     part: Part
     verdict: Verdict
@@ -61,7 +61,7 @@ class Completeness:
 
 
 def standing_totals(totals: Iterable[ControlTotal]) -> dict[Part, ControlTotal]:
-    """Of each month the latest count, of counts at one instant the greatest, in whatever order they arrived."""
+    """Latest control total per month; ties take the larger count."""
     found: dict[Part, ControlTotal] = {}
     for total in totals:
         before = found.get(total.part)

@@ -1,9 +1,9 @@
-"""A chain of hashes over append-only records: what was sealed and is altered, gone or added since is found.
+"""A chain of hashes over append-only records: finds sealed records that were altered, removed or inserted since.
 
 Each record is hashed with everything Kafka keeps of it (place, time, key, value, headers) and with the hash before it.
-A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a seal that fits;
-without one, a seal proves only what was not altered together with it. Pure functions: reading and writing of seals
-is in `assurance.seal_topic`, `assurance.sealer` and `assurance.seal_verify`.
+A seal covers some hundred records. With a key (HOURSTREAM_SEAL_KEY_FILE) only its holder can make a valid seal; without
+one, a seal proves only what was not altered together with it. Pure functions: `assurance.seal_topic`,
+`assurance.sealer` and `assurance.seal_verify` read and write seals.
 """
 
 import hmac
@@ -29,7 +29,7 @@ _MARK = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Place = tuple[str, int]
 Readers = Mapping[Place, Callable[[int], Iterable["Record"]]]
-"""What is sealed beside topics: the records from an offset on, in order, by the place they are sealed under."""
+"""Reads records sealed beside topics: from an offset on, in order, by the place they are sealed under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One chain held to its records: `faults` and `notices` in words, `open` records not sealed yet.
+    """The verdict on one chain: `faults` and `notices` as text, `open` records not sealed yet.
 
-    A fault means that something was altered. A notice does not: it says what a reader should know.
+    A fault means that data was altered. A notice is information for the reader.
     """
 
     topic: str
@@ -80,7 +80,7 @@ def content(record: Record) -> bytes:
 
 
 def mark(key: bytes, record: Record) -> bytes:
-    """What tells a record from an altered one."""
+    """The bytes that distinguish a record from an altered one."""
     return hmac.new(key, content(record), sha256).digest()[:_MARK]
 
 
@@ -93,7 +93,7 @@ def chain(key: bytes, previous: bytes, records: Iterable[Record]) -> bytes:
 
 
 def mark_size(records: int) -> int:
-    """How long the marks of so many records are, in bytes."""
+    """The length of the marks of so many records, in bytes."""
     return records * _MARK
 
 
@@ -118,10 +118,10 @@ def make(key: bytes, last: Seal | None, records: Sequence[Record]) -> Seal:
 def verdict(
     key: bytes, place: Place, seals: Sequence[Seal], records: Iterable[Record], *, vouched: bool = False
 ) -> Verdict:
-    """Hold the records of a partition, in offset order, to its seals, in the order of the chain.
+    """Compare the records of a partition, in offset order, with its seals, in the order of the chain.
 
-    A seal made without the key counts where a later one was made with it, whose hash covers it. `vouched`: a head made
-    with the key covers the whole chain.
+    A seal without the key counts if a later one with the key covers it by its hash. `vouched`: a head made with the key
+    covers the whole chain.
     """
     faults: list[str] = []
     keyless: list[Seal] = []
@@ -133,7 +133,7 @@ def verdict(
         faults += _unfit(last, seal)
         inside: list[Record] = []
         while ahead is not None and ahead.offset < seal.end:
-            if ahead.offset >= seal.start:  # what lies before belongs to a seal that is missing, which is told already
+            if ahead.offset >= seal.start:  # earlier records belong to a missing seal, which is reported already
                 inside.append(ahead)
             ahead = next(coming, None)
         if made_with(key, seal, inside):

@@ -1,4 +1,4 @@
-"""A line of `ledger.jsonl`: what a subject comes to now (DESIGN.md §7), as JSON values in the file's key order."""
+"""A line of `ledger.jsonl`: the settlement of a subject (DESIGN.md §7), as JSON values in the file's key order."""
 
 from common.decimals import plain
 from rating.model.charge import Settlement

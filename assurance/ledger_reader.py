@@ -1,6 +1,6 @@
-"""The books, read again from Kafka: facts, masters, charges and exceptions, independent of any agent's state.
+"""Reads the ledger again from Kafka: facts, masters, charges and exceptions, independent of any agent's state.
 
-What `hourstream run` writes and what the audit compares come from here.
+`hourstream run` writes its output from it, and the audit compares with it.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ Line = dict[str, object]
 
 @dataclass(slots=True)
 class Books:
-    """Everything that was said on the topics of facts and of billing, folded."""
+    """All facts and billing records of the topics, folded."""
 
     facts: dict[Subject, Fact] = field(default_factory=dict)
     masters: dict[tuple[str, str], Master] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Books:
         return books
 
     def _readable(self, record: Record) -> dict[str, Any] | None:
-        """What a record says; None for one that nobody can read, which is counted."""
+        """The value of a record; None for an unreadable one, which is counted."""
         try:
             return decoded(record)
         except (Undecodable, InvalidRecord):
@@ -161,7 +161,7 @@ NOT_IN_LEDGER = ("conflict:", "source:", "posting:", "invoice:", "overlap:", "pe
 
 
 def _has_own_line(fact: Fact) -> bool:
-    """Facts whose subject is a line whatever becomes of it: not fees, minutes adjustments or decisions."""
+    """Facts whose subject is always a line of the ledger: not fees, minutes adjustments or decisions."""
     if isinstance(fact, BillingPeriod | Decision):
         return False
     return not (isinstance(fact, Adjustment) and fact.kind == "minutes")

@@ -1,4 +1,4 @@
-"""Which charges the sinks hold: what the audit compares with `billing.ready` (DOMAIN.md §5.3)."""
+"""The charges that the sinks hold, for the audit's comparison with `billing.ready` (DOMAIN.md §5.3)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,9 +8,9 @@ from storage.postgres import Pool, transaction
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Charges as they stand in journals, as (system, charge id), and charge ids on live invoices, one an occurrence.
+    """Charges in journals, as (system, charge id), and charge ids on live invoices, one per occurrence.
 
-    `delivered`: charge ids that a system outside has posted, one a system, which knows by itself of no second time.
+    `delivered`: charge ids that a system outside has posted, one per system, which itself excludes repeats.
     """
 
     posted: tuple[tuple[str, str], ...]
@@ -35,7 +35,7 @@ def holdings(pool: Pool) -> Holdings:
 
 @dataclass(frozen=True, slots=True)
 class ReasonTotals:
-    """What the charges of one reason come to (None: billed as worked), reversals netted."""
+    """The total of the charges of one reason (None: billed as worked), reversals netted."""
 
     reason: str | None
     currency: str

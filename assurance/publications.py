@@ -1,8 +1,8 @@
-"""What was published of charges, postings and documents, held to what must have been, and each once (DOMAIN.md §5).
+"""Checks that charges, postings and documents were published as they must be, each once (DOMAIN.md §5).
 
-Charges of a subject follow each other in one way: number 1, its reversal, number 2, and so on, with ids that are worked
-out. Postings and statuses are counted by revision. The outbox may repeat a record after a crash: both then carry its
-number in the header `outbox`, and count once.
+The charges of a subject form one sequence: number 1, its reversal, number 2, and so on, with computed ids. Postings and
+statuses are counted by revision. The outbox may repeat a record after a crash: both copies carry its number in the
+header `outbox` and count once.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ _NAMED_BY = {POSTINGS: "posting_id", STATUSES: "invoice_id", STATES: "charge_id"
 
 @dataclass(slots=True)
 class Said:
-    """All that was said of one thing on one topic: how often each revision, and the last of the greatest."""
+    """All publications about one object on one topic: count per revision, and the last record of the highest."""
 
     revisions: Counter[int] = field(default_factory=Counter)
     last: Mapping[str, Any] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Said:
 
 @dataclass(slots=True)
 class Announcements:
-    """Records of the topics on which something is announced, by what they are about."""
+    """Records of the topics of announcements, by their object."""
 
     said: dict[str, dict[str, Said]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Said)))
     repeated: int = 0
@@ -55,14 +55,14 @@ class Announcements:
             said.last = value
 
     def _exception(self, record: Record, name: str) -> None:
-        """States of an exception have no number of their own: the same is never said twice in a row."""
+        """States of an exception have no number of their own: the same state is never published twice in a row."""
         now = (hash(record.value), len(record.value or b""))
         if self._before.get(name) == now:
             self.again.append(f"{EXCEPTIONS} says the same of {name} twice, the second time at {record.offset}")
         self._before[name] = now
 
     def faults(self, charges: Iterable[object]) -> Iterator[str]:
-        """What is said twice, skips a revision, or is about no charge that is known."""
+        """Announcements that repeat, skip a revision, or name an unknown charge."""
         yield from self.again
         for topic, by_name in self.said.items():
             for name, said in by_name.items():

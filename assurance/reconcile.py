@@ -1,4 +1,4 @@
-"""The books of everything read once, charge by charge and subject by subject, for `hourstream reconcile`."""
+"""Collects the inputs of `hourstream reconcile` once: charges and subjects of topics and database."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sinks.routing_policy import Routes
 from storage.postgres import Pool
 from tables.settlement.bucket import approved_minutes
 
-_READINGS = 3  # of a stream in motion: what was under way in one reading has arrived by the next
+_READINGS = 3  # of a stream in motion: records under way in one reading have arrived by the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Reconciliation:
 
     @property
     def holds(self) -> bool:
-        """Whether every difference is explained by a state."""
+        """Whether a state explains every difference."""
         return all(tie.ties for tie in self.ties)
 
 
@@ -36,7 +36,7 @@ def reconciled(broker: str, pool: Pool, routes: Routes | None) -> Reconciliation
     for reading in range(_READINGS):
         if reading:
             time.sleep(1.0)
-        held = standing(pool)  # before the topics: what they have beyond it is told by its positions
+        held = standing(pool)  # before the topics: the sinks' positions tell which records they have not read yet
         found = _reconcile(Arrivals.read(broker), held, routes or Routes((JOURNAL,)))
         if found.holds:
             break
@@ -97,7 +97,7 @@ def _account(charge: Line) -> Account:
 
 
 def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charged]:
-    """Every charge and reversal, with what each system says of it."""
+    """Every charge and reversal, with its state in each system."""
     elsewhere: dict[str, dict[str, Line]] = {}
     for posting in books.postings.values():
         if posting["system"] not in held.postings:

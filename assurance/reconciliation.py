@@ -1,7 +1,7 @@
 """The four-way tie: hours = charges = invoices = journal, per client, month and currency (DOMAIN.md §5).
 
-What the four differ by is explained by the state things are in; what no state explains is a residue, and a defect. It
-is taken charge by charge and subject by subject, so that two errors never cancel out.
+The state of each item explains the differences of the four. A difference without a state is a residue, and a defect. It
+is computed charge by charge and subject by subject, so that two errors never cancel out.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ _NOTHING = Decimal(0)
 
 
 class Account(NamedTuple):
-    """Whose it is: client, month (YYYY-MM) and currency; client and currency are empty where nobody knows them."""
+    """Client, month (YYYY-MM) and currency; client and currency are empty if unknown."""
 
     client_id: str
     period: str
@@ -26,9 +26,9 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """An approved entry (or one that should not count, with 0 minutes) and where its minutes are.
+    """An approved entry (or one that should not count, with 0 minutes) and the place of its minutes.
 
-    `charged` by the charge that stands (`reason` as on it), `held` by its exception, `why` being its status and code.
+    `charged` by the present charge (`reason` as on it), `held` by its exception, `why` being its status and code.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a system of record holds of a charge."""
+    """A system of record's entry for a charge."""
 
     account: Account
     amount: Decimal
@@ -51,10 +51,10 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """A record of `billing.ready` and where it has come to.
+    """A record of `billing.ready` and its state in each system.
 
-    `systems` are those it goes to. `postings` are of those that have it, and None of those that have yet to read it.
-    `invoicing` is on_invoice, or why it is on none.
+    `systems` are its destinations. `postings` has the systems that hold it, and None for those that have yet to read
+    it. `invoicing` is on_invoice, or the reason why it is on none.
     """
 
     name: str
@@ -67,9 +67,9 @@ class Charged:
 
 @dataclass(slots=True)
 class Tie:
-    """One account. `minutes` and `invoicing` by what became of them; `journal` by system: posted, and the rest by why.
+    """One account. `minutes` and `invoicing` by state; `journal` by system: posted, and the rest by reason.
 
-    Residues: approved minutes that are nowhere; amounts by system; amounts on invoices that no invoice line has. `off`
+    Residues: approved minutes without a state; amounts by system; amounts on invoices without an invoice line. `off`
     names the subjects and charges behind them, each even where they cancel out.
     """
 
@@ -87,7 +87,7 @@ class Tie:
 
     @property
     def ties(self) -> bool:
-        """Whether every difference is explained."""
+        """Whether a state explains every difference."""
         return not (self.off or self.hours_residue or self.invoice_residue or any(self.journal_residue.values()))
 
 
@@ -100,8 +100,9 @@ def reconcile(
     invoice_lines: Mapping[Account, Decimal],
     unknown: Iterable[tuple[str, str, Posted]] = (),
 ) -> list[Tie]:
-    """Every account, in order. `invoice_lines` are the net amounts of live invoices; `unknown` what systems hold (name,
-    system, posting) of charges that nobody decided."""
+    """Every account, in order. `invoice_lines` are the net amounts of live invoices; `unknown` the entries of systems
+    (name, system, posting) for charges that were never decided.
+    """
     ties: dict[Account, Tie] = {}
 
     def tie(account: Account) -> Tie:

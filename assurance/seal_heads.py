@@ -1,8 +1,8 @@
 """The heads of all chains of seals, kept in places apart from the chains and signed with the key.
 
-A chain proves nothing of its end: a chain without its newest seals still fits. So the sealer notes after every round
-where each chain ends, in a file and in the database, with a MAC. The text is made to be read, printed and kept by a
-person or a notary:
+A chain proves nothing about its end: a chain without its newest seals is still valid. So after every round the sealer
+writes the end of each chain, with a MAC, to a file and to the database. The text is made for people or a notary to
+read, print and keep:
 
     hourstream seal heads, number 17, at 2026-03-01T00:00:00Z
     billing.ready 0 end 130 records 123 hash 1f3c…
@@ -34,7 +34,7 @@ class NoHeads(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain ends: its last seal."""
+    """The end of a chain: its last seal."""
 
     end: int
     records: int
@@ -43,7 +43,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """All heads of one moment. `number` counts the lists ever made, `notes` say what a person decided of chains."""
+    """All heads of one moment. `number` counts the lists so far, `notes` are a person's decisions about chains."""
 
     number: int
     at: datetime
@@ -61,7 +61,7 @@ class Heads:
 
     @property
     def text(self) -> str:
-        """The list as it is kept."""
+        """The stored text of the list."""
         return f"{self.body}mac {self.mac.hex()}\n"
 
     def signed(self, key: bytes) -> "Heads":
@@ -69,7 +69,7 @@ class Heads:
         return replace(self, mac=_mac(key, self.body))
 
     def fits(self, key: bytes) -> bool:
-        """Whether it was signed with the key."""
+        """Whether the key signed it."""
         return hmac.compare_digest(self.mac, _mac(key, self.body))
 
 
@@ -112,13 +112,13 @@ class Copy(Protocol):
 
     @property
     def name(self) -> str:
-        """How it is named to people."""
+        """The name of a copy for people."""
 
     def read(self) -> str | None:
-        """What is there; None for nothing."""
+        """The stored content; None if there is none."""
 
     def write(self, text: str) -> None:
-        """Replace what is there."""
+        """Replace the stored content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class FileCopy:
         return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else None
 
     def write(self, text: str) -> None:
-        """Replace the file at once. Raises OSError; the file is then as it was."""
+        """Replace the file atomically. Raises OSError; the file is then unchanged."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -150,9 +150,9 @@ class FileCopy:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the copies say: the newest heads that the key has signed, and in words what is wrong with the copies.
+    """The content of the copies: the newest heads with a valid signature, and the faults of the copies as text.
 
-    `others` are copies that hold something which the key has not signed.
+    `others` are copies with content that the key has not signed.
     """
 
     heads: Heads | None

@@ -1,4 +1,4 @@
-"""The copy of the seal heads that is kept in PostgreSQL, beside the one in a file."""
+"""The copy of the seal heads in PostgreSQL, in addition to the one in a file."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""The topic `billing.seals`: what lies on it, which of it are seals made with the key, and how they follow each other.
+"""Reads and writes `billing.seals`: tells seals made with the key from other records, and follows their order.
 
-Every seal carries a MAC of its own bytes in the header `mac`, so that a seal is told from a forged one without its
-records. Seals of earlier versions have none. What is no seal is reported by its position and skipped.
+Every seal carries a MAC of its own bytes in the header `mac`, so that a forged seal is recognised without its records.
+Seals of earlier versions have none. A record that is no seal is reported by its position and skipped.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SealTopic:
-    """The seals by what they seal, in the order of the topic, and in words what else lies there."""
+    """The seals by the place they seal, in the order of the topic, and the other records found there, as text."""
 
     found: dict[Place, list[Found]]
     garbage: tuple[str, ...]
@@ -78,7 +78,7 @@ def publish(producer: Producer, key: bytes, seal: Seal) -> None:
 
 
 def _seal(record: Record) -> Seal:
-    """Raises ValueError, TypeError or ArithmeticError for what is no seal."""
+    """Raises ValueError, TypeError or ArithmeticError for a record that is no seal."""
     value = decode_for(SEALS, record.value or b"")
     check(SEALS, record.key, value)
     seal = Seal(**value)
@@ -106,8 +106,8 @@ def _signed(key: bytes, record: Record) -> bool | None:
 def follow(found: Sequence[Found], head: bytes | None) -> Followed:
     """The chain of a place.
 
-    With a head (the hash of its last seal, as kept elsewhere) the chain is what leads back from there, and on from
-    there what was made with the key. Without one it is what leads on from the beginning.
+    With a head (the hash of its last seal, as kept elsewhere) the chain consists of the seals that lead back from it,
+    and of the later ones made with the key. Without one it consists of the seals that follow from the beginning.
     """
     links = _Links(found)
     end = links.of_hash(head) if head is not None else None
@@ -126,7 +126,7 @@ def follow(found: Sequence[Found], head: bytes | None) -> Followed:
 
 
 def _stranded(each: Found, after: int, *, lost: bool) -> bool:
-    """Whether a seal that nothing leads to belongs to the chain all the same: one before it is missing."""
+    """Whether a seal without a predecessor belongs to the chain all the same: a seal before it is missing."""
     return each.seal.start > after and (each.signed is True or (each.signed is None and not lost))
 
 
@@ -145,7 +145,7 @@ class _Links:
         return self._best(self._by_hash.get(hash_, ()))
 
     def back(self, end: Found) -> list[Found]:
-        """What leads to a seal, as far as it is there, in order."""
+        """The seals before a seal, as far as they exist, in order."""
         chain = [end]
         while chain[-1].seal.previous:
             before = [
@@ -157,7 +157,7 @@ class _Links:
         return chain[::-1]
 
     def onwards(self, last: Found | None, counts: Callable[[Found], bool]) -> list[Found]:
-        """What follows a seal, or begins a chain."""
+        """The seals that follow a seal, or begin a chain."""
         chain: list[Found] = []
         while True:
             end, previous = (0, b"") if last is None else (last.seal.end, last.seal.hash)
@@ -168,5 +168,5 @@ class _Links:
             chain.append(last)
 
     def _best(self, found: Iterable[Found]) -> Found | None:
-        """Of seals in one place: one made with the key, then one that others follow, then the first."""
+        """Of several seals in one place: one made with the key, then one with followers, then the first."""
         return max(found, key=lambda each: (each.signed is True, each.seal.hash in self._by_previous), default=None)

@@ -1,4 +1,4 @@
-"""Holds everything that was sealed to its seals, and the seals to their heads."""
+"""Verifies all sealed records against their seals, and the seals against their heads."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from streaming.batch import Record
 
 _SHOWN = 20  # seals of a chain that are skipped
 CANNOT_PROVE = (
-    "WITHOUT THE KEY this cannot prove that nothing was altered: whoever can write to Kafka and to the heads can seal"
+    "WITHOUT THE KEY this cannot prove that nothing was altered: a writer of Kafka and of the heads can seal"
     " altered records again. Set HOURSTREAM_SEAL_KEY_FILE, or hold the chains to heads kept elsewhere (--head FILE)."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What verifying found: a verdict a chain; faults and notices of the seals themselves.
+    """The result of verifying: one verdict per chain; faults and notices of the seals themselves.
 
-    `unproven` says what could not be proven at all; empty where the key is there.
+    `unproven` states what could not be proven at all; empty if the key is there.
     """
 
     chains: tuple[Verdict, ...]
@@ -92,7 +92,7 @@ def verify(
 
 
 def _made_otherwise(lying: SealTopic, held: Kept, key: bytes) -> list[str]:
-    """Whether all there is was made with another key: then nothing else can be told."""
+    """Whether everything was made with another key: then no other statement is possible."""
     signed = [each.signed for each in lying.all if each.signed is not None]
     if not signed or any(signed) or (held.heads is not None and held.heads.chains):
         return []

@@ -1,9 +1,9 @@
-"""Rows of PostgreSQL, read as records that can be sealed like those of a topic.
+"""Reads rows of PostgreSQL as records that can be sealed like those of a topic.
 
-Sealed are what people did, documents as they were issued, journal postings and tokens. Triggers keep everybody but a
-table's owner from altering some of them; a seal on Kafka, made with a key that the owner does not have, also shows what
-the owner did. A row is a record of the topic `hourstream.TABLE`, at the offset of its number. Of a row that changes by
-right (a status, a payment) only the columns that never do are sealed.
+Acts of people, issued documents, journal postings and tokens are sealed. Triggers keep everybody except a table's owner
+from altering some of them. A seal on Kafka, made with a key that the owner does not have, also shows changes by the
+owner. A row is a record of the topic `hourstream.TABLE`, at the offset of its number. Columns that change legitimately
+(a status, a payment) are not sealed.
 """
 
 import time
@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 class StillWriting(Unreachable):
-    """A transaction that writes the table has been open for too long: what it may add cannot be waited for."""
+    """A transaction that writes the table has been open for too long to wait for its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ _INVOICE_CHARGES: LiteralString = """
 (SELECT coalesce(array_agg(c.charge_id ORDER BY c.charge_id COLLATE "C"), '{}')::text
  FROM hourstream.invoice_charges c WHERE c.invoice_id = t.invoice_id)
 """
-# Lines of a charge are not sealed but worked out: they come when a charge that was refused is posted after all.
+# Lines of a charge are computed, not sealed: they appear later when a refused charge is posted after all.
 _REVENUE_LINES: LiteralString = """
 CASE t.entry WHEN 'revenue' THEN (
     SELECT coalesce(jsonb_agg(jsonb_build_array(l.line, l.account, l.debit::text, l.credit::text) ORDER BY l.line),
@@ -114,11 +114,10 @@ SEALED_TABLES: Mapping[str, SealedTable] = {
 
 
 def rows_from(pool: Pool, table: SealedTable, number: int) -> Iterator[Record]:
-    """The rows from a number on, in order, with none that may still come in between. Raises StillWriting, Unreachable.
+    """The rows from a number on, in order, complete up to the last one. Raises StillWriting, Unreachable.
 
-    Numbers are given before a transaction commits, so a row could come behind one with a greater number. Every
-    transaction that is writing is waited for, at most ten seconds, and the numbers given by then are all that is read.
-    Nobody else waits.
+    Numbers are assigned before a transaction commits, so a row could appear after one with a greater number. This waits
+    for every writing transaction, at most ten seconds, and reads only the numbers assigned by then. No writer waits.
     """
     end = _end(pool, table)
     while number < end:
@@ -130,7 +129,7 @@ def rows_from(pool: Pool, table: SealedTable, number: int) -> Iterator[Record]:
 
 
 def beyond(pool: Pool, table: SealedTable) -> Iterator[str]:
-    """Rows with a number that the table has not given: they were put in past it, and are never sealed."""
+    """Rows with a number that the table never assigned: inserted outside its sequence, and are never sealed."""
     with transaction(pool) as cursor:
         last = _given(cursor, table)
         query = sql.SQL("SELECT {n} FROM {table} WHERE {n} >= %s ORDER BY {n} LIMIT 20").format(
@@ -179,7 +178,7 @@ def _page(pool: Pool, table: SealedTable, number: int, end: int) -> Sequence[Rec
     at = sql.Identifier(table.at) if table.at.isidentifier() else sql.SQL(table.at)
     query = sql.SQL("SELECT t.{n}, {at}, {columns} FROM {table} t WHERE t.{n} >= %s AND t.{n} < %s ORDER BY 1 LIMIT %s")
     with transaction(pool) as cursor:
-        # What a value reads as must not depend on who reads it.
+        # A value must read the same for every session.
         cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL bytea_output = 'hex'")
         rows = cursor.execute(
             query.format(

@@ -1,8 +1,7 @@
-"""The sealer: makes the next seals of every chain, and notes where the chains end.
+"""The sealer: makes the next seals of every chain, and writes the heads.
 
-Before it continues chains it holds them to the heads that were noted last: it refuses to continue where seals are
-missing, where heads are, or where either was made with another key. A person who has the key can make it continue all
-the same (`adopt`), which is noted in the heads for good.
+Before it continues a chain it compares it with the last heads. It refuses if seals or heads are missing, or if either
+was made with another key. A person who has the key can make it continue (`adopt`); the heads keep that note for good.
 """
 
 import contextlib
@@ -25,13 +24,13 @@ _LastUnsigned = Callable[[Place, Sequence[Found]], Seal]
 
 
 class SealingRefused(RuntimeError):
-    """The chains are not what the sealer left: the text says what is wrong and what a person can do."""
+    """The chains differ from the sealer's last state: the text names the fault and the remedy."""
 
 
 class Sealer:
-    """Seals what is not sealed yet, again and again; of several, the one that came last continues.
+    """Seals new records repeatedly; of several sealers, the last one started continues.
 
-    `copies` are the places where heads are kept. `postponed` says in words what the last round had to leave.
+    `copies` are the places of the heads. `postponed` lists as text what the last round left for later.
     """
 
     def __init__(
@@ -53,10 +52,10 @@ class Sealer:
     def seal(self) -> int:
         """The number of records sealed. Raises KafkaException, Unreachable, OSError, SealingRefused.
 
-        What was not sealed then is by the next call.
+        The next call seals the rest.
         """
         if self._producer is not None:
-            with contextlib.suppress(KafkaException):  # where another one took over since: it is asked again below
+            with contextlib.suppress(KafkaException):  # if another sealer took over since: read again below
                 return self._round(self._producer)
             self._producer = None
         producer = self._take_over()
@@ -70,7 +69,9 @@ class Sealer:
         self._take_over(note=note)
 
     def _take_over(self, note: str | None = None) -> Producer:
-        """From here on no other sealer's seal lands: what is read next is the last of each chain."""
+        """Fences other sealers: no seal of theirs is published from here on, so the next read is the last of each
+        chain.
+        """
         producer = Producer({**producer_config(self._broker), "transactional.id": "hourstream-seal-0"})
         producer.init_transactions(60)
         lying, held = read_seals(self._broker, self._key), kept(self._copies, self._key)
@@ -109,10 +110,10 @@ class Sealer:
         self._heads, self._noted = heads, True
 
     def _last_unsigned(self, place: Place, found: Sequence[Found]) -> Seal:
-        """The last seal of a chain that has no head, and no MAC. Raises SealingRefused where it was made otherwise.
+        """The last seal of a chain without head and MAC. Raises SealingRefused if it was made otherwise.
 
-        Seals of a run without the key are left out at the end. One that fits no key stays: a record of it was altered,
-        and must not be sealed again as what it is now.
+        Seals of a run without the key are dropped at the end. One that fits no key stays: a record of it was altered,
+        and must not be sealed again in its present form.
         """
         chain = follow(found, None).chain
         makers = self._makers(place, chain)
@@ -186,7 +187,7 @@ def _continued(lying: SealTopic, held: Kept, unsigned: _LastUnsigned) -> dict[Pl
 
 
 def readers_of(broker: str, topics: Sequence[str], others: Readers | None) -> Readers:
-    """How each partition of the topics is read, and the others."""
+    """How to read each partition of the topics, and the other places."""
     found = {place: partial(_from, broker, place) for place in partitions_of(broker, topics)}
     return {**found, **(others or {})}
 

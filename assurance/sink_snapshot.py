@@ -1,4 +1,4 @@
-"""What the sinks' database holds of each charge at one moment: for the reconciliation of books (DOMAIN.md §5)."""
+"""The state of each charge in the sinks' database at one moment, for reconciliation (DOMAIN.md §5)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ ON_INVOICE = "on_invoice"
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A journal's posting of a charge, and where that charge was read: partition and offset."""
+    """A journal's posting of a charge, with the charge's partition and offset."""
 
     posted: Posted
     partition: int
@@ -103,10 +103,10 @@ UNION ALL SELECT 'invoices', currency, sum(residue) FROM invoices GROUP BY curre
 
 
 def residues(pool: Pool, everything_is_posted: bool = True) -> dict[tuple[str, str], Decimal]:
-    """{(kind, currency): residue} by the database alone, for a metric: charges less postings, and less invoice lines.
+    """{(kind, currency): residue} from the database alone, for a metric: charges less postings, and less invoice lines.
 
-    What one sink has read and the other has not yet is no residue. Where routes decide, a charge may be missing from
-    the journal by right (`everything_is_posted` is False). Raises Unreachable.
+    A record that one sink has read and another has not yet is no residue. With routes, a charge may legitimately be
+    missing from the journal (`everything_is_posted` is False). Raises Unreachable.
     """
     parameters = {"topic": CHARGES_TOPIC, "journal": JOURNAL, "all": everything_is_posted}
     with transaction(pool) as cursor:

@@ -1,4 +1,4 @@
-"""Everything on the topics that a reconciliation needs beside the books: postings, sources, their control totals."""
+"""Reads the other inputs of a reconciliation from the topics: postings, sources, their control totals."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _GONE = ("withdrawn", "reopened")
 
 @dataclass(slots=True)
 class Arrivals(Books):
-    """The books, and where each charge was read, what each ERP says of it, and what sources sent."""
+    """The ledger, with the position of each charge, each ERP's answers to it, and the sources' records."""
 
     postings: dict[str, dict[str, Any]] = field(default_factory=dict)  # by posting id
     totals: list[ControlTotal] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Arrivals(Books):
     sent: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # ids by system, entity
     dead: Counter[tuple[str, str]] = field(default_factory=Counter)
     mapped: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
-    _source_record: str | None = None  # of the record at hand
+    _source_record: str | None = None  # of the present record
 
     @classmethod
     def read(cls, broker: str, progress: Callable[[int], None] = lambda _: None) -> "Arrivals":
@@ -85,7 +85,7 @@ class Arrivals(Books):
                 self.made_of[where] = self._source_record
 
     def arrived(self) -> dict[Part, Arrived]:
-        """By source, kind of record and month: the records that stand, and their minutes."""
+        """By source, kind of record and month: the valid records, and their minutes."""
         records, minutes = defaultdict[Part, set[str]](set), defaultdict[Part, int](int)
         for where, fact in self.facts.items():
             day = day_of(fact)
@@ -98,14 +98,14 @@ class Arrivals(Books):
         return {part: Arrived(len(names), minutes[part]) for part, names in records.items()}
 
     def waiting(self) -> dict[tuple[str, str], Waiting]:
-        """By system and entity: records of a source that nothing is made of yet, and how many are open exceptions."""
+        """By system and entity: source records not mapped yet, and the number of open exceptions among them."""
         parked = defaultdict[tuple[str, str], set[str]](set)
         for (_, subject), exception in self.exceptions.items():
             if subject.startswith("source:") and exception["status"] == "open":
                 _, system, entity, record_id = subject.split(":", 3)
                 parked[system, entity].add(record_id)
         found = {}
-        for key in {*self.mapped, *parked}:  # what publishes nothing by itself is only looked up by others
+        for key in {*self.mapped, *parked}:  # an entity without publications is only looked up by others
             left = (self.sent.get(key, set()) - self.mapped.get(key, set())) | parked[key]
             if left or self.dead[key]:
                 found[key] = Waiting(len(left), len(parked[key]), self.dead[key])

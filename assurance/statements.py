@@ -1,6 +1,7 @@
-"""The always-true statements of DOMAIN §5, each with its figures and a verdict.
+"""The invariants of DOMAIN §5, each with its figures and a verdict.
 
-Statements 6 to 8 say in detail what 2 and 3 demand: what must be on each topic is worked out again, and is there once.
+Statements 6 to 8 check in detail what 2 and 3 demand: the expected records of each topic are computed again, and each
+is there once.
 """
 
 import time
@@ -24,7 +25,7 @@ _READINGS = 3  # of a stream in motion
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One always-true statement: what it says, its figures, whether it holds."""
+    """One invariant: its text, its figures, whether it holds."""
 
     number: int
     says: str
@@ -33,7 +34,7 @@ class Statement:
 
 
 def statements(books: Books, pool: Pool | None, routes: Routes | None = None) -> list[Statement]:
-    """All of them, from topics read again and the sinks' database (None: only what Kafka can tell).
+    """All invariants, from topics read again and the sinks' database (None: only those that Kafka alone can show).
 
     Without routes the journal has every charge.
     """

@@ -1,4 +1,4 @@
-"""Rows of the database held to each other, where one follows from another: what seals do not cover.
+"""Compares derived rows of the database with their origin, where seals do not cover them.
 
 Journal lines follow from their posting, the links of a document from its status, the end of a token from an act.
 """
@@ -41,12 +41,12 @@ ORDER BY subject
 
 
 def inconsistent(pool: Pool) -> Iterator[str]:
-    """What does not follow from what it should, in words. Raises Unreachable."""
+    """Rows that do not follow from their origin, as text. Raises Unreachable."""
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         accounts = {"receivables": RECEIVABLES, "revenue": REVENUE}
         for (posting,) in cursor.execute(_LINES, accounts).fetchall():
-            yield f"hourstream.journal_lines of posting {posting} are not what its charge comes to"
+            yield f"hourstream.journal_lines of posting {posting} do not sum to its charge"
         for invoice_id, charge_id in cursor.execute(_LINKS).fetchall():
             yield f"hourstream.invoice_charges: {charge_id} on {invoice_id} does not fit the status of that document"
         for (name,) in cursor.execute(_TOKENS).fetchall():

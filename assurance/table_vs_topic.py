@@ -1,4 +1,4 @@
-"""Charges in the database held to the topic they came from: every column of every row."""
+"""Compares charges in the database with their topic: every column of every row."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _GONE = "SELECT id FROM unnest(%s::text[]) AS id WHERE id NOT IN (SELECT charge_
 
 
 def differing(pool: Pool, broker: str) -> Iterator[str]:
-    """Charges whose row is not what their record says, that have no row or no record, in words. Raises Unreachable."""
+    """Charges whose row differs from their record, or that lack a row or a record, as text. Raises Unreachable."""
     first: dict[str, str] = {}
     for _, partition in partitions_of(broker, [CHARGES_TOPIC]):
         yield from _of_partition(pool, _once(broker, partition, first, again := list[str]()), partition)
@@ -63,7 +63,7 @@ def _of_partition(pool: Pool, records: Iterator[Record], partition: int) -> Iter
 
 
 def _gone(pool: Pool, rowless: list[Record]) -> Iterator[str]:
-    """Of records that have no row of their own: the charges that have none elsewhere either, as a repeated one has."""
+    """Of records without their own row: the charges without any row; a repeated one has a row elsewhere."""
     charges = {}
     for record in rowless:
         try:
@@ -76,7 +76,7 @@ def _gone(pool: Pool, rowless: list[Record]) -> Iterator[str]:
 
 
 def _rows(pool: Pool, partition: int) -> Iterator[Mapping[str, Any]]:
-    """The rows of a partition, some at a time."""
+    """The rows of a partition, in parts."""
     with transaction(pool) as cursor, cursor.connection.cursor("stored_charges", row_factory=dict_row) as rows:
         rows.execute(_ROWS, (CHARGES_TOPIC, partition))
         yield from rows

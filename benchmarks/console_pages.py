@@ -132,7 +132,7 @@ def fill(pool: Pool, subjects: int, tell: Callable[[str], None]) -> None:
 
 
 def pages(pool: Pool, subjects: int) -> dict[str, Callable[[], str]]:
-    """An address of each page, another one each time it is asked for where it has an id or a filter."""
+    """The address of each page; pages with an id or a filter get another address each time."""
     draw = random.Random(7)  # noqa: S311 - to draw pages, not secrets
     with transaction(pool) as cursor:
         places = cursor.execute(
@@ -176,7 +176,7 @@ def pages(pool: Pool, subjects: int) -> dict[str, Callable[[], str]]:
 
 
 def ask(address: str) -> float:
-    """Milliseconds until the last byte. Raises HTTPError for what is no page."""
+    """Milliseconds until the last byte. Raises HTTPError for an error page."""
     began = time.perf_counter()
     with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - on loopback
         answer.read()

@@ -1,4 +1,4 @@
-"""What one event costs settle, and what a master change costs, by the size of the engagement.
+"""The cost of one event, and of a master change, in settle by the size of the engagement.
 
     python -m benchmarks.event_cost
 
@@ -42,7 +42,7 @@ def engagement(revision: int = 1, **changes: object) -> dict[str, object]:
 
 
 def masters() -> list[tuple[str, str, dict[str, object]]]:
-    """(topic, id, value) of what a plain entry needs."""
+    """(topic, id, value) of the masters of a plain entry."""
     client = {
         "client_id": "CL", "name": "Client", "country": "US", "region": "AMER", "tax_jurisdiction": "US",
         "currency": "USD", "payment_terms_days": 30, **STAMP,
@@ -72,7 +72,7 @@ def masters() -> list[tuple[str, str, dict[str, object]]]:
 
 
 def entry(n: int) -> Record:
-    """The n-th time entry: one a consultant and day."""
+    """The n-th time entry: one per consultant and day."""
     day = FIRST_DAY + timedelta(days=n // CONSULTANTS)
     value = {
         "entry_id": f"t{n}", "engagement_id": "E", "task_id": "T", "consultant_id": f"C{n % CONSULTANTS}",
@@ -131,7 +131,7 @@ class Bench:
 def cost_of_an_event(
     size: int, fact: Callable[[int], Record] = entry, events: int = EVENTS, **contract: object
 ) -> tuple[float, float]:
-    """Of a batch of one fact, in an engagement of `size`: its median CPU microseconds, its records published."""
+    """A batch of one fact, in an engagement of `size`: its median CPU microseconds, its published records."""
     with tempfile.TemporaryDirectory() as folder:
         bench, costs, published = Bench(Path(folder) / "store"), list[float](), 0
         bench.master("master.engagements", "E", engagement(2, **contract))
@@ -154,7 +154,7 @@ def cost_of_a_change(size: int, **changes: object) -> tuple[float, int]:
 
 
 def compare(name: str, fact: Callable[[int], Record], contract: Mapping[str, object], events: int = EVENTS) -> None:
-    """Print what one event costs beside 100 and beside 100,000 others."""
+    """Print the cost of one event beside 100 and beside 100,000 others."""
     small, _ = cost_of_an_event(100, fact, events, **contract)
     large, published = cost_of_an_event(100_000, fact, events, **contract)
     print(

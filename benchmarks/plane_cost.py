@@ -1,4 +1,4 @@
-"""What the plane itself costs a record, whatever an agent decides: reading, handing on, remembering.
+"""The cost of a record in the plane itself, without any decision: reading, passing on, storing.
 
     python -m benchmarks.plane_cost
 

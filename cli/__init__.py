@@ -1,1 +1,1 @@
-"""The command line `hourstream`: the one place that may import every room."""
+"""The command line `hourstream`: the top of the import order, with commands only."""

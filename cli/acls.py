@@ -1,4 +1,4 @@
-"""`hourstream acls`: what each process may do on the bus, printed or given."""
+"""`hourstream acls`: prints or grants the rights of each process on the bus."""
 
 import click
 from rich.table import Table
@@ -15,10 +15,10 @@ FORM = "User:hourstream-{process}"
 @click.command()
 @click.option("--principal", "form", default=FORM, show_default=True, help="How a process's principal is named.")
 @click.option("--apply", "applied", is_flag=True, help="Give the principals exactly these rights, as administrator.")
-@click.option("--compare", is_flag=True, help="Only say what --apply would change.")
+@click.option("--compare", is_flag=True, help="Only show the changes that --apply would make.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def acls(form: str, applied: bool, compare: bool, as_json: bool) -> None:
-    """Print the rights of every process, from what it is declared to read and write; with --apply, give them."""
+    """Print the rights of every process, derived from its declared inputs and outputs; with --apply, grant them."""
     if "{process}" not in form:
         raise click.UsageError("--principal must hold {process}: a principal for all of them could do everything")
     wanted = rights(PROCESSES, form)

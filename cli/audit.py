@@ -1,4 +1,4 @@
-"""`hourstream audit`: print the always-true statements of DOMAIN §5 (`assurance.statements`)."""
+"""`hourstream audit`: prints the invariants of DOMAIN §5 (`assurance.statements`)."""
 
 import sys
 from collections.abc import Sequence

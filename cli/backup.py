@@ -21,7 +21,7 @@ def backup(file: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def restore(file: Path) -> None:
-    """Make what is in FILE the stack of HOURSTREAM_HOME, which must hold none."""
+    """Restore FILE as the stack of HOURSTREAM_HOME, which must hold none."""
     home = Settings.load().home
     files = archive.restore(file, home)
     console.print(f"{files:,} files of {file} are in {home}. `hourstream up` starts it, `hourstream audit` checks it.")

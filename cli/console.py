@@ -1,4 +1,4 @@
-"""`hourstream console`: the web console over a running stack, and its part in `up` and `demo`."""
+"""`hourstream console`: the web console over a running stack; also used by `up` and `demo`."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ _START_SECONDS = 30.0
 @click.command()
 @click.option("--host", default=HOST, show_default=True, help="Address to listen on.")
 @click.option("--port", default=PORT, show_default=True, help="Port to listen on; 0: any free one.")
-@click.option("--without-login", is_flag=True, help="For a demo on this machine: whoever opens it may do everything.")
+@click.option("--without-login", is_flag=True, help="For a demo on this machine: every visitor may do everything.")
 def console(host: str, port: int, without_login: bool) -> None:
     """Serve the console over the running stack, until Ctrl-C. `hourstream worker warehouse` feeds it."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
@@ -38,7 +38,7 @@ def console(host: str, port: int, without_login: bool) -> None:
 
 
 def anybody(without_login: bool) -> User | None:
-    """Who whoever opens the console is, where the flag or HOURSTREAM_CONSOLE_OPEN says so; None where people log in."""
+    """The anonymous user when login is off, by the flag or HOURSTREAM_CONSOLE_OPEN; None when people log in."""
     return ANYBODY if without_login or AccessSettings.load().console_open else None
 
 
@@ -61,7 +61,7 @@ def serving(
     everybody: User | None = None,
     access: AccessSettings | None = None,
 ) -> Iterator[str]:
-    """The console in a thread; yields its address. Raises UsageError where everybody on a network could come in."""
+    """The console in a thread; yields its address. Raises UsageError if everybody on a network would have access."""
     access = access or AccessSettings.load()
     if everybody is not None and not is_loopback(host):
         raise click.UsageError("--without-login is for this machine only: leave --host as it is")

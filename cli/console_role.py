@@ -1,4 +1,4 @@
-"""`hourstream console-role`: the rights of the role that the console connects as."""
+"""`hourstream console-role`: grants the console's database role its rights."""
 
 import click
 from psycopg.errors import UndefinedObject

@@ -1,4 +1,4 @@
-"""What every command shares: the console, the stack it works on, and how an error is told."""
+"""Shared by all commands: the console, the stack, and error messages."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ _EXPLAINED = (
 
 
 def explained(error: Exception) -> click.ClickException | None:
-    """One message and exit status 1 for what a person can do something about; None for all else."""
+    """One message and exit status 1 for an error that a person can repair; None for all others."""
     if isinstance(error, _EXPLAINED):
         return click.ClickException(str(error))
     if isinstance(error, confluent_kafka.KafkaException):
@@ -45,9 +45,9 @@ def explained(error: Exception) -> click.ClickException | None:
 
 @contextlib.contextmanager
 def attached(settings: Settings) -> Iterator[Stack]:
-    """The stack a command works on: the one that runs on this home, the settings' own, or one started for it.
+    """The stack of a command: the one that runs on this home, the settings' own, or one started for it.
 
-    Only what was started here is kept running, and stopped at the end.
+    Only a stack that was started here is kept running, and stopped at the end.
     """
     with Stack.start(settings, join=True, progress=lambda line: errors.print(styled(line, "dim"))) as stack:
         if not stack.holds_home:

@@ -1,4 +1,4 @@
-"""`hourstream deliveries`: how charges fare with the systems outside, and offering again what they refused."""
+"""`hourstream deliveries`: the state of deliveries to systems outside, and replays of refused charges."""
 
 import getpass
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def _selecting(command: _Command) -> _Command:
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object a delivery, or a system.")
 def list_(limit: int, as_json: bool, **selected: str | None) -> None:
-    """How each system stands; with any option, the deliveries it selects."""
+    """Show the state of each system; with any option, the deliveries it selects."""
     each = any(value is not None for value in selected.values())
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
@@ -75,7 +75,7 @@ def _of_systems(found: list[Standing]) -> Table:
 
 
 def _told(one: Standing) -> str:
-    """How fresh the states of its invoices are here."""
+    """The age of the last complete report of invoice statuses."""
     if one.statuses is None:
         return "not asked"
     why = f": {one.statuses.reason}" if one.statuses.reason else ""
@@ -104,7 +104,7 @@ def _of(found: list[Delivery]) -> Table:
 @click.argument("charge_id")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(charge_id: str, as_json: bool) -> None:
-    """One charge: where it stands with each system, and who had it offered again."""
+    """Show one charge: its state in each system, and its replays."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         found, asked = listed(pool, Selection(charge_id=charge_id)), replays(pool, charge_id)
@@ -127,10 +127,10 @@ def show(charge_id: str, as_json: bool) -> None:
 @_selecting
 @click.option("--all", "all_", is_flag=True, help="Everything that is not posted.")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who asks.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who asks.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def replay_(charge_id: str | None, all_: bool, reason: str, by: str, as_json: bool, **selected: str | None) -> None:
-    """Have CHARGE_ID offered again, or what the options select, or --all; what is posted is left alone.
+    """Offer CHARGE_ID again, or the selection of the options, or --all; posted charges are left alone.
 
     A charge that was cancelled together with its reversal is offered again together with it.
     """

@@ -1,7 +1,7 @@
-"""`hourstream demo`: ten months of a real time tracker through the whole stream, in front of your eyes.
+"""`hourstream demo`: ten months of a real time tracker through the whole stream.
 
-First act: 18F's Tock with the rates of fiscal year 2015. Second act: a rate card for the grades that had none is
-published, and what waited for it heals by itself. The input side of the table is counted from the JSON file alone.
+First act: 18F's Tock with the rates of fiscal year 2015. Second act: publishes a rate card for the grades without a
+rate; the waiting work is then charged. The input side of the table is counted from the JSON file alone.
 """
 
 import time
@@ -55,10 +55,10 @@ ISSUED = date(2015, 8, 3)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What came out, asked of the stream: settle's own totals and the sinks' database."""
+    """The output of the stream: settle's own totals and the sinks' database."""
 
     entries: int
-    minutes: dict[str, int]  # by what became of them
+    minutes: dict[str, int]  # by state
     charged: Decimal
     balance: Decimal
     residue: int
@@ -92,7 +92,7 @@ class Figures:
 @click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
 def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
-    """Tock's hours to posted charges and invoices. Its data is kept in HOME/demo, to be looked at afterwards."""
+    """Turn Tock's hours into posted charges and invoices. The data is kept in HOME/demo for inspection."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
     if not keep:
@@ -128,7 +128,7 @@ def _serve(settings: Settings, pool: Pool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What both acts work on."""
+    """The shared objects of both acts."""
 
     stack: Stack
     workers: Workers
@@ -196,7 +196,7 @@ class Invoiced:
 
     @property
     def payable(self) -> Decimal:
-        """What the documents ask for, credit notes deducted."""
+        """The total of the documents, credit notes deducted."""
         return sum((issued.payable for issued in self.run.issued), Decimal(0))
 
 

@@ -1,7 +1,7 @@
-"""The demo's charges in a real Tryton: delivered, invoiced, posted and paid there, and held to the ledger to the cent.
+"""The demo's charges in a real Tryton: delivered, invoiced, posted, paid and compared with the ledger to the cent.
 
-What Tryton holds is asked of its own database, not of what we sent. The worker that delivers to it asks it what becomes
-of its invoices, as in service, so that the charges end as paid.
+Tryton's figures are read from its own database, not from what we sent. The delivery worker polls it for the status of
+its invoices, as in production, so that the charges end as paid.
 """
 
 import time
@@ -55,7 +55,7 @@ targets:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What Tryton's database holds, and how long it took: seconds for charges, for posting and for payments."""
+    """The content of Tryton's database, and the time it took: seconds for charges, for posting and for payments."""
 
     charges: int
     minutes: int
@@ -94,7 +94,7 @@ def books_of(pool: Pool, broker: str, until: date) -> TrytonBooks:
 def post_to_tryton(
     stack: Stack, workers: Workers, pool: Pool, home: Path, issued: date, tell: Tell
 ) -> tuple[Taken, Table]:
-    """Everything that happens in Tryton; what it then holds, and the table that compares it with the ledger."""
+    """Run all steps in Tryton; returns its content, and the table that compares it with the ledger."""
     with Tryton.start(
         home / "tryton", stack.settings, stack.postgres_url, books_of(pool, stack.broker, issued + PAYS_AFTER), tell
     ) as tryton:
@@ -125,7 +125,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 @contextmanager
 def _delivering(stack: Stack, tryton: Tryton, tell: Tell) -> Iterator[Workers]:
-    """The worker of this one target, which delivers to it and asks it what becomes of its invoices."""
+    """The worker of this one target, which delivers to it and polls it for the status of its invoices."""
     file = tryton.secret("delivery-key").parent.parent / "targets.yaml"
     key = tryton.secret("delivery-key")
     file.write_text(_TARGETS.format(url=tryton.url, key=key, seconds=_ANSWER_SECONDS), encoding="utf-8")
@@ -141,14 +141,14 @@ def _until_delivered(stack: Stack, pool: Pool, delivery: Workers) -> None:
 
 
 def _until_told(pool: Pool, delivery: Workers) -> None:
-    """Wait until everything that has become of Tryton's invoices by now is on its topic. Raises NotQuiet."""
+    """Wait until all present events of Tryton's invoices are on their topic. Raises NotQuiet."""
     with transaction(pool) as cursor:
         now = scalar(cursor, "SELECT now()")
     deadline = time.monotonic() + _TELLING_SECONDS
     while not _is_told(pool, now) or Outbox(pool, EVENTS_TOPIC).unsent():
         delivery.check()
         if time.monotonic() > deadline:
-            raise NotQuiet(f"Tryton has not told what became of its invoices in {_TELLING_SECONDS:g} s")
+            raise NotQuiet(f"Tryton has not reported the status of its invoices in {_TELLING_SECONDS:g} s")
         time.sleep(0.2)
 
 
@@ -200,7 +200,7 @@ def _ask(tryton: Tryton, seconds: tuple[float, float, float]) -> Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the stream charged, by its own projection."""
+    """The stream's charges, by its own projection."""
 
     charges: int
     minutes: int
@@ -218,7 +218,7 @@ def _ledger(pool: Pool) -> Ledger:
 
 
 def _states(stack: Stack) -> Mapping[str, int]:
-    """How many charges are in which state of their life, by the last that was said of each."""
+    """The number of charges in each state, by the last record of each."""
     last = dict[str, str]()
     for _, said in read_valid(stack.broker, ["charge.states"]):
         last[str(said["charge_id"])] = str(said["state"])
@@ -249,7 +249,7 @@ def _table(taken: Taken, ledger: Ledger, lives: Mapping[str, int]) -> Table:
 
 
 def holds(taken: Taken, pool: Pool) -> bool:
-    """Whether Tryton's books are the ledger's, to the cent."""
+    """Whether Tryton's books equal the ledger, to the cent."""
     ledger = _ledger(pool)
     same = (taken.charges, taken.minutes, taken.on_invoices) == (ledger.charges, ledger.minutes, ledger.with_amount)
     return same and taken.amount == taken.net == taken.paid == ledger.amount and not taken.open

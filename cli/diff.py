@@ -1,4 +1,4 @@
-"""`hourstream diff A B`: what another rate card or contract would change, from the outputs of two runs.
+"""`hourstream diff A B`: the effect of another rate card or contract, from the outputs of two runs.
 
 Run the same facts twice, once with the proposal in place of what it replaces, and compare the folders.
 """
@@ -25,7 +25,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @dataclass(slots=True)
 class Change:
-    """What differs in one engagement and currency; amounts in that currency."""
+    """The differences of one engagement and currency; amounts in that currency."""
 
     client_id: str
     engagement_id: str
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def difference(self) -> Decimal:
-        """What B bills more than A."""
+        """The amount by which B bills more than A."""
         return self.after - self.before
 
 
@@ -72,7 +72,7 @@ def _amount(line: Line, currency: str) -> Decimal:
 
 
 def by_subject(lines: Iterable[Line]) -> Ledger:
-    """The lines of a ledger by what they are of."""
+    """The lines of a ledger by their subject."""
     return {(line["engagement_id"], line["subject"]): line for line in lines}
 
 

@@ -1,4 +1,4 @@
-"""`hourstream exceptions`: what is stuck, why, what would free it, and what a person decides about it."""
+"""`hourstream exceptions`: lists exceptions with cause and remedy, and records decisions about them."""
 
 import getpass
 import shlex
@@ -32,7 +32,7 @@ Record = dict[str, object]
 
 @click.group()
 def exceptions() -> None:
-    """What is parked: list, show, waive, retry; codes, and what they mean."""
+    """Parked work: list, show, waive, retry; codes, and suggestions for them."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _reading() -> Iterator[tuple[Stack, Reading | None]]:
 
 
 def _read(look: Reading | None, value: Record) -> Record:
-    """A record's texts as whoever asks may read them."""
+    """A record's texts as the caller may read them."""
     return {name: _read_part(look, part) for name, part in value.items()}
 
 
@@ -54,7 +54,7 @@ def _read_part(look: Reading | None, part: object) -> object:
 
 
 def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
-    """{(engagement, subject): last record} of what is open or waived."""
+    """{(engagement, subject): last record} of open and waived exceptions."""
     last: dict[tuple[str, str], Record] = {}
     for _, value in read_valid(broker, [TOPIC]):
         last[value["engagement_id"], value["subject"]] = value
@@ -67,7 +67,7 @@ def open_exceptions(broker: str) -> dict[tuple[str, str], Record]:
 @click.option("--each", is_flag=True, help="A line an exception, not one a cause.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object an exception.")
 def list_(code: str | None, engagement: str | None, each: bool, as_json: bool) -> None:
-    """What is stuck, by cause: the missing fact, how much waits for it, and who owns it."""
+    """List exceptions by cause: the missing fact, how much waits for it, and its owner."""
     with _reading() as (stack, look):
         found = [
             _read(look, visible(value, stack.settings))
@@ -135,7 +135,7 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
 @exceptions.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def codes(as_json: bool) -> None:
-    """Codes that nobody has mapped, how much waits for each, and what each may mean."""
+    """List unmapped codes, how much waits for each, and suggestions."""
     with _reading() as (stack, look):
         waiting = Counter(key for value in open_exceptions(stack.broker).values() if (key := _code_missing(value)))
         names = Names(stack.broker, look) if waiting else None
@@ -180,7 +180,7 @@ def _standing(broker: str, engagement: str, subject: str) -> Record:
 @click.argument("engagement")
 @click.argument("subject")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def waive(engagement: str, subject: str, reason: str, by: str) -> None:
     """Give the subject up: no charge, its minutes counted as waived, until a new revision of it arrives."""
     _decide("waive", engagement, subject, reason, by)
@@ -190,7 +190,7 @@ def waive(engagement: str, subject: str, reason: str, by: str) -> None:
 @click.argument("engagement")
 @click.argument("subject")
 @click.option("--reason", default="asked to settle again", show_default=True)
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who asks.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who asks.")
 def retry(engagement: str, subject: str, reason: str, by: str) -> None:
     """Have the subject settled again."""
     _decide("retry", engagement, subject, reason, by)
@@ -199,7 +199,7 @@ def retry(engagement: str, subject: str, reason: str, by: str) -> None:
 def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: str) -> None:
     if subject.startswith("posting:"):
         again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
-        raise click.ClickException(f"what a system refused is mended there and offered again by `{again}`")
+        raise click.ClickException(f"repair the refusal in the system that refused, then `{again}`")
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         what = Subject(engagement, subject, int(str(standing["revision"])))
@@ -214,11 +214,12 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
 @click.argument("canonical_id", required=False)
 @click.option("--accept", is_flag=True, help="Instead of CANONICAL_ID: the one record whose name is nearly the code.")
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bool, reason: str, by: str) -> None:
-    """Map a CODE of SYSTEM to an id here: what waits for it as UNMAPPED_CODE is mapped again by itself.
+    """Map a CODE of SYSTEM to an id here: records that wait for it as UNMAPPED_CODE are then mapped again.
 
-    KIND is client, consultant, engagement, task or labor_category. A code mapped before gets its next revision.
+    KIND is client, consultant, engagement, task or labor_category. A code that was mapped before gets its next
+    revision.
     """
     if accept == (canonical_id is not None):
         raise click.UsageError("give CANONICAL_ID, or --accept to take the record whose name is nearly the code")
@@ -235,7 +236,7 @@ def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bo
 
 
 def _accepted(broker: str, look: Reading | None, key: str) -> str:
-    """The id of the only record that a code can well mean. Raises ClickException with what it may mean instead."""
+    """The id of the only clear suggestion for a code. Raises ClickException with the suggestions otherwise."""
     found = Names(broker, look).suggestions(key)
     sure = certain(found)
     if sure is None:
@@ -245,7 +246,7 @@ def _accepted(broker: str, look: Reading | None, key: str) -> str:
 
 
 def _map(broker: str, sealed: Sealing | None, names: tuple[str, str, str], canonical_id: str, why: Why) -> str:
-    """Publish the next revision of a code, unless it says nothing new; what to tell of it."""
+    """Publish the next revision of a code, unless it changes nothing; returns the message for the person."""
     waiting = _waiting_for(broker, key_of(*names))
     try:
         mapped = map_code(broker, *names, canonical_id, why, sealed)
@@ -258,7 +259,7 @@ def _map(broker: str, sealed: Sealing | None, names: tuple[str, str, str], canon
 
 
 def _waiting_for(broker: str, key: str) -> int:
-    """How many exceptions are open because this code is not mapped."""
+    """The number of exceptions that are open because this code is not mapped."""
     missing = ((value["missing"], value["status"]) for value in open_exceptions(broker).values())
     return sum(
         isinstance(what, dict) and (what["kind"], what["id"], status) == (CODE, key, "open") for what, status in missing

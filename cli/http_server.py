@@ -1,6 +1,7 @@
-"""How uvicorn serves here: which proxies count, how many connections there are, how long a request may take to come.
+"""Settings of uvicorn: trusted proxies, number of connections, and the time limit for a request to arrive.
 
-uvicorn itself waits for ever for the rest of a request: who sends a byte a minute would keep each connection.
+uvicorn itself waits for the rest of a request without limit: a client that sends a byte a minute would keep its
+connection.
 """
 
 import asyncio
@@ -59,7 +60,7 @@ def listening_on(host: str, port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
-            listening.listen()  # whoever reads the address may connect, before the server takes it over
+            listening.listen()  # a reader of the address may connect before the server takes the socket over
         except OSError as error:
             refused = f"{host}:{port} cannot be listened on ({error.strerror}); try --port 0"
             raise click.ClickException(refused) from error
@@ -67,13 +68,13 @@ def listening_on(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def address_of(listening: socket.socket) -> str:
-    """Where a bound socket is reached over HTTP."""
+    """The HTTP address of a bound socket."""
     host, port, *_ = listening.getsockname()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def server_config(app: ASGIApp, trusted_proxies: str = "", request_seconds: float = REQUEST_SECONDS) -> uvicorn.Config:
-    """uvicorn's settings. X-Forwarded-For and -Proto count from `trusted_proxies` only, nobody's where it is empty."""
+    """uvicorn's settings. X-Forwarded-For and -Proto count only from `trusted_proxies`."""
     protocol = type("Timed", (TimedProtocol,), {"seconds": request_seconds})
     return uvicorn.Config(
         app,

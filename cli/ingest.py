@@ -1,4 +1,4 @@
-"""`hourstream ingest FILE`: the rows of an exported file onto its source's topics, where intake maps them."""
+"""`hourstream ingest FILE`: publishes the rows of an exported file on its source's topics, where intake maps them."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def ingest(file: Path, source: str, all_or_nothing: bool, again: bool) -> None:
 
 
 def tell_published(name: str, records: int, bad: int, system: str, settings: Settings) -> None:
-    """What became of a file; and whether anybody is there to map it."""
+    """Print the result of a file, and whether an intake runs to map it."""
     dead = f", {bad:,} rows to {DEAD_LETTERS}" if bad else ""
     console.print(f"{name}: {records:,} records published{dead}", soft_wrap=True)
     if system not in settings.source_names:

@@ -1,4 +1,4 @@
-"""`hourstream invoice`: invoice runs (DOMAIN §4), their documents, and voiding; what is paid is in `invoice_events`."""
+"""`hourstream invoice`: invoice runs (DOMAIN §4), documents, and voiding; payments are in `invoice_events`."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,10 +34,10 @@ def invoice() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: bool, as_json: bool) -> None:
-    """Invoice what is charged and not yet invoiced. Needs the billing worker to have read every charge.
+    """Invoice charges that are not invoiced yet. The billing worker must have read every charge.
 
-    Every file is held to the official rules of EN 16931. Exit status 1 when a file breaks them, when an account could
-    not be invoiced, or when a file could not be written; everything else is invoiced all the same.
+    Every file is checked against the official rules of EN 16931. Exit status 1 when a file breaks them, when an account
+    could not be invoiced, or when a file could not be written; all other invoices are made all the same.
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
@@ -57,7 +57,7 @@ def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRu
         names=names(broker),
         holds=read_holds(broker, issue_date),
     )
-    desk_of(pool).apply_waiting()  # what was said of these invoices before they were there
+    desk_of(pool).apply_waiting()  # reports about these invoices that arrived before them
     return done
 
 

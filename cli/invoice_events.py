@@ -1,4 +1,4 @@
-"""`hourstream invoice status|pay|link`: what a person knows of an invoice, said as a billing system would say it."""
+"""`hourstream invoice status|pay|link`: a person's report on an invoice, in the form of a billing system's report."""
 
 import uuid
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ def pay(invoice_id: str, amount: str, reference: str, currency: str | None, at: 
 @click.argument("number")
 @click.argument("invoice_id")
 def link(system: str, number: str, invoice_id: str) -> None:
-    """Note that NUMBER of SYSTEM is our INVOICE_ID: what SYSTEM said of it is taken in."""
+    """Link NUMBER of SYSTEM to our INVOICE_ID: the system's reports on it are then applied."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         desk_of(pool).link(system, number, invoice_id)

@@ -1,4 +1,4 @@
-"""`hourstream`: the commands a person types (DESIGN §7), each in a module of its own beside this one."""
+"""`hourstream`: all commands (DESIGN §7), each in a module of its own beside this one."""
 
 import importlib
 import logging
@@ -13,7 +13,7 @@ from common.private import UMASK
 
 
 class Listed(NamedTuple):
-    """A command as `--help` lists it: the module that holds it, and what it does in one line."""
+    """A command as `--help` lists it: its module, and its summary."""
 
     module: str
     summary: str
@@ -75,7 +75,7 @@ class Commands(click.Group):
     """Commands by name, each imported when it is needed."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an error that a person can mend is one message and exit status 1."""
+        """Run the command; an error that a person can repair is one message and exit status 1."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):  # click's own ways out

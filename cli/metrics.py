@@ -1,4 +1,4 @@
-"""`hourstream metrics`: the catalogue of what the workers tell Prometheus, or what they tell at this moment."""
+"""`hourstream metrics`: the catalogue of the workers' metrics, or their present values."""
 
 import urllib.request
 from pathlib import Path
@@ -16,10 +16,10 @@ PAGE = CHECKOUT / "docs" / "metrics.md"
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
+@click.option("--write", is_flag=True, help=f"Rewrite {PAGE.relative_to(CHECKOUT)}.")
 @click.option("--now", is_flag=True, help="Ask the workers that run here for their figures of this moment.")
 def metrics(as_json: bool, write: bool, now: bool) -> None:
-    """List every metric: its name, kind, labels, the workers that serve it, and what it says."""
+    """List every metric: its name, kind, labels, the workers that serve it, and its meaning."""
     if now:
         _tell_now(Settings.load().home)
     elif write:

@@ -1,4 +1,4 @@
-"""`hourstream parity OLD NEW`: what two journals have booked of the same charges, field by field."""
+"""`hourstream parity OLD NEW`: compares the bookings of two journals for the same charges, field by field."""
 
 import sys
 from dataclasses import asdict
@@ -24,7 +24,7 @@ _SHOWN = 50
 @click.argument("new")
 @click.option("--client", help="Only this client.")
 @click.option("--period", help="Only this month, YYYY-MM.")
-@click.option("--whole", is_flag=True, help="What only one of them has is a difference too.")
+@click.option("--whole", is_flag=True, help="Charges that only one of them has count as differences too.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def parity(old: str, new: str, client: str | None, period: str | None, whole: bool, as_json: bool) -> None:
     """Compare what journals OLD and NEW hold by charge. Exit status 1 when they differ."""

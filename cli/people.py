@@ -1,4 +1,4 @@
-"""`hourstream people`: whose personal data is kept, and its erasure: keys destroyed, totals untouched."""
+"""`hourstream people`: lists persons with personal data and erases them: keys destroyed, totals unchanged."""
 
 import getpass
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from sources.similarity import suggestions
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool, transaction
 
-_ALIKE = 90.0  # of 100: worth a look whether it is the same person
+_ALIKE = 90.0  # of 100: similar enough for a person to check
 
 
 @click.group()
@@ -49,7 +49,7 @@ def _vault() -> Iterator[tuple[str, Pool, Vault]]:
 @people.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def list_(as_json: bool) -> None:
-    """Whose data is sealed, by token; what was erased, when, by whom and why."""
+    """List the persons with encrypted data, by token; erasures with time, person and reason."""
     with _vault() as (_, _, vault):
         _tell(vault.entries(), as_json)
 
@@ -58,7 +58,7 @@ def list_(as_json: bool) -> None:
 @click.argument("who", metavar="CONSULTANT_ID|TOKEN")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(who: str, as_json: bool) -> None:
-    """What a consultant's data is sealed under: our own records of them, and what systems call them."""
+    """Show the tokens of a consultant's data: of our own records, and of the records of other systems."""
     with _vault() as (broker, _, vault):
         _tell(_entries(vault, _tokens(broker, vault, who)), as_json)
 
@@ -66,11 +66,11 @@ def show(who: str, as_json: bool) -> None:
 @people.command()
 @click.argument("who", metavar="CONSULTANT_ID|TOKEN")
 @click.option("--reason", required=True, help="Why, without a name; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who erases.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who erases.")
 def erase(who: str, reason: str, by: str) -> None:
-    """Destroy the keys of a consultant's personal data, for good: names and notes can be read by nobody afterwards.
+    """Destroy the keys of a consultant's personal data, for good: names and notes can no longer be read.
 
-    Hours, charges, invoices and their totals stay, under ids. TOKEN erases what that one says only.
+    Hours, charges, invoices and their totals stay, under ids. TOKEN erases only the data of that token.
     """
     with _vault() as (broker, pool, vault):
         tokens = _tokens(broker, vault, who)
@@ -100,9 +100,9 @@ def erase(who: str, reason: str, by: str) -> None:
 @people.command()
 @click.argument("new_key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def rotate(new_key_file: Path) -> None:
-    """Wrap every key by the key of NEW_KEY_FILE instead; then HOURSTREAM_PEOPLE_KEY_FILE must name that file.
+    """Wrap every key with the key of NEW_KEY_FILE instead; then HOURSTREAM_PEOPLE_KEY_FILE must name that file.
 
-    No record changes. Destroy the former file, and what copies of the database hold can be opened by nobody.
+    No record changes. Destroy the former file; copies of the database can then no longer be decrypted.
     """
     with _vault() as (_, _, vault):
         count = vault.rotate(new_key_file.absolute())
@@ -121,7 +121,7 @@ def _entries(vault: Vault, tokens: Iterable[str]) -> list[Entry]:
 
 
 def _perhaps_theirs(vault: Vault, erased: list[Entry]) -> list[Entry]:
-    """Others that are called nearly the same: of a system whose code for them nobody has mapped, say."""
+    """Other persons with nearly the same name, for example of a system whose code for them is not mapped."""
     known = {entry.token for entry in erased}
     left = {e.token: e for e in vault.entries() if e.name and e.kind == "person" and e.token not in known}
     labels = {token: [entry.name or ""] for token, entry in left.items()}

@@ -1,4 +1,4 @@
-"""A console on which data is only ever text: no markup, no emoji codes, no control characters of a terminal.
+"""A console that prints data as plain text: no markup, no emoji codes, no terminal control characters.
 
 Styles are given beside the text (`styled`), never inside it.
 """

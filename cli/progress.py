@@ -1,4 +1,4 @@
-"""How long work and its results are shown: progress bars on standard error, and pictures of tables."""
+"""Shows progress and results: progress bars on standard error, and pictures of tables."""
 
 import contextlib
 import io
@@ -51,7 +51,7 @@ _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http:
 
 
 def save_picture(path: Path, title: str, *content: RenderableType) -> None:
-    """Save what a terminal would show as an SVG file."""
+    """Save a terminal's output as an SVG file."""
     recorder = PlainConsole(record=True, width=112, file=io.StringIO(), force_terminal=True)
     recorder.print(*content, sep="\n")
     recorder.save_svg(str(path), title=title, theme=DIMMED_MONOKAI, code_format=_SVG)

@@ -1,4 +1,4 @@
-"""`hourstream receive`: a source's webhook, on loopback, behind whatever speaks HTTPS with the world."""
+"""`hourstream receive`: receives a source's webhook on loopback, behind an HTTPS proxy."""
 
 import contextlib
 import time
@@ -37,7 +37,7 @@ _SHORTEST_SECRET = 16  # bytes
 @click.option("--seconds", default=30.0, show_default=True, help="How long a message may take to arrive.")
 @click.option("--window", default=300.0, show_default=True, help="Seconds a signed timestamp may be off.")
 def receive(source: str, secret_file: Path, host: str, port: int, max_kib: int, seconds: float, window: float) -> None:
-    """Take messages of a source's webhook at POST /SOURCE, until told to stop."""
+    """Accept messages of a source's webhook at POST /SOURCE, until stopped."""
     mapping, secrets, settings = catalogue.load(source), read_secrets(secret_file), Settings.load()
     with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault:
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)

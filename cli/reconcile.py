@@ -1,4 +1,4 @@
-"""`hourstream reconcile`: is all there that was sent, and do hours, charges, invoices and journal tie (DOMAIN §5)?"""
+"""`hourstream reconcile`: checks completeness, and the tie of hours, charges, invoices and journal (DOMAIN §5)."""
 
 import sys
 from collections.abc import Iterable
@@ -81,7 +81,7 @@ def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
 
 
 def show(found: Reconciliation, each: bool) -> None:
-    """Both halves as tables; what is off is named."""
+    """Both halves as tables; residues are named."""
     if found.sources:
         console.print(_sources_table(found.sources))
     console.print(_ties_table(found.ties, each))

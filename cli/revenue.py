@@ -1,4 +1,4 @@
-"""`hourstream revenue`: what is earned apart from what is charged, posted at the close of a month (DESIGN §10)."""
+"""`hourstream revenue`: posts earned revenue apart from charged revenue, at the close of a month (DESIGN §10)."""
 
 import getpass
 import sys
@@ -28,7 +28,7 @@ PERIODS = "billing.periods"
 
 @click.group()
 def revenue() -> None:
-    """Revenue as it is earned: close a month, show balances, plan a fixed fee."""
+    """Earned revenue: close a month, show balances, plan a fixed fee."""
 
 
 @revenue.command("close")
@@ -38,7 +38,7 @@ def revenue() -> None:
 def close_(period: str, system: str, as_json: bool) -> None:
     """Post the revenue entries of a month, of the engagements for which `billing.periods` says that it is closed.
 
-    Again: what has changed since, in this month and in the later ones that were closed.
+    A repeated close posts the changes since, in this month and in the later ones that were closed.
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
@@ -80,7 +80,7 @@ def _texts(values: dict[str, object]) -> dict[str, object]:
 @click.option("--system", default=JOURNAL, show_default=True, help="The journal.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def show(period: str, system: str, as_json: bool) -> None:
-    """What is charged, earned, deferred and unbilled, per client and currency. Exit status 1 when it does not tie."""
+    """Show charged, earned, deferred and unbilled amounts per client and currency. Exit status 1 if they do not tie."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         totals = revenue_totals(pool, system, period)
@@ -95,7 +95,7 @@ def show(period: str, system: str, as_json: bool) -> None:
 @click.argument("engagement")
 @click.argument("minutes", type=click.IntRange(0))
 @click.option("--reason", required=True, help="Why; kept for good.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who decides.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
 def plan_(engagement: str, minutes: int, reason: str, by: str) -> None:
     """Earn a fixed fee by the share of MINUTES worked, and no longer by milestone. 0: by milestone again."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:

@@ -1,4 +1,4 @@
-"""`hourstream rules`: what a code means and what heals it, and the rules reference, docs/rules.md."""
+"""`hourstream rules`: the meaning and remedy of a code, and the rules reference, docs/rules.md."""
 
 import click
 
@@ -14,10 +14,10 @@ PAGE = CHECKOUT / "docs" / "rules.md"
 
 @click.command()
 @click.argument("code", required=False)
-@click.option("--write", is_flag=True, help=f"Write {PAGE.relative_to(CHECKOUT)} anew.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts: every code, its section, owners and what heals it.")
+@click.option("--write", is_flag=True, help=f"Rewrite {PAGE.relative_to(CHECKOUT)}.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: every code, its section, owners and remedy.")
 def rules(code: str | None, write: bool, as_json: bool) -> None:
-    """Say what CODE of an exception means: the section of the law, who is asked, what heals it. Without one, all."""
+    """Explain CODE of an exception: its section of the rules, its owner, its remedy. Without CODE, all codes."""
     if write:
         PAGE.write_text(page(CHECKOUT), encoding="utf-8")
         return

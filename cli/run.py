@@ -1,6 +1,6 @@
-"""`hourstream run INPUT_DIR --out DIR`: facts from files in, the ledger they must give out (DESIGN §7).
+"""`hourstream run INPUT_DIR --out DIR`: publishes facts from files and writes the resulting ledger (DESIGN §7).
 
-Also how a proposed rate card is tried on last month's facts.
+It also tries a proposed rate card on last month's facts.
 """
 
 import json

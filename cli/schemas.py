@@ -1,4 +1,4 @@
-"""`hourstream schemas`: contracts checked, released, registered, and printed as a catalogue."""
+"""`hourstream schemas`: checks, releases and registers contracts, and prints their catalogue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ DOCUMENT = CHECKOUT / "docs" / "catalogue.md"
 
 @click.group()
 def schemas() -> None:
-    """The contracts: what they promise, what a change would break, and for whom."""
+    """Contracts: their promises, and the effect of a change on consumers."""
 
 
 def processes() -> tuple[Process, ...]:
@@ -52,9 +52,9 @@ def _contracts(*, unkept: bool = False) -> dict[str, Contract]:
 @schemas.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def check(as_json: bool) -> None:
-    """Hold the schemas to the released ones, to their consumers, and to the registry where one is set.
+    """Compare the schemas with the released ones, with their consumers, and with the registry where one is set.
 
-    Says in a sentence what a change would break and for whom. Exit status 1 when something would break.
+    Explains what a change would break and for whom. Exit status 1 when it would break something.
     """
     contracts = _contracts()
     found = [str(finding) for finding in review(contracts, processes())]

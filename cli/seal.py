@@ -1,4 +1,4 @@
-"""`hourstream seal` and `hourstream verify`: chains of hashes over charges, documents and what people did."""
+"""`hourstream seal` and `hourstream verify`: hash chains over charges, documents and acts of people."""
 
 import contextlib
 import getpass
@@ -36,10 +36,10 @@ from storage.postgres import Pool, open_pool
 )
 @click.option("--adopt", "reason", help="Continue chains that were altered or moved as they are, and note this reason.")
 def seal(seconds: float | None, show_head: bool, reason: str | None) -> None:
-    """Seal charges, documents, postings and what people did, since the last seal.
+    """Seal charges, documents, postings and acts of people since the last seal.
 
-    A second sealer takes over from the first. Where each chain ends is noted in HOURSTREAM_SEAL_HEADS_FILE and in the
-    database, signed with the key. What was sealed last, and when, is noted in HOURSTREAM_HOME/run/sealed.
+    A second sealer takes over from the first. The end of each chain is written to HOURSTREAM_SEAL_HEADS_FILE and to the
+    database, signed with the key. The time and number of the last seals are in HOURSTREAM_HOME/run/sealed.
     """
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool:
@@ -60,7 +60,7 @@ def seal(seconds: float | None, show_head: bool, reason: str | None) -> None:
 
 
 def seal_now(settings: Settings, sealer: Sealer) -> int:
-    """Seal what is not sealed yet, and note it; the number of records.
+    """Seal new records and note it; returns the number of records.
 
     Raises KafkaException, Unreachable, OSError, SealingRefused.
     """
@@ -78,7 +78,7 @@ def noted(settings: Settings) -> Path:
 
 @contextlib.contextmanager
 def sealing(settings: Settings, broker: str, pool: Pool, seconds: float) -> Iterator[None]:
-    """Seal every so many seconds, beside whatever else runs; what cannot be sealed now is sealed later."""
+    """Seal every so many seconds, beside other commands; records that cannot be sealed now are sealed later."""
     closing, sealer = threading.Event(), _sealer(settings, broker, pool)
 
     def run() -> None:
@@ -130,10 +130,10 @@ def _tables(pool: Pool) -> Readers:
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def verify(head_file: Path | None, as_json: bool) -> None:
-    """Read what was sealed again, and the rows of the database, and name everything that was altered.
+    """Read the sealed records and the rows of the database again, and name everything that was altered.
 
-    Exit status 1 when something was. `--head` also holds the chains to a list of `hourstream seal --head` that was kept
-    elsewhere: only that proves, to who does not trust the holder of the key, that the end of a chain was not replaced.
+    Exit status 1 after a finding. `--head` also compares the chains with a list of `hourstream seal --head` that was
+    kept elsewhere: only that proves, without trust in the holder of the key, that the end of a chain was not replaced.
     """
     settings = Settings.load()
     with attached(settings) as stack, open_pool(stack.postgres_url) as pool, errors.status("reading everything again"):

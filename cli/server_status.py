@@ -1,4 +1,4 @@
-"""What Kafka and PostgreSQL say of themselves within a few seconds, for `hourstream status`."""
+"""The status of Kafka and PostgreSQL within a few seconds, for `hourstream status`."""
 
 from typing import Any
 

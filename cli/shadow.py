@@ -1,7 +1,7 @@
-"""`hourstream shadow`: what this version of the rules would change of what is published, before it takes over.
+"""`hourstream shadow`: the effect of this version's rules on the published ledger, before it takes over.
 
-Every fact is read again and settled in memory by the rules of this checkout, beside the workers that run; nothing is
-published. Workers of this version settle everything again at their first start (tables.settlement.resettle). They
+It reads every fact again and settles it in memory by the rules of this checkout, beside the running workers; it
+publishes nothing. Workers of this version settle everything again at their first start (tables.settlement.resettle) and
 publish exactly these differences.
 """
 
@@ -19,7 +19,7 @@ from settings import Settings
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def shadow(as_json: bool) -> None:
-    """Settle all facts by this version's rules and compare with what is published. Exit status 1 on a difference."""
+    """Settle all facts by this version's rules and compare with the published ledger. Exit status 1 on a difference."""
     with attached(Settings.load()) as stack, errors.status("reading every topic again"):
         books = Books.read(stack.broker)
     found = changes(by_subject(books.ledger()), by_subject(books.expected()), books.clients())
@@ -28,5 +28,5 @@ def shadow(as_json: bool) -> None:
     elif found:
         console.print(table_of(found, "published", f"rules {RULES_VERSION}"))
     else:
-        console.print(f"no difference: rules {RULES_VERSION} say what is published, subject by subject")
+        console.print(f"no difference: rules {RULES_VERSION} agree with the published ledger, subject by subject")
     sys.exit(1 if found else 0)

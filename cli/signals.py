@@ -1,6 +1,6 @@
-"""SIGTERM and SIGINT end every command in order: what it started is stopped, and its exit status tells the signal.
+"""SIGTERM and SIGINT end every command in order: it stops what it started, and its exit status names the signal.
 
-Servers that have handlers of their own (a worker's Faust, a uvicorn in the main thread) replace these.
+Servers with handlers of their own (a worker's Faust, a uvicorn in the main thread) replace these.
 """
 
 import atexit

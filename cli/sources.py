@@ -1,4 +1,4 @@
-"""`hourstream sources`: which sources there are, and what one of them makes of a file; neither needs a broker."""
+"""`hourstream sources`: lists the sources and dry-runs a file; neither needs a broker."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,13 +17,13 @@ _CODES = 30  # shown at most
 
 @click.group()
 def sources() -> None:
-    """Upstream systems: which there are, and what one makes of a file."""
+    """Upstream systems: list them, and dry-run a file."""
 
 
 @sources.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def list_(as_json: bool) -> None:
-    """Every source: its entities, the forms of file they come in, and what is made of them."""
+    """List every source: its entities, the forms of file, and the canonical records made of them."""
     rows = [
         {
             "source": mapping.system,
@@ -55,9 +55,9 @@ def list_(as_json: bool) -> None:
 @click.option("--bad", "shown", default=10, show_default=True, help="How many bad rows to show.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def check(file: Path, source: str | None, shown: int, as_json: bool) -> None:
-    """What a source would make of FILE: columns mapped and not, codes to map, and bad rows with reasons.
+    """Dry-run FILE as a source: columns mapped and not, codes to map, and bad rows with reasons.
 
-    Nothing is published. Exit status 1 where a row is bad.
+    Nothing is published. Exit status 1 if a row is bad.
     """
     taken = taken_of(file, source)
     if as_json:
@@ -69,7 +69,7 @@ def check(file: Path, source: str | None, shown: int, as_json: bool) -> None:
 
 
 def taken_of(file: Path, source: str | None) -> Taken:
-    """What is in a file, read as a source, or as the one that knows it. Raises NotRecognised."""
+    """The content of a file, read as a source, or as the one that recognises it. Raises NotRecognised."""
     data = file.read_bytes()
     if source is not None:
         return take(catalogue.load(source), file.name, data)
@@ -105,7 +105,7 @@ def as_summary(taken: Taken) -> dict[str, object]:
 
 
 def made_of(taken: Taken) -> dict[str, dict[str, int]]:
-    """{topic: {records, minutes}} of what the good rows would become."""
+    """{topic: {records, minutes}} of the records that the good rows would become."""
     last = {(made.topic, made.source_record, made.key): made for made in taken.made}
     records = Counter(topic for topic, _, _ in last)
     minutes: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""`hourstream up`: the whole stream on this machine, until it is told to stop."""
+"""`hourstream up`: runs the whole stream on this machine until it is stopped."""
 
 import contextlib
 import time
@@ -20,14 +20,14 @@ CONSOLE, SEAL = "console", "seal"
 @click.command()
 @click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
 @click.option("--console-port", default=8600, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
-@click.option("--without-login", is_flag=True, help="For a demo on this machine: whoever opens it may do everything.")
+@click.option("--without-login", is_flag=True, help="For a demo on this machine: every visitor may do everything.")
 @click.option("--seal-every", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
 def up(with_console: bool, console_port: int, without_login: bool, seal_every: float) -> None:
-    """Start Kafka, PostgreSQL and every worker, keep them running, and seal what they do. Ctrl-C stops all of it.
+    """Start Kafka, PostgreSQL and every worker, keep them running, and seal their records. Ctrl-C stops all of it.
 
-    Whatever ends is started again, on the same port and data, for as long as it takes: `hourstream status` says what
-    runs, what was restarted and why. Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released schema is
-    registered there first.
+    Every process that ends is restarted, on the same port and data, without limit: `hourstream status` shows the
+    processes and their restarts with reasons. Where HOURSTREAM_SCHEMA_REGISTRY_URL names a registry, every released
+    schema is registered there first.
     """
     with Stack.start(Settings.load(), progress=lambda line: errors.print(styled(line, "dim"))) as stack:
         # Loaded only now: whether this home is taken is answered at once.
@@ -70,12 +70,12 @@ def _prepare(settings: Settings) -> int:
 def _console_command(port: int, without_login: bool) -> tuple[str, ...]:
     from console.access.settings import AccessSettings  # with its libraries only where it is wanted
 
-    AccessSettings.load()  # what is wrong with it is told now, not in a log
+    AccessSettings.load()  # a fault is reported now, not in a log
     return ("console", "--port", str(port), *(("--without-login",) if without_login else ()))
 
 
 def _stand_by(workers: Workers, record: Record, console_port: int | None) -> None:
-    """Tell of what comes up and of what had to be restarted, for ever."""
+    """Report starts and restarts, without end."""
     told: set[str] = set()
     seen: dict[str, str] = {}
     while True:

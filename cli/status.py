@@ -1,4 +1,4 @@
-"""`hourstream status`: what runs on this home, since when, and what was restarted and why. Starts nothing."""
+"""`hourstream status`: shows this home's processes, their starts and their restarts with reasons. Starts nothing."""
 
 import json
 from pathlib import Path

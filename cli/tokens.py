@@ -1,4 +1,4 @@
-"""`hourstream tokens`: what machines come in to the console's interface with."""
+"""`hourstream tokens`: tokens of machines for the console's API."""
 
 import getpass
 from dataclasses import asdict
@@ -24,9 +24,7 @@ def tokens() -> None:
 
 @tokens.command()
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice(ROLES), required=True, help="What it may do; each role includes those before."
-)
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Its role; each role includes those before.")
 @click.option("--rates", is_flag=True, help="It may see rates, costs and amounts.")
 @click.option("--names", is_flag=True, help="It may see names of people in files.")
 @click.option("--days", type=click.IntRange(1, access.LONGEST_DAYS), default=90, show_default=True, help="How long.")

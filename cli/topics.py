@@ -1,4 +1,4 @@
-"""`hourstream topics`: the declared topics, and their creation."""
+"""`hourstream topics`: lists and creates the declared topics."""
 
 import click
 from rich.table import Table
@@ -12,7 +12,7 @@ from topics.create import create_topics
 
 @click.group()
 def topics() -> None:
-    """The topics: what they are, whose they are, how they are kept."""
+    """The topics: their content, owner and retention."""
 
 
 @topics.command("list")
@@ -36,7 +36,7 @@ def list_topics(as_json: bool) -> None:
             ]
         )
         return
-    table = Table("topic", "key", "partitions", "kept", "owner", "data class", "what it holds")
+    table = Table("topic", "key", "partitions", "kept", "owner", "data class", "content")
     for t in declared:
         kept = "compacted" if t.config["cleanup.policy"] == "compact" else "for good"
         table.add_row(t.name, ":".join(t.key) or "(row)", str(t.partitions), kept, t.owner, t.data_class, t.doc)

@@ -1,7 +1,7 @@
-"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the way of one subject, with every revision and offset.
+"""`hourstream trace [ENGAGEMENT/]SUBJECT`: the history of one subject, with every revision and offset.
 
-Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and where
-each charge stands by it, with the time from step to step.
+Source record -> canonical revisions -> charges, reversals and exceptions -> posting -> invoice -> payment; and the
+state of each charge with the time from step to step.
 """
 
 import re
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a charge stands, and since when each step is done; null for a step it has not come to."""
+    """The state of a charge, with the instant of each step; null for a step not reached."""
 
     charge_id: str
     state: str
@@ -103,7 +103,7 @@ def trace(subject: str, as_json: bool) -> None:
 
 
 def _read(look: Reading | None, step: Step) -> Step:
-    """A step as whoever asks may read it."""
+    """A step as the caller may read it."""
     return replace(step, what=readable(look, step.what))
 
 
@@ -154,7 +154,7 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
 
 
 def _said(said: SaidOfInvoice) -> Step:
-    """A status or payment that a billing system told of an invoice."""
+    """A status or payment that a billing system reported for an invoice."""
     words = [f"{said.system} of {said.document}:", said.status or ""]
     if said.payment is not None:
         words.append(f"{plain(said.payment)} {said.payment_currency} ({said.payment_reference})")
@@ -167,7 +167,7 @@ def _said(said: SaidOfInvoice) -> Step:
 
 
 def standings(broker: str, engagement: str, subject: str) -> list[Standing]:
-    """The last state told of each charge of the subject, in the order in which they were decided."""
+    """The last published state of each charge of the subject, in the order of decision."""
     last: dict[str, Standing] = {}
     for record in _of_engagement(broker, engagement, (STATES,)):
         value = _decoded(record)
@@ -210,7 +210,7 @@ def _source(broker: str, record: Record) -> Step | None:
 
 
 def from_file(record: Record) -> str:
-    """Where in a file a source record stood, for one that came in a file."""
+    """The file and line of a source record, for one that came in a file."""
     name = header_text(record, "file.name")
     return "" if name is None else f" (line {header_text(record, 'file.line')} of {name})"
 

@@ -1,8 +1,8 @@
-"""`hourstream watch DIR`: files that appear in a folder are taken, each once, and set aside.
+"""`hourstream watch DIR`: ingests files that appear in a folder, each once, and moves them away.
 
 A file is claimed by renaming it into `taking/`, published whole or not at all, and renamed into `taken/`, or into
-`refused/` with the reason beside it. Whoever is killed in between leaves it in `taking/`; there the next one finds it,
-and asks `files.taken` by its contents whether it was published.
+`refused/` with the reason beside it. A process that is killed in between leaves it in `taking/`. The next one finds it
+there and looks up its contents in `files.taken` to see whether it was published.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ class Watcher:
             (folder / name).mkdir(exist_ok=True)
 
     def look(self) -> int:
-        """Take what a predecessor left and every file that has come to rest; how many there were."""
+        """Ingest a predecessor's files and every file at rest; returns their number."""
         count = 0
         for path in [*self._files(self._folder / "taking"), *self._claimed()]:
             self._finish(path)
@@ -65,7 +65,7 @@ class Watcher:
         return found
 
     def _is_steady(self, path: Path) -> bool:
-        """Whether nobody has written to it for a while: the same as at the last look, and not of this moment."""
+        """Whether the file is at rest: unchanged since the last pass, and not written just now."""
         stat = path.stat()
         seen = (stat.st_size, stat.st_mtime_ns)
         before, self._sizes[path.name] = self._sizes.get(path.name), seen
@@ -113,9 +113,9 @@ def told_to_stop() -> Iterator[threading.Event]:
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--source", required=True, help="Which source its files are of: `hourstream sources list`.")
 @click.option("--seconds", default=2.0, show_default=True, help="How often to look; how long a file must be at rest.")
-@click.option("--once", is_flag=True, help="Take what is there and end.")
+@click.option("--once", is_flag=True, help="Ingest the present files and end.")
 def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
-    """Take every file that appears in DIR, once, and move it to DIR/taken; until told to stop."""
+    """Ingest every file that appears in DIR, once, and move it to DIR/taken, until stopped."""
     mapping, settings = catalogue.load(source), Settings.load()
     name = f"watch-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
     with attached(settings) as stack, open_to_publish(settings, stack.postgres_url) as vault, told_to_stop() as stop:
@@ -126,4 +126,4 @@ def watch(folder: Path, source: str, seconds: float, once: bool) -> None:
         while not (stop.wait(seconds) or once):
             watcher.look()
         if once:
-            watcher.look()  # a file at rest shows at the second look
+            watcher.look()  # a file at rest is recognised at the second pass

@@ -1,8 +1,7 @@
-"""A webhook's receiver over HTTP: one path, one method, bounded in size and in time, and an answer to every message.
+"""The HTTP receiver of a webhook: one path, one method, bounded in size and time, with an answer to every message.
 
-200 when the broker has the message (or had it before, or has it as a dead letter), 401 for what is not signed or not
-fresh, 408 for what takes too long, 411 and 413 for what does not tell its length or is too big, 503 for what could not
-be published and should be sent again.
+200: the broker has the message (or had it before, or has it as a dead letter). 401: not signed or not fresh. 408: too
+slow. 411 and 413: no declared length, or too large. 503: not published; send it again.
 """
 
 import asyncio
@@ -65,7 +64,7 @@ class WebhookApp:
         return await self._taken(scope, headers, body)
 
     async def _taken(self, scope: Scope, headers: Headers, body: bytes) -> Answer:
-        # A header that comes twice is one value that nobody signed.
+        # A repeated header would be joined to one value that was not signed.
         given = {name: ", ".join(headers.getlist(name)) for name in headers}
         try:
             accepted = await run_in_threadpool(self._receiver.accept, given, body)
@@ -83,7 +82,7 @@ class WebhookApp:
 
 
 async def _whole(receive: Receive) -> bytes:
-    """The body, which the server holds to the length that was told. Raises ClientDisconnect."""
+    """The body; the server enforces the declared length. Raises ClientDisconnect."""
     body = bytearray()
     while True:
         message = await receive()

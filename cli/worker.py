@@ -1,4 +1,4 @@
-"""`hourstream worker NAME`: one process of the stream, until it is told to stop."""
+"""`hourstream worker NAME`: runs one process of the stream until it is stopped."""
 
 import importlib
 import json
@@ -32,12 +32,12 @@ def own_workers(settings: Settings) -> tuple[str, ...]:
 
 
 def workers_of_a_run(settings: Settings) -> tuple[str, ...]:
-    """The stream's own but for the one whose figures nobody looks at during a run."""
+    """The stream's own workers except the one whose figures a run does not need."""
     return tuple(name for name in own_workers(settings) if name != "metrics")
 
 
 def workers_of(settings: Settings) -> tuple[str, ...]:
-    """All workers there are: those, and one a target of HOURSTREAM_TARGETS. Raises TargetsError."""
+    """All workers: those of the stream, and one per target of HOURSTREAM_TARGETS. Raises TargetsError."""
     return (*own_workers(settings), *(DELIVERY + name for name in declared(settings.targets)))
 
 

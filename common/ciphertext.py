@@ -1,10 +1,10 @@
-"""How personal data stands in records: as text that only the key of its person opens, or as that person's token.
+"""The text form of personal data in records: ciphertext that only the key of its person opens, or the person's token.
 
-    person:TOKEN                  whose it is: the same for a person of a system each time, and no name
-    sealed:person:TOKEN:BASE64    a value, sealed with that person's key; the same text for the same value each time
-    erased:person:TOKEN           a value that came when the person's key was destroyed already
+    person:TOKEN                  the person: always the same for a person of a system, and no name
+    sealed:person:TOKEN:BASE64    a value encrypted with that person's key; the same text for the same value each time
+    erased:person:TOKEN           a value that arrived after the person's key was destroyed
 
-Whoever passes a value on needs none of this. Who opens it is `people`.
+A process that only passes a value on needs none of this. `privacy` opens it.
 """
 
 import binascii
@@ -17,7 +17,7 @@ from common.json_types import Json
 _ONE = r"person:[a-z2-7]{26}"
 _VALUE = re.compile(rf"sealed:({_ONE}):([A-Za-z0-9_-]+)|erased:({_ONE})|({_ONE})")
 _WHOLE = re.compile(_ONE)
-_SHORTEST_BYTES = 17  # the tag of AES-SIV, and the byte that is put before every content
+_SHORTEST_BYTES = 17  # the tag of AES-SIV, and the byte before every content
 
 Open = Callable[[str, bytes | None], str]
 
@@ -28,12 +28,12 @@ def sealed_text(token: str, content: bytes) -> str:
 
 
 def erased_text(token: str) -> str:
-    """What stands for any value of a person whose key was destroyed."""
+    """The text for any value of a person whose key was destroyed."""
     return f"erased:{token}"
 
 
 def is_token(text: str) -> bool:
-    """Whether the text is a token, and nothing more."""
+    """Whether the text is exactly a token."""
     return _WHOLE.fullmatch(text) is not None
 
 
@@ -56,9 +56,9 @@ def tokens_in(text: str) -> tuple[str, ...]:
 
 
 def opened(text: str, value: Open, token: Callable[[str], str]) -> str:
-    """The text with each sealed value as `value(token, sealed bytes)` says it, bytes None for an erased one.
+    """The text with each encrypted value replaced by `value(token, encrypted bytes)`, bytes None for an erased one.
 
-    A token that stands alone is as `token` says it. What only looks like a sealed value stays as it stands.
+    A token that stands alone is replaced by `token`. A text that only resembles an encrypted value stays as it is.
     """
     if "person:" not in text:
         return text
@@ -73,14 +73,14 @@ def opened(text: str, value: Open, token: Callable[[str], str]) -> str:
 
 
 def unopened(text: str) -> str:
-    """The text for whoever has no key: a token in place of each value."""
+    """The text for readers without a key: a token in place of each value."""
     return opened(text, lambda token, _: token, lambda token: token)
 
 
 def kept_where_erased(before: Mapping[str, Json], after: Mapping[str, Json]) -> dict[str, Json]:
-    """`after` with the value of `before` wherever an erased one of the same persons came in its place.
+    """`after` with the value of `before` wherever an erased value of the same persons replaced it.
 
-    What an erased person's record said cannot be told any more, so that it came again is no news.
+    The content of an erased person's record is unknown, so a repetition is no change.
     """
     return {name: _kept(before.get(name), value) for name, value in after.items()}
 

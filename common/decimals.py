@@ -1,4 +1,4 @@
-"""Decimals as people and JSON read them."""
+"""Decimals as people and JSON write them."""
 
 from decimal import Decimal
 from functools import lru_cache

@@ -1,6 +1,6 @@
-"""Records that came again when their person was erased (DOMAIN.md §1): an erased value is what it was when sealed.
+"""Records that repeat after their person was erased (DOMAIN.md §1): an erased value equals its encrypted form.
 
-Nobody can tell any more what it was, so such a record says the same as the one with the sealed value.
+The original value is unknown by then, so such a record equals the one with the encrypted value.
 """
 
 import re
@@ -11,7 +11,7 @@ _SEALED = re.compile(r"sealed:(person:[a-z2-7]+):[A-Za-z0-9_-]+")
 
 
 def alike_but_erased(a: object, b: object) -> bool:
-    """Whether two records of one kind differ in nothing but values that are sealed in one and erased in the other."""
+    """Whether two records of one kind differ only in values that are encrypted in one and erased in the other."""
     if not is_dataclass(a) or type(a) is not type(b):
         return False
     return all(_alike(getattr(a, each.name), getattr(b, each.name)) for each in fields(a) if each.compare)

@@ -1,18 +1,18 @@
-"""TODO common.errors."""
+"""Errors of sinks and records that several packages share."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the target answers, and in words why not."""
+    """Whether the target answers, and the reason if not."""
 
     ok: bool
     detail: str
 
 
 class SinkError(Exception):
-    """What a sink reports; nothing of the batch was written."""
+    """An error of a sink; nothing of the batch was written."""
 
 
 class Fenced(SinkError):
@@ -24,7 +24,7 @@ class Unreachable(SinkError):
 
 
 class Misconfigured(SinkError):
-    """The target answers that it is set up wrongly, or asked wrongly; only a person can mend that."""
+    """The target reports a wrong set-up or a wrong request; only a person can repair that."""
 
 
 class InvalidRecord(ValueError):

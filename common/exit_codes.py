@@ -1,3 +1,3 @@
-"""TODO common.exit_codes."""
+"""Exit statuses of a worker: fenced by another process, or failed."""
 
 EXIT_FENCED, EXIT_CRASHED = 71, 70

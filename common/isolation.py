@@ -1,7 +1,7 @@
-"""Isolation: one record that cannot be processed is set aside, and the rest of its batch goes on.
+"""Isolation: sets aside a record that cannot be processed, so that the rest of its batch goes on.
 
-A batch that fails is halved until single records fail. Cutting a batch is always allowed: where a batch ends is
-chance. Only a fault of the environment (broker, disk, database, fencing) is passed on.
+A failing batch is halved until single records fail. A batch may always be divided, because its boundaries have no
+meaning. Only a fault of the environment (broker, disk, database, fencing) is passed on.
 """
 
 import logging
@@ -21,7 +21,7 @@ WHATS: tuple[What, ...] = ("record", "scope", "due")
 
 
 class Isolated:
-    """What this process has isolated since it started, for its metrics page; and the tracebacks it has logged."""
+    """The records that this process has isolated since its start, for its metrics page, and the logged tracebacks."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""TODO common.json_types."""
+"""The type of a JSON value."""
 
 from typing import TypeAlias
 

@@ -1,7 +1,6 @@
-"""What only the owner may read: files of keys and secrets, and everything below HOURSTREAM_HOME.
+"""Files that only the owner may read: keys, secrets, and everything below HOURSTREAM_HOME.
 
-Every reader of a key or a secret file goes through `read_secret` or, where a library opens the file itself,
-`refuse_shared`.
+Every reader of a key or a secret file uses `read_secret` or, where a library opens the file itself, `refuse_shared`.
 """
 
 import contextlib
@@ -11,17 +10,17 @@ import stat
 from pathlib import Path
 
 UMASK = 0o077
-_OTHERS = 0o077  # permission bits of the group and of everybody else
+_OTHERS = 0o077  # permission bits of the group and of all others
 _NOT_GROUP_READ = 0o037  # the same without the group's right to read
 
 
 class Shared(PermissionError):
-    """A file of a key or a secret can be read by others; the text says what to do."""
+    """Others can read a file of a key or a secret; the text names the remedy."""
 
 
 def read_secret(path: Path) -> bytes:
     """The content of a key or secret file. Raises Shared where others may read it, OSError where it cannot be read."""
-    with path.open("rb") as file:  # the mode of what is read, not of what the path names a moment later
+    with path.open("rb") as file:  # the mode of the opened file, not of what the path names a moment later
         _refuse(path, os.fstat(file.fileno()))
         return file.read()
 
@@ -44,9 +43,9 @@ def _refuse(path: Path, found: os.stat_result) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Take the rights of group and others from `folder` and everything below it; links are not followed.
+    """Remove the rights of group and others from `folder` and everything below it; links are not followed.
 
-    What another user's process removes meanwhile, and what is not ours to change, is passed over.
+    Files that another process removes meanwhile, and files of other owners, are skipped.
     """
     _narrow(folder)
     for place, folders, files in os.walk(folder):

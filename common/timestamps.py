@@ -1,4 +1,4 @@
-"""TODO common.timestamps."""
+"""Epoch milliseconds as UTC instants, and instants as text."""
 
 from datetime import UTC, datetime
 

@@ -1,1 +1,1 @@
-"""The console: what finance operations look at and decide, over the read models of the warehouse."""
+"""The web console of finance operations, over the read models of the warehouse."""

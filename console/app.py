@@ -1,4 +1,4 @@
-"""The console as one application: pages and the interface of machines, and who may come in to them."""
+"""The console as one application: pages, API and access control."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -45,8 +45,8 @@ def create_app(
 ) -> FastAPI:
     """The console over a database, served on `address` (or on the one that the settings of access name).
 
-    `everybody` is who anybody is where nobody needs to log in. Raises OpenDoor for a route that asks for no role, and
-    PublicAndOpen where others could come in without a login.
+    `everybody` is the anonymous user when login is off. Raises OpenDoor for a route that requires no role, and
+    PublicAndOpen if others could reach the console without a login.
     """
     access = access or AccessSettings.load()
     url = (access.console_url or address).rstrip("/")

@@ -1,7 +1,7 @@
-"""Connections of the console's pool: one a request, waited for without holding a thread, and for a bounded time.
+"""Connections of the console's pool: one per request, awaited without holding a thread, and for a bounded time.
 
-A thread that waits for a connection keeps those that have one from finishing, so requests wait as coroutines, in order
-of arrival. What changes something talks to Kafka meanwhile: it may hold half of the connections at most.
+A thread that waits for a connection keeps the holders of connections from finishing, so requests wait as coroutines, in
+order of arrival. Commands also talk to Kafka meanwhile; they may hold at most half of the connections.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Connections:
 
 
 def connections_of(request: Request) -> Connections:
-    """The connections of the console that was asked."""
+    """The connections of the console that received the request."""
     found: Connections = request.app.state.connections
     return found
 

@@ -1,6 +1,6 @@
-"""Acts of the console's users, from its pages and its interface alike: noted in the audit, then published.
+"""Decisions of console users, from pages and API alike: written to the audit, then published.
 
-Both in one transaction of the cursor given: what Kafka does not take is not noted.
+Both happen in one transaction of the given cursor: a record that Kafka refuses is not in the audit.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MOST = 1_000  # decided at once
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+    """The numbers of published decisions, of exceptions resolved meanwhile, and of unknown ids."""
 
     decided: int
     resolved: int
@@ -41,13 +41,13 @@ def decide(
     why: decisions.Why,
     request: str = "",
 ) -> Decided:
-    """Waive or retry exceptions; what is resolved meanwhile is left alone.
+    """Waive or retry exceptions; exceptions that were resolved meanwhile are left alone.
 
-    Raises the 422 of what a system refused, which no decision here can mend, and the 503 of a silent Kafka.
+    Raises 422 for an exception of a refusal that no decision here can repair, and 503 if Kafka does not answer.
     """
     found = exceptions_of(cursor, ids)
     if any(each.subject.startswith("posting:") for each in found):
-        again = "mend it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
+        again = "repair it there, and offer it again with `hourstream deliveries replay CHARGE_ID`"
         raise HTTPException(422, f"What a system refused is not decided here: {again}.")
     standing = [
         decisions.Subject(str(each.engagement_id), str(each.subject), each.revision)
@@ -74,9 +74,9 @@ def map_code(
     canonical_id: str,
     why: decisions.Why,
 ) -> decisions.Mapped:
-    """Say what a code (system, kind, code) is called here; with a vault, a person's name is noted as their token.
+    """Map a code (system, kind, code) to our id; with a vault, a person's name is audited as the token.
 
-    Raises the 422 of what cannot be mapped, the 503 of a silent Kafka.
+    Raises 422 if it cannot be mapped, 503 if Kafka does not answer.
     """
     system, kind, code = names
     for what, text in (("the system", system), ("the kind", kind), ("the code", code), ("the id", canonical_id)):
@@ -96,7 +96,7 @@ def map_code(
 
 
 def why(user: User, reason: str, source: str) -> decisions.Why:
-    """Who decisions, and why. Raises the 422 of no reason, and of one that no record may hold (DOMAIN §1.10)."""
+    """Person and reason of a decision. Raises 422 without a reason, or if no record may hold it (DOMAIN §1.10)."""
     if not reason.strip():
         raise HTTPException(422, "Say why: the reason is kept for good.")
     _hold_to_bounds("the reason", reason)

@@ -1,4 +1,4 @@
-"""What every page depends on: who is looking, and then a cursor, for as long as the page is made."""
+"""Dependencies of every page: the user, then a cursor for as long as the page is rendered."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a page says when it cannot be shown: what is wrong, and what to do."""
+"""Error pages: the fault and its remedy."""
 
 import logging
 from collections.abc import Mapping
@@ -47,12 +47,12 @@ def headers_of(error: Exception) -> Mapping[str, str]:
 
 
 def title_of(code: int) -> str:
-    """A status in words."""
+    """The phrase of a status."""
     return _TITLES.get(code, "This did not work")
 
 
 def told(error: Exception) -> tuple[int, str]:
-    """(status, what is wrong and what to do) of an error; raises one that nobody expected."""
+    """(status, fault and remedy) of an error; raises an unexpected error again."""
     match error:
         case HTTPException():
             return error.status_code, str(error.detail)

@@ -1,8 +1,8 @@
-"""What a user may see of a record: one function, for pages, files, the interface of machines and the command line.
+"""Decides which parts of a record a user may see: one function for pages, files, API and command line.
 
-Without the right to see rates every amount is left out, and so is what tells one: derivations, components, lineage,
-what an expense or an adjustment says of itself, and any text with a figure that may be an amount. What is not known to
-be harmless is hidden: a decimal number is an amount unless its field is listed here.
+Without the right to see rates every amount is removed, and every field that reveals one: derivations, components,
+lineage, the texts of an expense or an adjustment, and any text with a figure that may be an amount. Fields are hidden
+unless known to be harmless: a decimal number is an amount unless its field is listed here.
 """
 
 import re
@@ -16,29 +16,29 @@ T = TypeVar("T")
 HIDDEN = "hidden: it names amounts"
 
 OPEN_DECIMALS = frozenset({"tax_rate"})
-# Fields that tell an amount whatever they hold; null for who may not see it.
+# Fields that always reveal an amount; null for users who may not see it.
 TELLING = frozenset(
     {"amount", "rate_unit", "derivation", "components", "lineage", "stakes", "told", "estimated", "cards"}
 )
 # Texts of people and of rules, which may name an amount.
 WORDS = frozenset({"message", "what", "reason", "posting_reason", "void_reason", "note", "notes", "description"})
-# Codes whose messages name amounts by their nature, and stages whose words do.
+# Codes whose messages always name amounts, and stages whose texts do.
 _CODES = ("CAP_EXCEEDED", "EXPENSE_OVER_LIMIT", "RECEIPT_MISSING")
 _STAGES = frozenset({"charge", "reversal", "fact", "source"})
 _HARMLESS = re.compile(r"[+-]?\d[\d.,]*\s?(?:min|minutes|hours|h|days?|times)\b|\b(?:revision|line) \d+\b")
 _FIGURE = re.compile(
     r"\d[.,'’٫]\d"  # 777.77 and 1,000
     r"|(?<![^\W\d_])[A-Z]{3}(?:\s?|\s[+-])\d|\d\s?[A-Z]{3}(?![^\W_])"  # EUR 777
-    r"|(?<![\w:/@#.\[-])\d+(?:\s\d{3})*(?![\w:/@\]-])"  # a number by itself: no part of an id, a day or a time
+    r"|(?<![\w:/@#.\[-])\d+(?:\s\d{3})*(?![\w:/@\]-])"  # a separate number: not part of an id, a day or a time
 )
 
 
 class Rights(Protocol):
-    """Who looks."""
+    """The user of a view, with the rights to see rates and names."""
 
     @property
     def sees_rates(self) -> bool:
-        """Whether rates, costs and amounts are shown to them."""
+        """Whether the user sees rates, costs and amounts."""
         ...
 
 
@@ -70,7 +70,7 @@ def _without_amounts(thing: object) -> object:
 
 
 def _fields(said: Mapping[str, object]) -> dict[str, object]:
-    """The fields of one record; those beside each other decide together whether its words tell an amount."""
+    """The fields of one record; neighbouring fields decide together whether a text reveals an amount."""
     telling = said.get("code") in _CODES or _is_telling_step(said)
     return {name: _field(name, value, telling) for name, value in said.items()}
 
@@ -86,6 +86,6 @@ def _field(name: str, value: object, telling: bool) -> object:
 
 
 def _is_telling_step(said: Mapping[str, object]) -> bool:
-    """A derivation names rates; what an expense or adjustment says of itself names its cost. Entries have minutes."""
+    """A derivation names rates; the text of an expense or adjustment names its cost. Entries have minutes."""
     stage = said.get("stage")
     return stage in _STAGES and not (stage in ("fact", "source") and "time.entries" in str(said.get("where")))

@@ -1,1 +1,1 @@
-"""The embedded stack: real Kafka and PostgreSQL on loopback, for a machine which has neither."""
+"""The embedded stack: real Kafka and PostgreSQL on loopback, for a machine that has neither."""

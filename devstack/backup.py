@@ -1,8 +1,8 @@
-"""A backup of an embedded stack: one file with everything that cannot be made again, and its way back.
+"""Backup and restore of an embedded stack: one file with everything that cannot be rebuilt.
 
-Kafka's log and PostgreSQL's data are copied as they lie on disk while nothing runs, so offsets, positions and ids come
-back as they were. The workers' state is a cache of Kafka's topics and is left out. The last member of the file lists
-every other one with its SHA-256, and a restore that finds anything else leaves no trace.
+Kafka's log and PostgreSQL's data are copied from disk while nothing runs, so offsets, positions and ids are restored
+unchanged. The workers' state is a cache of Kafka's topics and is left out. The last member of the file lists all others
+with their SHA-256; a restore that finds any difference leaves no trace.
 """
 
 import hashlib
@@ -106,7 +106,7 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> str:
 
 
 def _unpack(file: Path, target: Path) -> dict[str, str]:
-    """{name: SHA-256, "" for a folder} of what was in the file, its list of contents aside."""
+    """{name: SHA-256, "" for a folder} of the members of the file, except its list of contents."""
     found: dict[str, str] = {}
     try:
         with tarfile.open(file, "r:gz") as archive:

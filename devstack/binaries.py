@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the `pgserver` wheel, where the user who runs them can reach them."""
+"""PostgreSQL's programs from the `pgserver` wheel, copied to a place that their user can reach."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def postgres_programs(*, for_others: bool) -> Path:
     """The folder of `initdb` and `postgres`; `for_others`: one that every user can enter. Raises `StackError`.
 
     Under root the server runs as another user, who cannot enter an environment below root's own home. Then the programs
-    are copied once to a temporary folder root owns: better than to open folders which are closed on purpose.
+    are copied once to a temporary folder that root owns, so that no private folder must be opened.
     """
     wheel = importlib.util.find_spec("pgserver")
     if wheel is None or wheel.origin is None:

@@ -1,4 +1,4 @@
-"""One server process of the embedded stack: started, recognised again by a later run, stopped, killed."""
+"""One server process of the embedded stack: start, recognise after a restart, stop, kill."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class Child:
 
     @property
     def started(self) -> float | None:
-        """When the process started last began, in seconds since 1970 as the system knows it."""
+        """The start of the last process, in seconds since 1970 by the system's clock."""
         return self._started
 
     @property
     def exit_code(self) -> int | None:
-        """How the process started last ended; negative: by that signal. None while it runs."""
+        """The exit code of the last process; negative: a signal. None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def spawn(
@@ -120,7 +120,7 @@ class Child:
         self.remember()
 
     def remember(self) -> None:
-        """Write the pid file where it is not written yet: a full disk must not end what is running already."""
+        """Write the pid file if it is missing: a full disk must not end a running server."""
         process = self._process
         if self._noted or process is None:
             return
@@ -161,7 +161,7 @@ class Child:
             self._pid_file.unlink(missing_ok=True)
 
     def finish(self, seconds: float) -> bool:
-        """Wait for a process which ends by itself, killed when it has not within `seconds`; true if it succeeded."""
+        """Wait for a process that ends by itself; kill it after `seconds`; true if it succeeded."""
         succeeded = False
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,10 +1,10 @@
-"""What can go wrong with the embedded stack."""
+"""Errors of the embedded stack."""
 
 from __future__ import annotations
 
 
 class StackError(RuntimeError):
-    """An embedded server cannot be started, or already runs; the text says what to do."""
+    """An embedded server cannot be started, or already runs; the text names the remedy."""
 
 
 class TryAgain(StackError):

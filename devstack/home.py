@@ -1,4 +1,4 @@
-"""One supervising program for each home folder: its lock, and what an earlier one left running there."""
+"""Ensures one supervising program per home folder by a lock, and ends leftovers of an earlier one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def take_home(home: Path) -> IO[str]:
     """Lock `home` for this process and make everything below it private. Raises HomeTaken at once where it is taken."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = (home / _LOCK).open("a+", encoding="ascii")
-    for pause in (0.05, 0.05, 0.0):  # somebody who only looks holds it for a moment
+    for pause in (0.05, 0.05, 0.0):  # a process that only reads holds it for a moment
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
@@ -56,7 +56,7 @@ def take_home(home: Path) -> IO[str]:
 
 
 def _holds_more(home: Path) -> bool:
-    """Whether the folder is plainly not for a stack alone: then only what a stack makes there is made private."""
+    """Whether the folder clearly holds other things than a stack: then only the stack's own files are made private."""
     shared = (Path("/"), Path.home(), Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
     return home.resolve() in {path.resolve() for path in shared}
 
@@ -100,9 +100,9 @@ def hold_home(home: Path) -> Iterator[None]:
 
 
 def empty_home(home: Path) -> None:
-    """Remove everything below `home`, and end what a killed run left there.
+    """Remove everything below `home`, and end processes that a killed run left there.
 
-    Raises HomeTaken where a stack runs on it.
+    Raises HomeTaken if a stack runs on it.
     """
     with hold_home(home):
         for folder in (home / "run", home / "kafka", home / "postgres"):

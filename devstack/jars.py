@@ -1,9 +1,9 @@
-"""Kafka's jars from Maven Central by `jgo`, each held to a digest, kept in a cache so that a second start is offline.
+"""Kafka's jars from Maven Central by `jgo`, each checked by its digest, cached so that a second start is offline.
 
-`kafka.lock` lists every jar (coordinates and SHA-256). A resolution would walk some two hundred POMs on every machine
-and trust whatever they say that day; the list is fetched as it stands instead. To move to another Kafka, run
-`python -m devstack.jars VERSION`: that one does resolve, and writes a new list.
-Mirrors are jgo's own: a `central = ADDRESS` under `[repositories]` in its configuration file.
+`kafka.lock` lists every jar (coordinates and SHA-256). A resolution would read some two hundred POMs on every machine
+and trust their present content; the list is fetched as it is instead. To move to another Kafka, run `python -m
+devstack.jars VERSION`: it resolves and writes a new list. Mirrors are jgo's own: a `central = ADDRESS` under
+`[repositories]` in its configuration file.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def locked(lock: Path = LOCK) -> list[Jar]:
 
 
 def classpath(cache: Path, progress: Callable[[str], None], lock: Path = LOCK) -> list[Path]:
-    """Paths of a lock's jars (Kafka's own, unless told otherwise), downloaded into `cache` where they are not yet.
+    """Paths of a lock's jars (Kafka's own by default); missing ones are downloaded into `cache`.
 
-    A file beside the jars, named by the lock's digest, tells that they were checked; with it nothing of the network,
-    nor jgo, is touched. Raises `StackError` where a jar cannot be had or is not the one of the lock.
+    A file beside the jars, named by the lock's digest, records that they were checked; with it neither the network nor
+    jgo is used. Raises `StackError` if a jar cannot be downloaded or differs from the lock.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     resolved = cache / f"{lock.stem}-{digest}.classpath"
@@ -117,7 +117,7 @@ def sha256_of(path: Path) -> str:
 
 
 def relock(version: str) -> None:
-    """Resolve `org.apache.kafka:kafka_2.13:<version>` anew and write the lock. For a developer, online."""
+    """Resolve `org.apache.kafka:kafka_2.13:<version>` again and write the lock. For a developer, online."""
     import jgo
 
     artifacts = jgo.resolve(f"org.apache.kafka:kafka_2.13:{version}")

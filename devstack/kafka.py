@@ -72,9 +72,9 @@ logger.kafka.level=info
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A further loopback port of the broker, whose clients are told to come to the port `advertised`.
+    """A further loopback port of the broker, which tells its clients to use the port `advertised`.
 
-    For what stands between a client and the broker, such as a proxy: clients follow the address they are told.
+    For a program between client and broker, such as a proxy: clients follow the advertised address.
     """
 
     port: int
@@ -149,7 +149,7 @@ class Kafka:
     def begin(self) -> None:
         """Start the broker's process; `wait_ready` must follow. Other servers can be started between the two.
 
-        A process that runs already is left as it is: it may need longer than a start is given to read its logs.
+        A running process is left as it is: it may need longer than a start allows to read its logs.
         """
         if self._child.alive:
             return

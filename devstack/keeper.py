@@ -1,6 +1,6 @@
-"""Keeps one embedded server running: started again whenever it ends, on the same port and data, until told to stop.
+"""Keeps one embedded server running: restarts it whenever it ends, on the same port and data, until it is stopped.
 
-It never gives up: a full disk is freed, a taken port is given back. What fails is told in the record and the log.
+It never gives up, because a full disk is freed and a taken port is given back. The record and the log report failures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RECENT_SECONDS, _LONGEST_SECONDS = 60.0, 10.0
 
 
 class Backoff:
-    """How long to wait before the next start of something that ended: at first not at all, then longer, to 10 s."""
+    """The wait before the next start: at first none, then longer, up to 10 s."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=50)
@@ -66,7 +66,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watching. A restart under way ends too; what it started is still to be stopped by the caller."""
+        """Stop watching. A restart in progress ends too; the caller must still stop the server it started."""
         self._stopping.set()
         while self._thread.is_alive():
             if not self._server.child.alive:

@@ -1,7 +1,7 @@
-"""Start one server so that it neither outlives its parent nor runs as root where it must not.
+"""Starts one server so that it never outlives its parent and never runs as root where it must not.
 
-Run as a script by `devstack.child`, in the child process and before the server itself, because these steps must
-not happen between fork and exec of a process with threads. It becomes the server: same process, same id.
+`devstack.child` runs it as a script in the child process, before the server itself, because these steps must not happen
+between fork and exec of a process with threads. It becomes the server: same process, same id.
 """
 
 from __future__ import annotations

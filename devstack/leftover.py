@@ -1,4 +1,4 @@
-"""Processes that a killed run left behind: recognised by pid, start time and command line, and ended."""
+"""Processes that a killed run left behind: recognises them by pid, start time and command line, and ends them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def end_process(name: str, process: psutil.Process, by: signal.Signals, seconds:
 
 
 def _gone(process: psutil.Process, seconds: float) -> bool:
-    """Wait for a process which is no child of ours; a zombie nobody collects (a container without init) is gone too."""
+    """Wait for a process that is no child of ours; an uncollected zombie (a container without init) counts as ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

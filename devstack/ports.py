@@ -12,7 +12,7 @@ _RANGE = range(15_000, 32_000)
 
 
 def free_port(*, avoid: frozenset[int] = frozenset()) -> int:
-    """A loopback TCP port nobody listens on now; the server may still lose it to another program and try again."""
+    """A free loopback TCP port; another program may still take it before the server does; then try again."""
     candidates = [port for port in random.sample(_RANGE, 200) if port not in avoid]
     for port in candidates:
         if is_free(port):

@@ -1,8 +1,8 @@
 """PostgreSQL on loopback from the binaries of the `pgserver` wheel.
 
-The wheel's own start-up listens on a unix socket (whose path may not be long), trusts everybody, and as root makes a
-system user and widens the modes of every folder above the data; so its binaries are driven directly: TCP on loopback,
-a generated password (SCRAM), and as root the server runs as `nobody`.
+The wheel's own start-up listens on a unix socket with a limited path, trusts every local user, and as root makes a
+system user and widens the modes of every folder above the data. So its binaries are started directly: TCP on loopback,
+a generated password (SCRAM); as root the server runs as the system user `nobody`.
 """
 
 from __future__ import annotations

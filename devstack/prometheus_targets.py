@@ -1,7 +1,6 @@
-"""Where Prometheus finds the workers of this machine: their ports, as a file it watches (file_sd).
+"""Writes the ports of this machine's workers to a file that Prometheus watches (file_sd).
 
-The supervisor keeps `HOME/run/prometheus/workers.json` current, because a worker that is started again may have another
-port.
+The supervisor keeps `HOME/run/prometheus/workers.json` current, because a restarted worker may have another port.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What runs under one supervisor, since when, and what was restarted and why: `HOME/run/processes.json`.
+"""The record of supervised processes, their starts and their restarts with reasons: `HOME/run/processes.json`.
 
-`hourstream status` reads it. It is written whole or not at all; where it cannot be written now (a full disk) the next
-`write` tries again, and nothing else stops.
+`hourstream status` reads it. It is written whole or not at all. If it cannot be written now (a full disk), the next
+`write` tries again, and no process stops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-_KEPT = 20  # endings of one process that are told in detail
+_KEPT = 20  # endings of one process that are kept in detail
 _LINE = 500  # characters of a log line
 
 
@@ -40,7 +40,7 @@ class Entry:
     log: str
     port: int | None = None
     pid: int | None = None
-    started: float | None = None  # by the system's clock, as psutil tells it: with the pid it is one process
+    started: float | None = None  # by the system's clock, as psutil reports it: with the pid it identifies one process
     since: str | None = None
     restarts: int = 0
     endings: deque[Ending] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -58,7 +58,7 @@ class Record:
 
     @staticmethod
     def file_of(home: Path) -> Path:
-        """Where the record of the supervisor of `home` is."""
+        """The file of the record of `home`'s supervisor."""
         return home / "run" / "processes.json"
 
     def started(self, name: str, pid: int | None, started: float | None, log: Path, port: int | None = None) -> None:
@@ -71,7 +71,7 @@ class Record:
             self._changed = True
 
     def listens(self, name: str, port: int) -> None:
-        """A process told its port."""
+        """Note a process's port."""
         with self._lock:
             entry = self._entries.get(name)
             if entry is not None and entry.port != port:
@@ -95,7 +95,7 @@ class Record:
         return ending
 
     def names(self) -> list[str]:
-        """Of every process."""
+        """The entries of all processes."""
         with self._lock:
             return list(self._entries)
 
@@ -121,7 +121,7 @@ class Record:
             self._changed = True
 
     def close(self) -> None:
-        """The supervisor ended in order: there is nothing to tell of."""
+        """The supervisor ended in order: there is nothing to report."""
         with contextlib.suppress(OSError):
             self.file_of(self._home).unlink(missing_ok=True)
 

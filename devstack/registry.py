@@ -1,6 +1,6 @@
-"""Apicurio Registry on loopback, in memory: a schema registry for tests and for trying one out.
+"""Apicurio Registry on loopback, in memory: a schema registry for tests and trials.
 
-What it holds ends with it. An installation runs one with a store of its own (docker-compose.yml).
+Its content ends with it. An installation runs one with its own store (docker-compose.yml).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Registry:
 
     @property
     def url(self) -> str:
-        """What HOURSTREAM_SCHEMA_REGISTRY_URL is to be: its Confluent-compatible API."""
+        """The value for HOURSTREAM_SCHEMA_REGISTRY_URL: its Confluent-compatible API."""
         return f"http://{LOOPBACK}:{self._port}/apis/ccompat/v7"
 
     def start(self) -> None:

@@ -1,12 +1,12 @@
-"""The stack a person starts: embedded Kafka and PostgreSQL, each only where the settings point to no other.
+"""The stack of a command: embedded Kafka and PostgreSQL, each only if the settings name no other server.
 
     with Stack.start(Settings.load()) as stack:
         stack.broker, stack.postgres_url
         stack.settings                     # the same settings with both addresses filled in
 
-One stack a home folder, also where all servers are elsewhere; several homes side by side. However it ends, its servers
-end with it: in order on `stop`, an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux); at the latest
-by the next start on that home.
+There is one stack per home folder, even where all servers are elsewhere; several homes may run side by side. Its
+servers always end with it: in order on `stop`, an exception, SIGINT or SIGTERM; by the kernel after a SIGKILL (Linux);
+at the latest by the next start on that home.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class Stack:
         progress: Callable[[str], None] = _say,
         join: bool = False,
     ) -> Self:
-        """Start what the settings point to nowhere else and wait until it answers.
+        """Start the servers that the settings do not name, and wait until they answer.
 
-        `data_dir` replaces the settings' home for the servers' data; `progress` gets a line when something takes long.
-        With `join`, a stack that another process runs on this home is used as it is, and left running.
-        Raises `StackError` telling what to do: another stack runs on this home, no Java, a server which cannot start.
+        `data_dir` replaces the settings' home for the servers' data; `progress` gets a line during long steps. With
+        `join`, a stack that another process runs on this home is used as it is, and left running. Raises `StackError`
+        with the remedy: another stack runs on this home, no Java, a server that cannot start.
         """
         stack = cls(settings, (data_dir or settings.home).expanduser().absolute(), progress)
         if join and stack._kafka is None and stack._postgres is None:
@@ -129,9 +129,9 @@ class Stack:
 
     @contextlib.contextmanager
     def kept(self, command: str) -> Iterator[Record]:
-        """During the block, servers of this stack that end are started again; yields the record of what runs.
+        """During the block, restarts servers of this stack that end; yields the record of running processes.
 
-        `command` is what a person typed, for `hourstream status`.
+        `command` is the command that a person typed, for `hourstream status`.
         """
         record = Record(self._home, command)
         servers: dict[str, Server | None] = {"kafka": self._kafka, "postgres": self._postgres}
@@ -146,7 +146,7 @@ class Stack:
 
     @classmethod
     def joined(cls, settings: Settings) -> Self:
-        """The stack that runs on the settings' home, for a look at it. Raises StackError where it is not up yet."""
+        """The stack that runs on the settings' home, to read its status. Raises StackError if it is not up yet."""
         stack = cls(settings, settings.home, _say)
         stack._join()
         return stack

@@ -1,8 +1,7 @@
-"""The worker processes of one machine: started, started again when they end, and asked how far they are.
+"""Supervises the worker processes of one machine: starts them, restarts them when they end, and reads their status.
 
-A worker that is fenced or fails ends itself (the plane's only answer to a failure); starting it again is what heals it.
-The supervisor itself never gives up and never ends from an error of its own, such as a full disk or a log folder that
-was removed: whatever failed is tried again.
+A worker that is fenced or fails ends itself (the plane's only answer to a failure); a restart heals it. The supervisor
+never gives up and never ends from its own errors, such as a full disk or a removed log folder: it tries again.
 """
 
 import contextlib
@@ -68,7 +67,7 @@ class Workers:
         self._due: dict[str, float] = {}  # when a process that ended is started again
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._ports: dict[str, int] = {}  # as Prometheus was told
+        self._ports: dict[str, int] = {}  # as Prometheus knows it
 
     def _child(self, name: str) -> Child:
         return Child(name, self._run / f"{name}.pid", self._logs / f"{name}.log", append=True)
@@ -160,15 +159,15 @@ class Workers:
                 if self._record is not None:
                     self._record.listens(name, port)
         if ports != self._ports:
-            with contextlib.suppress(OSError):  # of a full disk, say: tried again at the next look
+            with contextlib.suppress(OSError):  # of a full disk, for example: tried again at the next check
                 write_targets(self._settings.home, ports)
                 self._ports = ports
 
     def check(self) -> None:
         """Raise `WorkerFailed` when a worker could not stay up for two minutes, with the end of its log.
 
-        For commands that wait for a result. Being killed or fenced is no failure of its own; ending by itself again
-        and again is. A cause that passes in that time (a full disk) ends nothing.
+        For commands that wait for a result. Being killed or fenced is no failure; ending by itself repeatedly is. A
+        cause that passes in that time (a full disk) ends nothing.
         """
         for name in self.names:
             failed = self._failures_in_a_row(name)
@@ -178,7 +177,7 @@ class Workers:
                 raise WorkerFailed(f"worker {name} failed {len(failed)} times in a row; its log {output} ends:\n{tail}")
 
     def _failures_in_a_row(self, name: str) -> list[float]:
-        """When the latest failures were, none followed by a steady life; empty while the worker lives steadily."""
+        """The times of the latest consecutive failures; empty while the worker runs steadily."""
         row: list[float] = []
         for at, code in self._ended[name]:
             if row and at - row[-1] > _STEADY_SECONDS:
@@ -201,7 +200,7 @@ class Workers:
         return status if status["pid"] == pid else None
 
     def metrics_url(self, name: str) -> str:
-        """Where the worker's metrics are."""
+        """The address of the worker's metrics."""
         return f"http://127.0.0.1:{self._port(name)}/metrics"
 
     def _port(self, name: str) -> int | None:

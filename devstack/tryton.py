@@ -1,12 +1,12 @@
-"""Tryton on loopback: a real ERP server beside the stack, in an environment and a database of its own.
+"""Tryton on loopback: a real ERP server beside the stack, in its own environment and database.
 
     with Tryton.start(folder, settings, stack.postgres_url, books) as tryton:
         tryton.url, tryton.secret("delivery-key")
 
-`python -m devstack.tryton` makes beforehand what the first start would have to make (`make tryton`).
+`python -m devstack.tryton` prepares the first start (`make tryton`).
 
-Its role in PostgreSQL owns its database and has no rights in any other. Passwords and keys are generated, one a file
-that only its owner may read, in `folder/secrets`. A killed run's server is ended by the next start on that folder.
+Its role in PostgreSQL owns its database and has no rights in any other. Passwords and keys are generated, one per file
+that only its owner may read, in `folder/secrets`. The next start on that folder ends a killed run's server.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class TrytonBooks:
-    """What a new database of Tryton is prepared with: `taxes` are (category, percent), `years` calendar years."""
+    """The data that prepares a new database of Tryton: `taxes` are (category, percent), `years` calendar years."""
 
     companies: Sequence[Company]
     currencies: Sequence[Currency]
@@ -277,7 +277,7 @@ class Tryton:
 
 
 def _environment() -> dict[str, str]:
-    """What a Python needs, and none of our own settings, which hold secrets."""
+    """The environment that a Python needs, without our own settings, which hold secrets."""
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
 
 

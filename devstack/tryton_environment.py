@@ -1,7 +1,7 @@
-"""The environment Tryton runs in: its own, so that its dependencies and ours never meet.
+"""The environment of Tryton: separate, so that its dependencies and ours never conflict.
 
-`make tryton` makes it, and `hourstream demo --erp tryton` when it is first needed. What is installed is pinned by
-digest in `requirements-tryton.lock`, and beside it our module for Tryton.
+`make tryton` makes it, or `hourstream demo --erp tryton` when it first needs it. `requirements-tryton.lock` pins the
+packages by digest; our module for Tryton is installed beside them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def program(name: str) -> str:
 
 
 def is_ready() -> bool:
-    """Whether it is there and made of this lock."""
+    """Whether it exists and matches this lock."""
     return _READY.exists() and _READY.read_text(encoding="ascii") == _digest()
 
 
 def make(progress: Callable[[str], None]) -> None:
-    """Make it, or make it anew where the lock has changed; nothing where it is ready. Raises `StackError`."""
+    """Make it, or make it again if the lock has changed; nothing if it is ready. Raises `StackError`."""
     if is_ready():
         return
     progress("Making Tryton's environment (this once, about 10 s) ...")

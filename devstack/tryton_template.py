@@ -1,8 +1,8 @@
-"""A Tryton database with its modules activated and nothing in it, made once and copied ever after.
+"""An empty Tryton database with its modules activated, made once and copied afterwards.
 
-Activating the modules takes Tryton half a minute. So a database in which that was done is kept as a template of the
-server (a copy takes a fraction of a second) and as a dump in the cache folder (a server that is new, as those of tests
-and demos are, restores it in seconds). Both are named by a digest of everything they are made of, and hold no secret.
+Activating the modules takes Tryton half a minute. So the prepared database is kept as a template of the server (a copy
+takes a fraction of a second) and as a dump in the cache folder (a new server, as of tests and demos, restores it in
+seconds). Both are named by a digest of everything they are made of, and hold no secret.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _SECONDS = 900.0
 
 
 def digest() -> str:
-    """What a template is made of, in short: the pinned packages and our module's files."""
+    """The digest of a template's inputs: the pinned packages and our module's files."""
     files = sorted(path for path in _PACKAGE.iterdir() if path.suffix in (".py", ".cfg", ".xml"))
     parts = [LOCK.read_bytes(), *(file.read_bytes() for file in files if file.name != "prepare.py")]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def dump_in(cache: Path) -> Path:
-    """Where the kept template is, or is to be."""
+    """The file of the kept template."""
     return cache / "tryton" / f"{digest()}.dump"
 
 
 class Template:
-    """The template database of a server; `owner_url` is the address of the role that is to own what is in it."""
+    """The template database of a server; `owner_url` is the address of the role that will own its content."""
 
     def __init__(self, server_url: str, owner_url: str, cache: Path, progress: Callable[[str], None]) -> None:
         self._server, self._owner, self._progress = server_url, owner_url, progress
@@ -144,7 +144,7 @@ def create_database(
 
 
 def drop_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    """Remove a database, if it is there, whoever is in it."""
+    """Remove a database, if it exists, and end its sessions."""
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

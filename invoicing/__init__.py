@@ -1,1 +1,1 @@
-"""Sinks of billing: the projection of charges, invoices made of it, and their documents."""
+"""Invoicing: the projection of charges, drafts, invoice runs, statuses and documents."""

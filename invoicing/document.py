@@ -1,4 +1,4 @@
-"""An invoice as it was issued, read back from PostgreSQL: what its documents are made of."""
+"""An issued invoice, read back from PostgreSQL: the input of its documents."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
-"""What one invoice bills, as a pure function of the charges that are due (DOMAIN.md §4).
+"""The draft of an invoice, as a pure function of the charges that are due (DOMAIN.md §4).
 
-Charges and reversals of one account net. Amounts keep the sign of the charges throughout: those of a credit note are
-below zero, and only its document turns them round.
+Charges and reversals of one account net. Amounts keep the sign of the charges: those of a credit note are below zero,
+and only its document turns them round.
 """
 
 from collections import defaultdict
@@ -86,7 +86,7 @@ class DueCharge:
 
 @dataclass(frozen=True, slots=True)
 class LineKey:
-    """What one line has in common; `subject` for all but time, which is summed over its entries."""
+    """The common values of one line; `subject` for all but time, which is summed over its entries."""
 
     engagement_id: str
     period: str
@@ -171,7 +171,7 @@ def by_account(
 
 
 def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
-    """One draft an account, in order of account; `charges` come in the order they were published."""
+    """One draft per account, in order of account; `charges` are in order of publication."""
     return [draft_invoice(account, due, rests) for account, due in by_account(charges).items()]
 
 
@@ -249,8 +249,8 @@ def _line_key(charge: DueCharge) -> LineKey:
 def _priced(key: LineKey, minutes: int, net: Decimal, currency: str) -> tuple[Decimal, str, Decimal]:
     """Quantity, unit and price of a line, such that quantity x price is its net.
 
-    The agreed rate where it gives the net to the cent; where rounding by entry, a discount or a day rate come between,
-    the price the net implies. A difference in money alone (a rate corrected afterwards) is one piece.
+    The price is the agreed rate where it gives the net to the cent, else the price that the net implies (after rounding
+    by entry, a discount or a day rate). A difference in money alone (a rate corrected afterwards) is one piece.
     """
     if not minutes or (net and (net < 0) != (minutes < 0)):
         return Decimal(-1 if net < 0 else 1), ONE, abs(net)

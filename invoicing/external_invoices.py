@@ -1,4 +1,4 @@
-"""Invoices that another system made of our charges: taken into our books, so that no charge is invoiced twice."""
+"""Adopts invoices that another system made of our charges, so that no charge is invoiced twice."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,10 +19,10 @@ from rating.model.money import minor_units, nothing
 
 
 def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) -> str:
-    """Take the invoice into our books as issued, by the charges the event lists; gives its document.
+    """Adopt the invoice as issued, with the charges that the event lists; returns its document.
 
-    Its amounts are made as for an invoice of our own; what the other system's total differs by, up to a minor unit a
-    charge, is rounding. Raises ProblemFound, and then nothing is taken.
+    Its amounts are computed as for our own invoices. A difference to the other system's total, up to a minor unit per
+    charge, is rounding. Raises ProblemFound, and then adopts nothing.
     """
     charges = _known(cursor, event.charge_ids)
     due = open_charges(cursor, [name for name, reason in charges.items() if reason != "NON_BILLABLE"])
@@ -61,7 +61,7 @@ def _known(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> dict[str, str
 
 
 def _to_the_total(event: StoredEvent, drafts: Sequence[Draft]) -> list[Draft]:
-    """The drafts with what the other system rounded otherwise, put on the last one."""
+    """The drafts with the other system's rounding difference on the last one."""
     currencies = {draft.account.currency for draft in drafts}
     currency = event.currency or drafts[0].account.currency
     if currencies != {currency}:

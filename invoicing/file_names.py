@@ -1,4 +1,4 @@
-"""File names of documents: one for each invoice id, whatever characters it has."""
+"""File names of documents: one for each invoice id, with any characters."""
 
 from hashlib import sha256
 from urllib.parse import quote

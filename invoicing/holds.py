@@ -13,7 +13,7 @@ TOPIC = "billing.holds"
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """What is held on an issue date: whole engagements, and subjects of others as (engagement, subject)."""
+    """The holds on an issue date: whole engagements, and subjects of others as (engagement, subject)."""
 
     engagements: frozenset[str] = frozenset()
     subjects: frozenset[tuple[str, str]] = frozenset()

@@ -1,4 +1,4 @@
-"""From a draft to the document that is issued: its number, dates and names; a pure function (DOMAIN.md §4)."""
+"""Issues a draft: adds number, dates and names; a pure function (DOMAIN.md §4)."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

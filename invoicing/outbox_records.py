@@ -1,4 +1,4 @@
-"""What the invoice process has to say, queued in the transaction that makes it so: statuses and exceptions."""
+"""Announcements of the invoice process, queued in the transaction of their change: statuses and exceptions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

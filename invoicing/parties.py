@@ -1,6 +1,6 @@
-"""Who is on a document, and what its lines are called: names looked up in master data, with honest stand-ins.
+"""Names for a document's parties and lines, looked up in master data, with ids where a name is missing.
 
-Master data may be missing or late; an invoice is issued all the same, with the ids in place of names.
+Master data may be missing or late; the invoice is issued all the same, with ids in place of names.
 """
 
 from collections.abc import Mapping
@@ -69,13 +69,13 @@ def buyer(account: Account, names: Names) -> Party:
 
 
 def filled(issued: Party, known: Party) -> Party:
-    """A party as issued, with what was not known then taken from what is known now; nothing issued is changed."""
+    """A party as issued, completed from present master data; issued values do not change."""
     gaps = {f.name: getattr(known, f.name) for f in fields(Party) if getattr(issued, f.name) is None}
     return replace(issued, name=known.name if issued.name == issued.party_id else issued.name, **gaps)
 
 
 def line_name(key: LineKey, names: Names) -> str:
-    """What was delivered: the task's name, or the kind of charge and its id."""
+    """The text of a line: the task's name, or the kind of charge and its id."""
     task = names.tasks.get(key.task_id) if key.task_id else None
     if key.subject is None:
         return task.name if task else (key.task_id or "Time")

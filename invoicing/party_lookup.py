@@ -1,4 +1,4 @@
-"""The masters that documents name, read from `masters.current`: once for a command, now and then for a worker."""
+"""The masters that documents name, read from `masters.current`: once for a command, repeatedly for a worker."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ _FRESH_SECONDS = 60.0  # a name that is new is on documents so much later at mos
 
 
 def names(broker: str) -> Names:
-    """Who and what documents name, from `masters.current`."""
+    """The masters that documents name, from `masters.current`."""
     found = {(topic, id_): value for _, topic, id_, value in current_masters(read_all(broker, ["masters.current"]))}
     clients, entities = dict[str, Client](), dict[str, LegalEntity]()
     engagements, tasks = dict[str, Engagement](), dict[str, Task]()

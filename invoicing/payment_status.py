@@ -1,9 +1,9 @@
-"""What has become of an invoice, a pure function of what billing systems said: statuses, payments (DESIGN.md §5).
+"""The status of an invoice, a pure function of the reports of billing systems: statuses and payments (DESIGN.md §5).
 
-Events count in order of their instant (then id), whatever order they arrive in. Payments are summed: what covers the
-invoice makes it paid, less than that paid in part. A system that only says `paid`, and names no payment, is believed
-until money goes back. A dispute stands until the system says something else or the invoice is paid; a payment in part
-does not end it. Voided is the end.
+Events count in order of their instant (then id), in whatever order they arrive. Payments are summed: the full amount
+makes the invoice paid, less makes it paid in part. A system that reports `paid` without a payment is believed until
+money goes back. A dispute stands until the system reports another status or the invoice is paid; a payment in part does
+not end it. Voided is final.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Status = Literal["issued", "sent", "part_paid", "paid", "disputed", "voided"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class InvoiceEvent:
-    """What a billing system said: a status, a payment (below zero: given back) in the invoice's currency, or both."""
+    """A billing system's report: a status, a payment (below zero: refunded) in the invoice's currency, or both."""
 
     at: datetime
     event_id: str
@@ -27,7 +27,7 @@ class InvoiceEvent:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an invoice stands, since when, and the sum of its payments by then."""
+    """The status of an invoice, its instant, and the sum of its payments by then."""
 
     status: Status
     at: datetime
@@ -35,9 +35,9 @@ class Standing:
 
 
 def history(payable: Decimal, events: Iterable[InvoiceEvent]) -> tuple[Standing, ...]:
-    """Each standing that an issued invoice over `payable` (below zero: a credit note) came to, in order.
+    """The statuses of an issued invoice over `payable` (below zero: a credit note), in order.
 
-    A payment in part of one paid in part already is a standing of its own.
+    A further payment in part has a status of its own.
     """
     found: list[Standing] = []
     said: Status = "issued"
@@ -74,5 +74,5 @@ def _covers(paid: Decimal, payable: Decimal) -> bool:
 
 
 def _is_given_back(payment: Decimal, payable: Decimal) -> bool:
-    """Whether money went the other way than the invoice asks for."""
+    """Whether money moved in the direction opposite to the invoice."""
     return payment > 0 if payable < 0 else payment < 0

@@ -1,4 +1,4 @@
-"""What is wrong with a billing event, and its exception: told once, told again when it changes, closed when healed."""
+"""Problems of billing events and their exceptions: opened once, updated when they change, closed when healed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class ProblemFound(SinkError):
 
 
 def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: Problem | None, engagement_id: str = "") -> None:
-    """Publish what has changed about an event's exception, and keep it; the engagement is empty where none is known."""
+    """Publish the change of an event's exception, and keep it; the engagement is empty if unknown."""
     before = event.told
     if problem is None:
         if before is not None:

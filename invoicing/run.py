@@ -92,7 +92,7 @@ def lock_invoices(cursor: Cursor[TupleRow]) -> None:
 
 
 def due_unheld(cursor: Cursor[TupleRow], cut_off: date, holds: Holds | None) -> list[DueCharge]:
-    """The due charges that nobody holds, oldest first (DOMAIN.md §4.1, §4.11)."""
+    """The due charges that are not held, oldest first (DOMAIN.md §4.1, §4.11)."""
     kept = holds or Holds()
     return [each for each in due_charges(cursor, cut_off) if not kept.keeps_back(each.engagement_id, each.subject)]
 

@@ -1,4 +1,4 @@
-"""Billing events in PostgreSQL: kept by their id, of each the highest revision, with what is still wrong with them."""
+"""Billing events in PostgreSQL: the highest revision of each id, with its open problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as it is kept; `problem` is the code of its open exception, which `told` says as it was last told."""
+    """A stored event; `problem` is the code of its open exception, `told` the exception's last publication."""
 
     system: str
     event_id: str
@@ -101,7 +101,7 @@ _COLUMNS: Mapping[str, LiteralString] = {
     "record_offset": "bigint",
     "appended_at": "timestamptz",
 }
-# Of a batch the highest revision of each event, of equal ones the first; it replaces a lower one.
+# The highest revision of each event in a batch, the first of equal ones; it replaces a lower one.
 _KEEP = """
 INSERT INTO hourstream.billing_events AS e
     (system, event_id, revision, invoice, reference, status, payment, payment_currency, payment_reference, charge_ids,
@@ -129,7 +129,7 @@ _EVENTS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a batch of events is about: numbers of other systems, and documents that lose an event by a correction."""
+    """The objects of a batch of events: numbers of other systems, and documents that lose an event by a correction."""
 
     numbers: frozenset[Number]
     documents: frozenset[str]
@@ -170,7 +170,7 @@ def events_of_number(cursor: Cursor[TupleRow], number: Number) -> list[StoredEve
 
 
 def events_of_document(cursor: Cursor[TupleRow], document: str) -> list[StoredEvent]:
-    """Every event of a document, whichever system said it."""
+    """Every event of a document, from all systems."""
     return _read(cursor, _EVENTS + " WHERE document = %s ORDER BY at, event_id", (document,))
 
 
@@ -192,7 +192,7 @@ def resolve(cursor: Cursor[TupleRow], number: Number, document: str) -> None:
 def note_problem(
     cursor: Cursor[TupleRow], event: StoredEvent, told: Mapping[str, object] | None, attempts: int
 ) -> None:
-    """Keep what is wrong with an event, as its exception tells it; None: nothing is."""
+    """Store the problem of an event as its exception states it; None: no problem."""
     code = None if told is None else told["code"]
     cursor.execute(
         "UPDATE hourstream.billing_events SET problem = %s, told = %s, attempts = %s"

@@ -1,9 +1,9 @@
-"""Where statuses and payments from outside are taken in: held to our invoices, summed, and announced.
+"""Takes in statuses and payments from outside: matches them to our invoices, sums them, and announces the result.
 
-Only this process writes `invoice.status`. An event is kept first, so its order of arrival does not matter: whenever
-anything new is said of an invoice, where it stands is worked out of all that was said
-(`invoicing.payment_status`). What cannot be used is an exception of its own, looked at again when what it waits for
-may have come: a charge, an invoice run, a void, a link, a start with other words.
+Only this process writes `invoice.status`. An event is stored first, so its order of arrival does not matter: after
+every new event the invoice's status is computed from all its events (`invoicing.payment_status`). An event that cannot
+be used is an exception. It is examined again when the thing it waits for may have arrived: a charge, an invoice run, a
+void, a link, a start with other status words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -105,7 +105,7 @@ class StatusDesk:
         def begin(cursor: Cursor[TupleRow]) -> None:
             advance(cursor, NAME, SinkBatch(EVENTS_TOPIC, partition, start, end, ()))
             if rows:
-                _lock_invoices(cursor)  # before any event, which is the order in which everybody locks
+                _lock_invoices(cursor)  # before any event: every process locks in this order
 
         def take(cursor: Cursor[TupleRow], part: Sequence[EventRow]) -> None:
             touched = keep(cursor, EVENTS_TOPIC, part) if part else None
@@ -115,7 +115,7 @@ class StatusDesk:
         write_isolated(self._pool, f"{EVENTS_TOPIC}-{partition}", rows, begin, take, lambda _: None, set_aside)
 
     def apply_waiting(self, code: str | None = None) -> None:
-        """Look again at what could not be used, or what could not for one reason. Raises Unreachable, Misconfigured.
+        """Examine unused events again, all or those of one reason. Raises Unreachable, Misconfigured.
 
         A number whose events cannot be applied is left as it is, logged and counted.
         """
@@ -130,7 +130,7 @@ class StatusDesk:
                 divide(sorted(waiting), attempt, _leave, passes_on)
 
     def link(self, system: str, number: str, invoice_id: str) -> None:
-        """Note that a system's number is an invoice of ours. Raises NoSuchInvoice, Unreachable."""
+        """Link a system's number to our invoice. Raises NoSuchInvoice, Unreachable."""
         with transaction(self._pool) as cursor:
             _lock_invoices(cursor)
             document = _document_of(cursor, [invoice_id])
@@ -160,7 +160,7 @@ class StatusDesk:
             self._settle(cursor, document)
 
     def _find(self, cursor: Cursor[TupleRow], number: Number, events: Sequence[StoredEvent]) -> str:
-        """The document that a number stands for; raises ProblemFound."""
+        """The document of a number; raises ProblemFound."""
         system, name = number
         references = [event.reference for event in events if event.reference]
         document = _document_of(cursor, [*references, name]) or _linked(cursor, number)
@@ -179,7 +179,7 @@ class StatusDesk:
         raise ProblemFound(Problem("UNKNOWN_INVOICE", message, ("invoice", missing)))
 
     def _is_quiet(self, event: StoredEvent) -> bool:
-        """Whether an event says nothing while its invoice is unknown: a draft, or one voided before we heard of it."""
+        """Whether an event has no effect while its invoice is unknown: a draft, or one voided before we heard of it."""
         try:
             status = self._meaning(event)
         except UnknownWord:
@@ -187,15 +187,15 @@ class StatusDesk:
         return event.payment is None and (status is None or status == "voided")
 
     def _meaning(self, event: StoredEvent) -> Status | None:
-        """The event's status in our words, None where it has none that says anything. Raises UnknownWord."""
+        """The event's status mapped to ours, None if it has no status with an effect. Raises UnknownWord."""
         return None if event.status is None else self._words.status(event.system, event.status)
 
     def _settle(self, cursor: Cursor[TupleRow], document: str) -> None:
-        """Work out where a document stands by all that was said of it, and announce what is new."""
+        """Compute the status of a document from all reports about it, and announce changes."""
         with cursor.connection.cursor(row_factory=class_row(_Row)) as reader:
             rows = reader.execute(_ROWS, (document,)).fetchall()
         if not rows:
-            return  # it netted to nothing, which nobody pays
+            return  # it netted to zero and needs no payment
         events = events_of_document(cursor, document)
         usable, problems = self._usable(events, rows[0].currency)
         payable = sum((row.payable for row in rows), Decimal(0))
@@ -213,7 +213,7 @@ class StatusDesk:
             tell(cursor, event, problem, rows[0].engagement_id if problem else "")
 
     def _usable(self, events: Sequence[StoredEvent], currency: str) -> tuple[list[InvoiceEvent], dict[str, Problem]]:
-        """What events say in our words, and what is wrong with the others, by their names."""
+        """The mapped events, and the problems of the others, by their names."""
         usable, problems = list[InvoiceEvent](), dict[str, Problem]()
         for event in events:
             name = event.name
@@ -253,7 +253,9 @@ def _stranded(events: Sequence[StoredEvent], problems: dict[str, Problem]) -> di
 
 
 def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[Standing]) -> None:
-    """Tell each standing once, and the present one last, so that it ranks highest. Issued is told by whoever issued."""
+    """Announce each status once, and the present one last, so that it ranks highest. The issuing process announces
+    `issued`.
+    """
     first = Standing("issued", row.issued_at, Decimal(0))
     last = stands[-1] if stands else first
     told = [(status, at) for status, at in row.announced] or [_key(first)]

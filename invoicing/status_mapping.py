@@ -1,4 +1,4 @@
-"""The status words of billing systems, and what they mean here."""
+"""Maps the status words of billing systems to ours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _OURS: Mapping[str, Status] = {word: word for word in get_args(Status)}
 
 
 class WordsWrong(SinkError):
-    """The file of status words cannot be used; the message says why."""
+    """The file of status words cannot be used; the message gives the reason."""
 
 
 class UnknownWord(SinkError):
-    """A system used a word that nobody mapped."""
+    """A system used an unmapped status word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """By system: its words, and ours."""
+    """Our status per word of each system."""
 
     by_system: Mapping[str, Mapping[str, str]]
 
@@ -38,7 +38,7 @@ class Words:
 
 
 def load_words(path: Path = DEFAULT) -> Words:
-    """The words in a file. Raises WordsWrong."""
+    """The status words in a file. Raises WordsWrong."""
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

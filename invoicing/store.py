@@ -1,4 +1,4 @@
-"""Invoices into PostgreSQL: what is due, and what a run issues, within the run's own transaction."""
+"""Invoices in PostgreSQL: reads the charges due and writes the invoices of a run, within the run's own transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -85,7 +85,7 @@ def store(cursor: Cursor[TupleRow], run: int, draft: Draft, invoice: Invoice, po
 def store_foreign(
     cursor: Cursor[TupleRow], drafts: Sequence[Draft], system: str, document: str, issued_at: datetime
 ) -> list[str]:
-    """Insert the rows of an invoice that another system made, one a draft; gives their invoice ids."""
+    """Insert the rows of an invoice that another system made, one per draft; returns their invoice ids."""
     names = [document] if len(drafts) == 1 else [f"{document}/{n}" for n in range(1, len(drafts) + 1)]
     issued = [issue(draft, name, issued_at.date(), Names()) for draft, name in zip(drafts, names, strict=True)]
     for invoice, draft in zip(issued, drafts, strict=True):

@@ -1,4 +1,4 @@
-"""Deliveries as Prometheus metrics, of the totals `sinks.delivery.stats` gives. Labels are target and result only."""
+"""Deliveries as Prometheus metrics, from the totals of `sinks.delivery.stats`. Labels are target and result only."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,7 +20,7 @@ _RUNNING = {
     "delivery_retries": ("retried",),
     "delivery_breaker_openings": ("opened",),
 }
-_TELLING = ("status_lag_seconds", "status_breaker")  # of targets that are asked what became of invoices
+_TELLING = ("status_lag_seconds", "status_breaker")  # of targets that are polled for the status of invoices
 _TOLD = {"status_looks": ("answered", "unanswered"), "status_events": ("told",)}
 
 

@@ -1,4 +1,4 @@
-"""The metrics worker's own metrics: its sums and totals, added up to labels that are few, with the masters' words."""
+"""The metrics worker's own metrics: its sums and totals, aggregated to few labels with the names of the masters."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,13 +16,13 @@ from tables.windows import SPANS
 AGES = ((30, "0-30"), (60, "31-60"), (90, "61-90"))
 OLDEST = "91+"
 WEEKS = 4
-MOST_GROUPS = 50  # approval groups told apart; what is beyond them is "other"
+MOST_GROUPS = 50  # approval groups with their own label; further ones are "other"
 UNKNOWN, OTHER = "unknown", "other"
 
 
 @dataclass(slots=True)
 class Finance:
-    """What the metrics are made of: sums, totals and windows of all partitions held here, masters, now (epoch ms)."""
+    """The data of the metrics: sums, totals and windows of all partitions held here, masters, now (epoch ms)."""
 
     masters: Masters
     windows: dict[tuple[int, str], int]
@@ -44,7 +44,7 @@ class Finance:
         return ((parts, n) for (first, *rest), n in self.totals.items() if first == name for parts in [tuple(rest)])
 
     def currency(self, engagement: str) -> str:
-        """What an engagement is charged in."""
+        """The currency of an engagement."""
         found = self.masters.engagements.get(engagement)
         return found.currency if found is not None else UNKNOWN
 

@@ -1,6 +1,6 @@
 """The worker's own pages, on loopback: /metrics for Prometheus, /status for the command line, /healthz for probes.
 
-They only read, so they ask for no credentials; they listen on the loopback address unless told otherwise.
+They only read, so they need no credentials; they listen on the loopback address unless a setting says otherwise.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def serve_pages(
                 self._answer(404, "text/plain", b"try /metrics, /status or /healthz\n")
 
         def _answer(self, code: int, kind: str, body: bytes) -> None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked has hung up
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client has closed the connection
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))

@@ -1,8 +1,8 @@
-"""Every metric a worker serves: its name, kind, labels and what it says. docs/metrics.md is made of this.
+"""Every metric of a worker: name, kind, labels and meaning. docs/metrics.md is generated from it.
 
-Names and units are as Prometheus recommends: base units (seconds, bytes, ratio), `_total` on what only grows. Minutes
-stay minutes, because the law counts them, and an amount is in its `currency`. Labels are few and bounded: never a
-client, an engagement or a person.
+Names and units are as Prometheus recommends: base units (seconds, bytes, ratio), `_total` on counters. Minutes stay
+minutes, because the rules count them, and an amount is in its `currency`. Labels are few and bounded: never a client,
+an engagement or a person.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Described:
 
     @property
     def shown(self) -> str:
-        """The name as it stands in a query."""
+        """The name as used in a query."""
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
 
@@ -94,8 +94,8 @@ _EVERY_WORKER = (
 _DELIVERY = (
     _gauge("deliveries_waiting", "target", "Charges that wait to be delivered.", TARGETS),
     _gauge("deliveries_oldest_seconds", "target", "How long the first of them has waited.", TARGETS),
-    _gauge("deliveries_refused", "target", "Charges that the target refused and nobody has mended yet.", TARGETS),
-    _gauge("deliveries_unreachable", "target", "Charges offered in vain for longer than their budget.", TARGETS),
+    _gauge("deliveries_refused", "target", "Charges that the target refused and that are not repaired yet.", TARGETS),
+    _gauge("deliveries_unreachable", "target", "Charges without success for longer than their budget.", TARGETS),
     _gauge("delivery_breaker", "target", "0: closed, 1: half-open, 2: open.", TARGETS),
     _gauge("delivery_paused_seconds", "target", "What is left of the pause the target asked for.", TARGETS),
     _counter("delivery_charges", "target result", "Charges by what the target made of them.", TARGETS),
@@ -105,7 +105,7 @@ _DELIVERY = (
     _gauge(
         "status_lag_seconds",
         "target",
-        "Time since the target had last told everything that became of its invoices. Of those that can be asked.",
+        "Time since all invoice statuses of the target were last known. Only of targets that can be polled.",
         TARGETS,
     ),
     _gauge("status_breaker", "target", "Of asking it: 0: closed, 1: half-open, 2: open.", TARGETS),
@@ -220,7 +220,7 @@ def histogram(name: str) -> HistogramMetricFamily:
 
 
 def departs_from_catalogue(family: Metric) -> Iterator[str]:
-    """What a family that is served has otherwise than the catalogue says."""
+    """Differences between a served metric family and the catalogue."""
     described = CATALOGUE.get(family.name)
     if described is None:
         yield f"{family.name} is not in the catalogue"

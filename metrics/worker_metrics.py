@@ -1,4 +1,4 @@
-"""What a worker tells of itself: the live figures as Prometheus metrics, and its positions for the command line.
+"""A worker's own metrics: live figures for Prometheus, and positions for the command line.
 
 Labels are bounded: stage, outcome, code, region, topic and partition; never a client, an engagement or a person.
 """
@@ -186,7 +186,7 @@ def _size(file: Path) -> int:
 
 
 def status(process: BatchProcess, figures: Figures) -> dict[str, object]:
-    """Where this worker stands, for `hourstream run` and its like; see `operations.quiescence`."""
+    """The position of this worker, for `hourstream run` and similar commands; see `operations.quiescence`."""
     held = list(process.partitions.held.values())
     return {
         "agent": process.name,

@@ -1,1 +1,1 @@
-"""What a person or a schedule asks for, shared by command line, console and API."""
+"""Operations of people and schedules, shared by command line, console and API."""

@@ -1,4 +1,4 @@
-"""What our own records are called, for a code of another system to be held against."""
+"""Names of our own records, to compare a code of another system with."""
 
 from collections import defaultdict
 from typing import Any
@@ -30,7 +30,7 @@ class Names:
                 self._masters[topic][record_id] = value
 
     def suggestions(self, key: str) -> list[Suggestion]:
-        """What a code (SYSTEM:KIND:CODE) may mean, best first; nothing for a kind that has no names."""
+        """Suggestions for a code (SYSTEM:KIND:CODE), best first; none for a kind without names."""
         _, kind, code = key.split(":", 2)
         return suggestions(self._readable(code), self._labels(kind))
 

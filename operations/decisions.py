@@ -1,4 +1,4 @@
-"""What a person does about an exception: records on the stream, the same from the command line and from the console."""
+"""Decisions about exceptions as records on the stream, for command line and console alike."""
 
 import threading
 import uuid
@@ -23,7 +23,7 @@ _ONE_AT_A_TIME = threading.Lock()  # a code's revisions count up
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is decided on, in the revision that was looked at."""
+    """The subject of a decision, in the revision that the person saw."""
 
     engagement_id: str
     subject: str
@@ -32,7 +32,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Who does it, and why; `source` is where it was done."""
+    """The person and the reason; `source` is the place of the decision."""
 
     by: str
     reason: str
@@ -41,7 +41,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of a mapping; `new` is False where the code had that id already."""
+    """The result of a mapping; `new` is False if the code had that id already."""
 
     key: str
     canonical_id: str

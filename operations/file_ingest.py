@@ -1,7 +1,8 @@
-"""Files onto their source's topics: all of a file or nothing, and each file once.
+"""Publishes files on their source's topics: all of a file or nothing, and each file once.
 
 One transaction holds the records of a file, the dead letters of its bad rows and a line in `files.taken`. A process
-killed anywhere leaves either all of that or none, so whoever comes after it only has to ask whether the file is there.
+that is killed at any point leaves all of that or nothing, so its successor only has to check whether the file is in the
+list.
 """
 
 import time
@@ -31,16 +32,17 @@ class AnotherTakes(RuntimeError):
 
 
 class FilePublisher:
-    """Publishes files of a source; of those of one `name` (a command, a folder), the last one started goes on alone.
+    """Publishes files of a source; of several with one `name` (a command, a folder), the last one started continues
+    alone.
 
-    With a vault, personal data is sealed on the way.
+    With a vault, personal data is encrypted.
     """
 
     def __init__(self, broker: str, system: str, name: str, vault: Vault | None = None) -> None:
         self.system, self._broker, self._vault = system, broker, vault
         settings = {"transactional.id": f"hourstream-{name}-{system}", "transaction.timeout.ms": _TRANSACTION_MS}
         self._producer = Producer({**producer_config(broker), **settings})
-        # Whatever a killed predecessor left open is undone by this, so what is read next is all there is.
+        # This aborts every open transaction of a killed predecessor, so the next read is complete.
         self._producer.init_transactions(60)
         self._taken: dict[str, Mapping[str, object]] = {}
         self._read_taken()
@@ -51,11 +53,11 @@ class FilePublisher:
                 self._taken[str(value["sha256"])] = value
 
     def remembers(self, sha256: str) -> bool:
-        """Whether these contents were taken by this process, or before it was started."""
+        """Whether these contents were ingested by this process, or before it was started."""
         return sha256 in self._taken
 
     def taken(self, sha256: str) -> Mapping[str, object] | None:
-        """What is noted of a file with these contents, by whomever; None while it was never taken."""
+        """The record of a file with these contents; None if it was never ingested."""
         if sha256 not in self._taken:
             self._read_taken()
         return self._taken.get(sha256)

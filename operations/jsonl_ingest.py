@@ -1,4 +1,4 @@
-"""Lines of `{"topic", "key", "value"}` onto their topics; what cannot be a record goes to `dead.letters` whole."""
+"""Publishes lines of `{"topic", "key", "value"}`; an invalid line goes to `dead.letters` whole."""
 
 import json
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ PUBLISHABLE = frozenset({*MASTERS, *TRANSACTIONS, *(name for name in TOPICS if n
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line of a file that could not be published as what it says it is."""
+    """A line of a file that could not be published as a record."""
 
     file: str
     line: int
@@ -26,7 +26,7 @@ class RejectedLine:
 
 
 class Publisher(RecordPublisher):
-    """Publishes the lines of files too; what is none of a record is `rejected`."""
+    """Publishes the lines of files too; lines that are no record are `rejected`."""
 
     def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
         super().__init__(broker, sealing)

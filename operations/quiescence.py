@@ -1,4 +1,4 @@
-"""When the stream has nothing left to do: stage by stage, readers at the ends, sweeps done, outboxes empty."""
+"""Waits until the stream is at rest: stage by stage, readers at the ends, resettling done, outboxes empty."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ class Workers(Protocol):
         """The workers' names."""
 
     def check(self) -> None:
-        """Raise where a worker cannot be kept up."""
+        """Raise if a worker cannot be kept running."""
 
     def status(self, name: str) -> dict[str, Any] | None:
-        """What a worker says of itself; None where it does not answer."""
+        """A worker's own status; None if it does not answer."""
 
 
 class NotQuiet(RuntimeError):
-    """The stream did not come to rest in time; the message says who still had what to do."""
+    """The stream did not come to rest in time; the message names the remaining work."""
 
 
 def wait_until_quiet(
@@ -57,10 +57,10 @@ def wait_until_quiet(
     seconds: float = 600.0,
     progress: Callable[[Ends], None] = lambda _: None,
 ) -> None:
-    """Return when every worker has committed all there is, and nothing came meanwhile.
+    """Return when every worker has committed all records, and no new ones arrived meanwhile.
 
     `unsent` counts outbox rows that are not announced yet. The ends are read before and after the workers are asked:
-    what a worker had under way shows either in its own answer or as a topic that has grown.
+    work in progress of a worker shows either in its own answer or as a topic that has grown.
     """
     deadline = time.monotonic() + seconds
     topics = sorted({topic for name in workers.names for topic in inputs_of(name)})

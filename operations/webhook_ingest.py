@@ -1,4 +1,4 @@
-"""Messages of webhooks: who signed them, whether they are fresh, and onto their source's topics. No HTTP here."""
+"""Checks the signature and age of webhook messages and publishes them on their source's topics. No HTTP here."""
 
 import hashlib
 import hmac
@@ -33,7 +33,7 @@ class Busy(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a message."""
+    """The result of a message."""
 
     records: int
     bad: int
@@ -60,10 +60,10 @@ class Receiver:
         self._one_at_a_time = threading.Lock()
 
     def accept(self, headers: Mapping[str, str], body: bytes) -> Accepted:
-        """Check a message and publish what it holds; return when the broker has it. Raises NotAccepted, Busy.
+        """Check a message and publish its content; return when the broker has it. Raises NotAccepted, Busy.
 
-        `headers` by their names in small letters. A message that was accepted before is not published again. One whose
-        content cannot be read or published is a dead letter, so only the broker's or the vault's absence is an error:
+        `headers` by their names in small letters. A message that was accepted before is not published again. A message
+        with unreadable or unpublishable content is a dead letter, so only the absence of broker or vault is an error:
         KafkaException, Unreachable, PeopleError, AnotherTakes.
         """
         signed = self._signed(headers, body)
@@ -80,7 +80,7 @@ class Receiver:
         return Accepted(len(taken.records), len(taken.bad), repeated=False)
 
     def _published(self, taken: Taken, body: bytes) -> Taken:
-        """What was published of it: all, or one dead letter where its content does not fit its topics."""
+        """The publications of a message: all records, or one dead letter if its content does not fit its topics."""
         try:
             self._publisher.publish(taken, "receive")
         except (Unreachable, PeopleError, AnotherTakes):
@@ -110,10 +110,10 @@ class Receiver:
         digest = given.removeprefix(self._webhook.prefix).strip().lower().encode()
         wanted = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._secrets]
         if not any([hmac.compare_digest(digest, each) for each in wanted]):  # noqa: C419 - all are compared, always
-            raise NotAccepted("signed by nobody known here")
+            raise NotAccepted("signed with an unknown secret")
 
     def _taken(self, signed: bytes, body: bytes) -> Taken:
-        """What a message holds; one that holds nothing known is a bad row whole, so that it is not lost."""
+        """The rows of a message; one without known content is a bad row as a whole, so that it is not lost."""
         sha256 = hashlib.sha256(signed).hexdigest()
         try:
             taken = take(self._mapping, _name(sha256), body)

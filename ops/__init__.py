@@ -1,1 +1,1 @@
-"""What runs beside Hourstream: Prometheus, Grafana, containers."""
+"""Operations as code: Prometheus, Grafana, containers."""

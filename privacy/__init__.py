@@ -1,1 +1,1 @@
-"""The vault of per-person keys: what seals personal data on its way to a topic, opens it to people, and erases it."""
+"""Encrypts personal data before publication, decrypts it for people, and erases it: a vault of per-person keys."""

@@ -1,4 +1,4 @@
-"""Texts as people may read them: sealed values opened, names in place of tokens, `(erased)` for the erased."""
+"""Texts for people: decrypted values, names in place of tokens, `(erased)` for erased values."""
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -12,10 +12,10 @@ ERASED, UNREADABLE = "(erased)", "(not readable)"
 
 
 class Reading:
-    """One look at the vault, of a command or a page: it asks once for each person, so do not keep it.
+    """Reads the vault for one command or page: it reads each person once, so do not keep it.
 
-    With a `cursor` it asks on that connection, and takes none of its own. A key that the vault cannot unwrap makes its
-    person's values unreadable, and nothing else.
+    With a `cursor` it reads on that connection, and takes none of its own. A key that the vault cannot unwrap makes
+    only its person's values unreadable.
     """
 
     def __init__(self, vault: Vault, cursor: Cursor[TupleRow] | None = None) -> None:
@@ -53,10 +53,10 @@ class Reading:
 
 
 def reading(vault: Vault | None) -> Reading | None:
-    """What opens texts for whoever has the key."""
+    """Decrypts texts for processes with the key."""
     return None if vault is None else Reading(vault)
 
 
 def readable(look: Reading | None, text: str) -> str:
-    """A text as whoever asks may read it: names where they have the key, tokens where not."""
+    """A text for the caller: names with the key, tokens without."""
     return unopened(text) if look is None else look.shown(text)

@@ -1,7 +1,7 @@
-"""Sealing what is about to be published: one record, or a file's rows, by the key of the person each is about.
+"""Encrypts records before publication, one record or a file's rows, with the key of the person each is about.
 
-Which fields, and whose they are, the schemas say (`schemas.persons`). A value that this vault encrypted stays as it is,
-and only where it is the whole text: a text that merely contains or imitates one is encrypted like any other.
+The schemas name the fields and the person (`schemas.persons`). A value that this vault encrypted stays as it is, but
+only if it is the whole text: a text that merely contains or imitates one is encrypted like any other.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Sealing:
-    """Seals what one command publishes: the keys it has met are remembered, so use a new one for each."""
+    """Encrypts the records of one command: it remembers keys, so use a new one for each command."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -40,20 +40,20 @@ class Sealing:
         return key, self._fields(persons, person, value)
 
     def code(self, system: str, kind: str, code: str) -> str:
-        """A code as it stands on the code map: a person's as their token."""
+        """A code as it is on the code map: a person's code is the token."""
         if kind != CONSULTANT or system not in systems() or is_token(code):
             return code
         return self._vault.token(Person(system, "person", code))
 
     def line(self, file: str, content: bytes) -> str:
-        """What a line of a file says that nobody can tell the person of, sealed by a key of the file."""
+        """The content of a line whose person is unknown, encrypted with a key of the file."""
         return self._text(Person("", "file", file), content)
 
     def file(self, taken: Taken, had_files: bool) -> Taken:
-        """A file with its records, its bad rows and their reasons sealed; as it is where its source knows no persons.
+        """A file with its records, its bad rows and their reasons encrypted; unchanged if its source has no persons.
 
-        Ids that were made of a row's values are made anew, for whoever guesses the values could make them as well; not
-        so where the source `had_files` before there was a vault, whose rows may come again.
+        Ids made of a row's values are replaced, because a person who guesses the values could compute them as well.
+        This is not done if the source `had_files` before there was a vault, because its rows may come again.
         """
         if taken.system not in systems():
             return taken
@@ -127,5 +127,5 @@ def _person(topic: str, said: Mapping[str, object]) -> Person | None:
 
 
 def sealing(vault: Vault | None) -> Sealing | None:
-    """What seals a command's records; None where personal data is published in clear."""
+    """The encryption of a command's records; None if personal data is published in clear."""
     return None if vault is None else Sealing(vault)

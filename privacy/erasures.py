@@ -1,7 +1,7 @@
-"""The list of erasures outside of the database: a line each, added before the key is destroyed.
+"""The list of erasures outside the database: one line each, added before the key is destroyed.
 
-A restored backup has the keys of its day. Whoever opens the vault then destroys them again by this list, so keep it
-where backups of the database do not reach: beside the key's file, unless a setting says otherwise.
+A restored backup has the keys of its day. Opening the vault destroys the keys on this list again, so keep the list out
+of the database's backups: beside the key's file, unless a setting says otherwise.
 """
 
 import json
@@ -15,7 +15,7 @@ from privacy.errors import PeopleError
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """That a person's key is destroyed: when (ISO 8601, UTC), by whom, why."""
+    """The destruction of a person's key: when (ISO 8601, UTC), by whom, why."""
 
     token: str
     at: str

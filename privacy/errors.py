@@ -1,5 +1,5 @@
-"""What can be wrong with the vault, in words for whoever runs it."""
+"""Errors of the vault, in words for the operator."""
 
 
 class PeopleError(RuntimeError):
-    """The vault cannot be used as it is; the text says what to do."""
+    """The vault cannot be used as it is; the text names the remedy."""

@@ -1,7 +1,7 @@
-"""The vault's cryptography: AES-SIV of the `cryptography` package, HKDF, HMAC; nothing here is kept or read.
+"""The vault's cryptography: AES-SIV of the `cryptography` package, HKDF, HMAC; it stores and reads nothing.
 
-AES-SIV is deterministic: a value sealed twice is the same text, so a fact published twice is the same fact. What that
-tells is which values of one person are equal. Keys of persons are wrapped by it too, each bound to its token.
+AES-SIV is deterministic: a value encrypted twice is the same text, so a fact published twice is the same fact. It
+reveals only which values of one person are equal. It also wraps the keys of persons, each bound to its token.
 """
 
 import hmac
@@ -24,7 +24,7 @@ _TOKEN_BYTES = 16
 
 
 class PersonKey:
-    """The key of one person. Without it what it sealed is noise."""
+    """The key of one person. Without it the person's ciphertext cannot be read."""
 
     __slots__ = ("_about", "_siv")
 
@@ -88,7 +88,7 @@ def token_of(naming: bytes, system: str, kind: str, identity: str) -> str:
 
 
 def row_id(naming: bytes, made: str) -> str:
-    """An id in place of one that was made of a row's values, which whoever guesses the row could make as well."""
+    """An id that replaces one made of a row's values, which could be computed by guessing the row."""
     return hmac.new(naming, b"row\0" + made.encode(), sha256).hexdigest()[:20]
 
 

@@ -1,4 +1,4 @@
-"""Everything that is a consultant's: the token of our own records of them, and those of what systems call them."""
+"""Finds all tokens of a consultant: of our own records, and of the records of other systems."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -27,7 +27,7 @@ def tokens_of(broker: str, vault: Vault, consultant_id: str) -> list[str]:
 
 
 def files_naming(broker: str, vault: Vault, tokens: Collection[str], consultant_id: str) -> list[str]:
-    """The files' keys under which rows are sealed that hold all words of a name of theirs: bad rows, as a rule."""
+    """The keys of files with rows that hold all words of the person's name: bad rows, as a rule."""
     look = Reading(vault)
     names = {look.shown(name) for name in _names(broker, consultant_id)}
     names |= {entry.name or "" for entry, _ in vault.opened(tokens).values() if entry.system}
@@ -44,7 +44,7 @@ def files_naming(broker: str, vault: Vault, tokens: Collection[str], consultant_
 
 
 def in_clear(broker: str, consultant_id: str) -> list[str]:
-    """The topics that have a name of theirs which nobody sealed: what was published without the key stays."""
+    """The topics with the person's name in clear: records published without the key stay."""
     found = {CONSULTANTS: _names(broker, consultant_id), CODE_MAP: _codes(broker, consultant_id)}
     return [topic for topic, texts in found.items() if any(not tokens_in(text) for text in texts)]
 
@@ -65,7 +65,7 @@ def with_other_names(broker: str, vault: Vault, tokens: Iterable[str]) -> list[s
 
 
 def _names(broker: str, consultant_id: str) -> set[str]:
-    """What their master record called them, in any revision."""
+    """The person's names in the master record, in any revision."""
     return {v["name"] for _, _, v in _read(broker, CONSULTANTS) if v["consultant_id"] == consultant_id}
 
 
@@ -80,6 +80,6 @@ def _codes(broker: str, consultant_id: str) -> set[str]:
 
 
 def _read(broker: str, *topics: str) -> Iterator[tuple[str, bytes | None, dict[str, Any]]]:
-    """(topic, key, value) of every record that can be read; the others are dead letters, which tell of themselves."""
+    """(topic, key, value) of every readable record; the others are dead letters."""
     for record, value in read_valid(broker, topics):
         yield record.topic, record.key, value

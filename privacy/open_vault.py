@@ -1,4 +1,4 @@
-"""The vault as the settings name it: none where HOURSTREAM_PEOPLE_KEY_FILE names no key."""
+"""Opens the vault that the settings name; none if HOURSTREAM_PEOPLE_KEY_FILE is not set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ def vault_of(settings: Settings, pool: Pool) -> Vault | None:
 
 
 def erased_file_of(settings: Settings, key_file: Path) -> Path:
-    """Where the list of erasures is."""
+    """The file of the list of erasures."""
     return settings.people_erased_file or key_file.with_name(ERASED_FILE)
 
 
 def publishing_vault(settings: Settings, pool: Pool) -> Vault | None:
-    """The same for whoever publishes. Raises PeopleError also where there is a vault and no key is set.
+    """The same for publishers. Raises PeopleError also if there is a vault and no key is set.
 
-    What would be published in clear beside what is sealed could not be erased, and rows would get other ids.
+    Data published in clear beside encrypted data could not be erased, and rows would get other ids.
     """
     vault = vault_of(settings, pool)
     if vault is None:
@@ -45,7 +45,7 @@ def publishing_vault(settings: Settings, pool: Pool) -> Vault | None:
 
 
 def has_vault(cursor: Cursor[TupleRow]) -> bool:
-    """Whether a database that is migrated has a vault."""
+    """Whether a migrated database has a vault."""
     return scalar(cursor, "SELECT key_id FROM hourstream.people_vault") is not None
 
 

@@ -1,7 +1,7 @@
-"""The vault: a row of PostgreSQL a person, with that person's key, wrapped by the key of a file.
+"""The vault: one row of PostgreSQL per person with the person's key, wrapped by the key of a file.
 
-Opening it destroys again what the list of erasures says and a restored backup brought back. A token never gets a second
-key: whoever was erased stays so, and what comes of them later is sealed for nobody.
+Opening it destroys again the keys that a restored backup brought back, by the list of erasures. A token never gets a
+second key: an erased person stays erased, and the person's later data is erased on arrival.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ _NAMING = "naming"
 
 
 class Person(NamedTuple):
-    """Who a key is of: an identity in a system, or a file of it whose rows nobody can tell the person of."""
+    """The owner of a key: an identity in a system, or a file with rows of unknown persons."""
 
     system: str
     kind: Kind
@@ -76,7 +76,7 @@ class Vault:
         return token_of(self._naming, *person)
 
     def makes_ids_of(self, system: str, had_files: bool) -> bool:
-        """Whether ids made of a source's rows are made with the vault's secret: not where files came before it."""
+        """Whether ids made of a source's rows use the vault's secret: not if files came before the vault."""
         with transaction(self._pool) as cursor:
             cursor.execute(
                 "INSERT INTO hourstream.people_row_ids VALUES (%s, %s) ON CONFLICT DO NOTHING", (system, not had_files)
@@ -85,7 +85,7 @@ class Vault:
         return secret is True
 
     def row_id(self, made: str) -> str:
-        """An id of a row in place of one made of its values; a repeat's number stays behind it."""
+        """An id of a row that replaces one made of its values; a repeat's number stays behind it."""
         base, dash, repeat = made.partition("-")
         return f"{row_id(self._naming, base)}{dash}{repeat}"
 
@@ -212,7 +212,7 @@ class Vault:
         return [token for (token,) in had]
 
     def _rewrite(self) -> None:
-        """Make PostgreSQL write the table anew: what was deleted otherwise stays in its file for a while."""
+        """Make PostgreSQL rewrite the table's file: deleted data otherwise stays in it for a while."""
         with self._pool.connection() as connection:
             connection.autocommit = True
             try:
@@ -222,7 +222,7 @@ class Vault:
 
 
 def _made(cursor: Cursor[TupleRow], master: MasterKey) -> TupleRow:
-    """The row of a new vault, or of whoever was first."""
+    """The row of a new vault, or of the process that created it first."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.PEOPLE,))
     cursor.execute(
         "INSERT INTO hourstream.people_vault (naming, key_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
@@ -236,7 +236,7 @@ def _made(cursor: Cursor[TupleRow], master: MasterKey) -> TupleRow:
 
 @contextmanager
 def _unrotated(pool: Pool, master: MasterKey) -> Iterator[Cursor[TupleRow]]:
-    """A transaction in which no other key becomes the vault's. Raises PeopleError where one has."""
+    """A transaction during which the vault's key cannot change. Raises PeopleError if it has changed."""
     with transaction(pool) as cursor:
         row = cursor.execute("SELECT key_id FROM hourstream.people_vault FOR SHARE").fetchone()
         if row is None or row[0] != master.id:

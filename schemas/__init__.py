@@ -1,1 +1,1 @@
-"""Contracts: the Avro schema of every topic, their ids, and the codec that holds records to them."""
+"""Contracts: the Avro schema of every topic, their ids, and the codec that enforces them."""

@@ -1,4 +1,4 @@
-"""Avro's binary primitives in Python: what the compiled codec calls for everything longer than a byte.
+"""Avro's binary primitives in Python, called by the compiled codec for everything longer than a byte.
 
 A `read_…` takes the bytes and a position and gives the value and the next position; a `put_…` appends to a
 bytearray. Bytes that break the encoding raise IndexError, ValueError or ArithmeticError, values that do not fit raise
@@ -19,7 +19,7 @@ _LONGEST = 10  # bytes of a 64-bit number
 _MILLISECONDS_A_DAY = 86_400_000
 # Digits are never rounded away: what does not fit in the context raises instead.
 _EXACT = decimal.Context(prec=60, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow])
-_REMEMBERED = 8192  # rates, fees and zeroes repeat in a stream; a decimal met again costs a look-up
+_REMEMBERED = 8192  # rates, fees and zeroes repeat in a stream; a repeated decimal costs a look-up
 
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def span(data: bytes) -> bytes:
 
 
 def read_block(data: bytes, at: int) -> tuple[int, int]:
-    """How many items the next block of an array has, 0 at its end."""
+    """The number of items in the next block of an array, 0 at its end."""
     number, at = read_long(data, at)
     if number & 1:  # a negative count: the block's size in bytes follows, for readers that skip
         _, at = read_long(data, at)

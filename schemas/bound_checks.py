@@ -1,7 +1,7 @@
-"""Compiles the bounds of one schema into one function that tells all faults of a record.
+"""Compiles the bounds of one schema into one function that reports all faults of a record.
 
-As `schemas.compiler` does for bytes: what to look at is decided once, when the schema is first used, and written down
-as straight-line Python. A record without a fault costs one comparison or two a field.
+Like `schemas.compiler` it decides once, when the schema is first used, which fields to check, and writes straight-line
+Python. A record without a fault costs one or two comparisons per field.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ _SHOWN = 60  # characters of a value
 
 
 class Fault(NamedTuple):
-    """What is wrong with one field: its path, its value as a message shows it, and what to write instead."""
+    """A fault of one field: its path, its value as a message shows it, and the remedy."""
 
     path: str
     value: str
@@ -25,7 +25,7 @@ class Fault(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A bound: a Python expression over `x` (and over `helpers`) that holds for a good value, and what to write."""
+    """A bound: a Python expression over `x` (and over `helpers`) that is true for a valid value, and the remedy."""
 
     test: str
     remedy: str

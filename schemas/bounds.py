@@ -1,7 +1,7 @@
-"""The bounds of every record (DOMAIN.md §1.10), beyond what its schema says: one table, one check for everybody.
+"""The bounds of every record (DOMAIN.md §1.10), beyond its schema: one table and one check for all readers.
 
-`faults` tells all of what is wrong with a record at once. A record with a fault is a dead letter: it changes nothing.
-The table names fields by topic and path, those in lists without an index.
+`faults` reports all faults of a record at once. A record with a fault is a dead letter: it changes nothing. The table
+names fields by topic and path, those in lists without an index.
 """
 
 import re
@@ -48,7 +48,7 @@ _BY_NAME: Mapping[str, Rule] = {
     "currency": _CURRENCY,
     "limit_currency": _CURRENCY,
 }
-"""Of every fact that has a field of this name, wherever in it."""
+"""The bound of a field of this name in every fact, at any depth."""
 
 _BY_PATH: Mapping[tuple[str, str], Rule] = {
     ("time.entries", "minutes"): _between(-100_000, 100_000),
@@ -89,10 +89,10 @@ _LISTS: Mapping[tuple[str, str], Rule] = {
 
 
 def faults(topic: str, record: Mapping[str, object], own: tuple[str, ...], *, fact: bool) -> list[Fault]:
-    """All faults of a record that fits the topic's schema, in the order of its fields; empty where there is none.
+    """All faults of a record that fits the topic's schema, in the order of its fields; empty if there are none.
 
-    `own` are the fields of its id and key. `fact` says that it is one of DOMAIN.md §1. Of other topics only the ids and
-    U+0000 are looked at: this system writes them itself, and they are as long as what they quote.
+    `own` are the fields of its id and key. `fact` marks a fact of DOMAIN.md §1. On other topics only the ids and U+0000
+    are checked: this system writes them itself, and their texts may be as long as the texts they quote. Raises
     UnknownSchema for a topic without a schema.
     """
     return _checker(topic, own, fact)(record)
@@ -150,7 +150,7 @@ def _is_id(topic: str, name: str) -> bool:
 
 
 def _is_short(text: str, most: int) -> bool:
-    """Whether an encrypted text may be short enough in clear, which is checked before it is encrypted."""
+    """Whether an encrypted text may be short enough in clear; the exact check precedes encryption."""
     return "sealed:person:" in text and len(text) <= _TOKEN + _MOST_SEALED * most
 
 

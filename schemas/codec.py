@@ -1,8 +1,7 @@
 """Records to bytes and back, in the Confluent wire format: 0x00, the schema's id (4 bytes, big-endian), Avro body.
 
-A schema is compiled once, when it is first used: a worker that restarts waits for its own only. Python form of a
-record: see `schemas.validation`; decimals carry all the places of their scale, which compare equal to any shorter
-writing.
+A schema is compiled when it is first used, so a worker compiles only its own. The Python form of a record is in
+`schemas.validation`; decimals carry all the places of their scale, which compare equal to any shorter writing.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +33,7 @@ class Decoded(NamedTuple):
 
 
 class _Contract:
-    """What the codec keeps of one subject."""
+    """The codec's data of one subject."""
 
     def __init__(self, registry: FileRegistry, subject: str) -> None:
         schema_id = registry.id_of(subject)
@@ -69,7 +68,7 @@ _BY_HEADER = {contract.header: contract for contract in _BY_TOPIC.values()}
 
 
 def header(topic: str) -> bytes:
-    """What every value of the topic begins with."""
+    """The first bytes of every value of the topic."""
     return _of(topic).header
 
 
@@ -87,8 +86,8 @@ def shape(topic: str) -> Record:
 def encode(topic: str, record: Mapping[str, object]) -> bytes:
     """The record in the Confluent wire format, under the topic's schema.
 
-    Absent optional fields are written as null. Nothing is converted or rounded: what the schema does not say raises
-    InvalidRecord naming the field path. UnknownSchema for a topic without a schema.
+    Absent optional fields are written as null. Nothing is converted or rounded: a record outside the schema raises
+    InvalidRecord with the field path. Raises UnknownSchema for a topic without a schema.
     """
     contract = _of(topic)
     out = bytearray(contract.header)
@@ -110,9 +109,9 @@ def _filled(contract: _Contract, record: Mapping[str, object]) -> dict[str, Any]
 
 
 def decode(data: bytes) -> Decoded:
-    """The record in `data` under whichever schema its id names, as its topic's present schema has it.
+    """The record in `data`, read with the schema of its id, in the form of the topic's present schema.
 
-    Undecodable says what is wrong.
+    Undecodable states the fault.
     """
     contract = _written_under(data)
     read = contract.read if data[:_HEADER] == contract.header else contract.earlier[data[:_HEADER]]
@@ -120,7 +119,7 @@ def decode(data: bytes) -> Decoded:
 
 
 def decode_for(topic: str, data: bytes) -> dict[str, Any]:
-    """The record in `data`, which must be under a version of the topic's own schema; Undecodable says what is wrong."""
+    """The record in `data`, which must be of a version of the topic's own schema; Undecodable states the fault."""
     contract = _of(topic)
     if data[:_HEADER] != contract.header:
         return _body(contract, data, _earlier(contract, data))

@@ -1,8 +1,7 @@
-"""What a schema cannot read of another's records, and in which field.
+"""Finds the fields of a record that another schema cannot read.
 
-Whether two schemas fit is said by Avro's own checker. Where in a record they do not is found by a walk of ours, which
-is stricter in two ways Avro knows nothing of: a decimal of another scale is other money, and a default, once given,
-stays.
+Avro's own checker decides whether two schemas fit. Our own walk finds the place of the fault. It is stricter in two
+ways that Avro does not check: a changed scale of a decimal changes money, and a default, once given, stays.
 """
 
 import json
@@ -19,10 +18,10 @@ Kind = Literal["missing", "renamed", "symbols", "type", "empty", "default", "rul
 
 
 class Break(NamedTuple):
-    """What cannot be read: the field `path` of the reader, and in which way.
+    """An incompatibility: the field `path` of the reader, and its kind.
 
-    `detail` is for `renamed` the writer's name, for `symbols` those the reader does not know, for `type` "the writer's
-    to the reader's", for `rule` Avro's own words.
+    `detail` is for `renamed` the writer's name, for `symbols` those unknown to the reader, for `type` "the writer's to
+    the reader's", for `rule` Avro's own message.
     """
 
     path: Path
@@ -36,7 +35,7 @@ class Break(NamedTuple):
 
 
 def unreadable(reader: Mapping[str, Json], writer: Mapping[str, Json]) -> list[Break]:
-    """What keeps `reader` from reading records of `writer`; empty where it reads them all."""
+    """The faults that keep `reader` from reading records of `writer`; empty if it reads them all."""
     found = list(_values(dict(reader), dict(writer), ()))
     if not found and (said := _refused_by_avro(reader, writer)):
         found = [Break((), "rule", said)]
@@ -114,7 +113,7 @@ def fields_of(record: Mapping[str, Json]) -> dict[str, dict[str, Json]]:
 
 
 def of_union(schema: Json) -> tuple[bool, Json]:
-    """(whether it may be null, the schema of what is there)."""
+    """(whether it may be null, the schema of the value)."""
     if isinstance(schema, list):
         rest = [branch for branch in schema if branch != "null"]
         return len(rest) < len(schema), rest[0] if len(rest) == 1 else {"type": "union", "of": rest}

@@ -1,9 +1,9 @@
-"""Reading and writing Avro bodies at the speed of the stream: each schema becomes straight-line Python once, at import.
+"""Compiles each schema into straight-line Python once, to read and write Avro bodies at the speed of the stream.
 
-A generic codec asks of every value again what its schema is. Here that is asked once and written down as source, as
-`dataclasses` does for its methods: a charge takes a quarter of fastavro's time to write and half of it to read, with
-stricter checks. The writer takes no bool for an int, no missing and no unknown field; it only says *that* a record
-does not fit, `schemas.validation` says where. The tests hold both directions to fastavro, byte for byte.
+A generic codec inspects the schema for every value. Here that happens once and is written down as source, as
+`dataclasses` does for its methods: writing a charge takes a quarter of fastavro's time and reading half of it, with
+stricter checks. The writer accepts no bool for an int, no missing and no unknown field; it only reports *that* a record
+does not fit, `schemas.validation` reports where. The tests compare both directions with fastavro, byte for byte.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ _ALWAYS: dict[str, object] = {
     "read_long": binary.read_long,
 }
 _READ_NUMBER = ["n = data[at]", "at += 1", "if n > 127:", "    n, at = read_long(data, at - 1)"]
-# One look for both rarities: a length of several bytes (0x80) and a negative one (0x01).
+# One test for both rare cases: a length of several bytes (0x80) and a negative one (0x01).
 _READ_SPAN = [
     "n = data[at]",
     "at += 1",
@@ -45,7 +45,7 @@ _READ_SPAN = [
 
 @dataclass(frozen=True)
 class _Module:
-    """The functions written so far, one a record schema, and the constants they refer to."""
+    """The functions written so far, one per record schema, and the constants they refer to."""
 
     functions: list[str] = field(default_factory=list)
     names: dict[str, object] = field(default_factory=lambda: dict(_ALWAYS))
@@ -87,8 +87,8 @@ def row_reader(record: Record) -> RowReader:
 def writer(record: Record) -> Writer:
     """A function (bytearray, record) that appends the record.
 
-    It raises KeyError, TypeError, ValueError or ArithmeticError on a record that does not fit; what the bytearray
-    then holds is of no use.
+    It raises KeyError, TypeError, ValueError or ArithmeticError on a record that does not fit; discard the bytearray
+    then.
     """
     module = _Module()
     made: Writer = module.made(_record_writer(module, record))
@@ -148,7 +148,7 @@ def _read(module: _Module, shape: Shape, target: str) -> list[str]:
 
 
 def _record_writer(module: _Module, record: Record) -> str:
-    # Every field is looked up, so a record of as many entries has no other.
+    # Every field is read, so a record with as many entries has no others.
     body = [f"if len(record) != {len(record.fields)}:", "    raise ValueError('missing or unknown fields')"]
     body.append("put = out.append")
     for member in record.fields:

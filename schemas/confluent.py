@@ -1,6 +1,6 @@
-"""A schema registry that speaks Confluent's API (Apicurio, Confluent's own): registering on deploy, and asking it.
+"""A client for schema registries with Confluent's API (Apicurio, Confluent's own): registers on deploy, and checks.
 
-Workers never talk to it: `register` notes the ids it gave in a file that they read at start.
+Workers never call it: `register` writes the registry's ids to a file that they read at start.
 """
 
 import json
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 30
 
 
 class RegistryRefuses(RuntimeError):
-    """The registry does not take a released schema, or gives one id to two of them; the message says what to do."""
+    """The registry refuses a released schema, or gives one id to two of them; the message names the remedy."""
 
 
 class Client(Protocol):
@@ -51,9 +51,9 @@ def address(url: str) -> str:
 
 
 def register(registry: Client, url: str, contracts: Mapping[str, Contract]) -> GivenIds:
-    """Register every released version under its promise, in order of its id; what was registered before stays.
+    """Register every released version under its promise, in order of its id; registered versions stay.
 
-    Raises RegistryRefuses; SchemaRegistryError where the registry answers with another error.
+    Raises RegistryRefuses; SchemaRegistryError if the registry answers with another error.
     """
     ids: dict[str, dict[int, int]] = {contract.subject: {} for contract in contracts.values()}
     for contract in contracts.values():
@@ -72,7 +72,9 @@ def register(registry: Client, url: str, contracts: Mapping[str, Contract]) -> G
 
 
 def refuses(registry: Client, contract: Contract) -> bool:
-    """Whether the registry would refuse the working schema, by what it has of the subject and was told to keep."""
+    """Whether the registry would refuse the working schema, by its versions of the subject and its compatibility
+    setting.
+    """
     try:
         if not registry.get_versions(contract.subject):
             return False

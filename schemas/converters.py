@@ -1,7 +1,7 @@
-"""One walk over a schema for every use that needs to say *where* a value does not fit.
+"""One walk over a schema, for every use that must say *where* a value does not fit.
 
-`converter` builds, once a schema, a function that takes a value apart along the schema and hands each leaf to a
-`Leaves`; structure, absent fields and unknown fields are handled here alone. `schemas.json_codec` and
+`converter` builds, once per schema, a function that takes a value apart along the schema and hands each leaf to a
+`Leaves`. Structure, absent fields and unknown fields are handled only here. `schemas.json_codec` and
 `schemas.validation` differ in their leaves only.
 """
 
@@ -33,7 +33,7 @@ class Mismatch(Exception):
 
 
 class Leaves(Protocol):
-    """How the leaves of a schema are converted; the converter raises Mismatch for a value that does not fit."""
+    """Converters of the leaves of a schema; a converter raises Mismatch for a value that does not fit."""
 
     def __call__(self, leaf: Leaf) -> Converter:
         """The converter of one leaf type."""
@@ -41,7 +41,7 @@ class Leaves(Protocol):
 
 
 def named(value: object) -> str:
-    """A value for a message: its type and a short look at it."""
+    """A value for a message: its type and its beginning."""
     if value is None:
         return "null"
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong at a contract: a record that its schema refuses, or bytes that are no record of this project."""
+"""Errors of contracts: a record that its schema refuses, or bytes that are no record of this project."""
 
 
 class Undecodable(ValueError):

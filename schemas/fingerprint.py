@@ -1,7 +1,7 @@
-"""A schema's fingerprint: equal when two schemas mean the same bytes, whatever their wording.
+"""A schema's fingerprint: equal when two schemas mean the same bytes, whatever their documentation.
 
-Avro's own canonical form drops logical types and defaults, so a changed scale would pass unseen. Here only what
-documents a schema (doc, owner, data class, the promise of compatibility, whose data it is) is left out.
+Avro's own canonical form drops logical types and defaults, so a changed scale would pass unnoticed. Here only
+documentation is left out: doc, owner, data class, the promise of compatibility, the person.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """Records as JSON values, both ways, along the schema.
 
 Decimals are strings ("58.374271") or whole numbers, dates `YYYY-MM-DD`, instants ISO 8601 with `Z`, bytes base64;
-optional fields may be absent or null, and fields outside the schema are ignored (DOMAIN.md, Conventions). This is where
-untrusted JSON enters, so nothing is guessed: a fraction for a decimal, a bool for an int, one digit too many are
-refused.
+optional fields may be absent or null, and fields outside the schema are ignored (DOMAIN.md, Conventions). Untrusted
+JSON enters here, so nothing is guessed: a fraction for a decimal, a bool for an int, and a digit too many are refused.
 """
 
 import base64

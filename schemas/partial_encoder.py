@@ -1,6 +1,6 @@
-"""Runs of consecutive fields, encoded by themselves: for records of which most is the same again and again.
+"""Encodes runs of consecutive fields by themselves, for records whose greater part repeats.
 
-Whoever makes many such records encodes the parts that repeat once and puts them between those that do not.
+A writer of many such records encodes the repeated parts once and puts them between the others.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ RunEncoder = Callable[[Mapping[str, Any]], bytes]
 
 
 def run(topic: str, *paths: str) -> RunEncoder:
-    """From a record with exactly these fields to their bytes; for paths like `lineage.masters` from that inner record.
+    """Encodes a record with exactly these fields; for paths like `lineage.masters` from that inner record.
 
     An inner record may also be the item of a list: `components.rate`.
 
-    The paths must follow each other in the schema; ValueError where they do not.
+    The paths must follow each other in the schema; ValueError otherwise.
     """
     record = shape(topic)
     *outer, _ = paths[0].split(".")

@@ -1,10 +1,10 @@
-"""Whose personal data a topic's records hold, as their schemas say it.
+"""Reads from the schemas which person a record is about and which fields are erased with that person.
 
-A record's attribute `person` says who it is about, as text around fields (`${first_name} ${last_name}`): that person's
-identity in the system. A field's attribute `erasable` is true where it holds what must go with that person: a name, an
-address, words of theirs. Where other topics of a system call the person otherwise, `known_as` says how, on the record
-that tells it: Tock's lines name a timecard only, and the timecard its user. All three are wording: no byte of a record
-depends on them, so they need no new id.
+A record's attribute `person` names the person, as text around fields (`${first_name} ${last_name}`): the person's
+identity in the system. A field's attribute `erasable` is true if it must be erased with that person: a name, an
+address, free text. If other topics of a system use another name for the person, `known_as` defines it on the record
+that has both: Tock's lines name only a timecard, and the timecard its user. All three are documentation: no byte of a
+record depends on them, so they need no new id.
 """
 
 import re
@@ -22,7 +22,7 @@ _HOLE = re.compile(r"\$\{([a-z0-9_]+)\}")
 
 
 class Persons(NamedTuple):
-    """Who a topic's records are about, and the fields that are erased with that person."""
+    """The person of a topic's records, and the fields that are erased with that person."""
 
     person: str
     erasable: frozenset[str]
@@ -34,11 +34,11 @@ class Persons(NamedTuple):
         return tuple(_HOLE.findall(self.person))
 
     def identity(self, record: Mapping[str, object]) -> str | None:
-        """Who a record is about; None where a field that says so is empty."""
+        """The person of a record; None if a field of the person's name is empty."""
         return _filled(self.person, record)
 
     def other_identity(self, record: Mapping[str, object]) -> str | None:
-        """Who that person is in other topics of the system; None where these call everybody the same."""
+        """The name of that person in other topics of the system; None if the name is the same there."""
         return None if self.known_as is None else _filled(self.known_as, record)
 
 
@@ -50,7 +50,7 @@ def _filled(text: str, record: Mapping[str, object]) -> str | None:
 
 
 def persons_of(topic: str) -> Persons | None:
-    """What a topic's schema says of persons; None where its records are about none."""
+    """The persons of a topic's schema; None if its records are about no person."""
     return _known().get(topic)
 
 

@@ -1,10 +1,10 @@
 """The file-backed registry: `ids.json` gives every subject its ids, the folders beside it the schemas.
 
-A subject is `<topic>-value`. An id, once given, never means another schema: changing a schema means a new entry at
-the end of its subject's list, and `released/TOPIC/ID.avsc` keeps what each id means (`hourstream schemas release`).
+A subject is `<topic>-value`. An id, once given, never means another schema: changing a schema means a new entry at the
+end of its subject's list, and `released/TOPIC/ID.avsc` keeps the schema of each id (`hourstream schemas release`).
 
-Where a schema registry gave the same schemas other ids (`hourstream schemas register`), records carry those: the
-variable HOURSTREAM_SCHEMA_IDS names the file that says which. Nobody is asked again, neither at start nor per record.
+If a schema registry gave the same schemas other ids (`hourstream schemas register`), records carry those: the variable
+HOURSTREAM_SCHEMA_IDS names the file with them. The registry is not called again, neither at start nor per record.
 """
 
 import os
@@ -49,18 +49,18 @@ class GivenIds(msgspec.Struct, frozen=True):
 
 
 def working_files(folder: Path = FOLDER) -> dict[str, Path]:
-    """The `.avsc` file of every subject as it stands now, released or not."""
+    """The present `.avsc` file of every subject, released or not."""
     kept = folder / "released"
     return {subject_of(path.stem): path for path in folder.rglob("*.avsc") if not path.is_relative_to(kept)}
 
 
 def released_file(folder: Path, subject: str, schema_id: int) -> Path:
-    """Where what an id means is kept."""
+    """The file with the schema of an id."""
     return folder / "released" / topic_of(subject) / f"{schema_id}.avsc"
 
 
 def released_ids(folder: Path = FOLDER) -> dict[str, list[Version]]:
-    """What `ids.json` says: the versions of every subject, oldest first."""
+    """The content of `ids.json`: the versions of every subject, oldest first."""
     return msgspec.json.decode((folder / "ids.json").read_bytes(), type=dict[str, list[Version]])
 
 
@@ -68,8 +68,8 @@ def released_ids(folder: Path = FOLDER) -> dict[str, list[Version]]:
 class FileRegistry:
     """Ids and schemas of one `schemas/` folder, read once; `given`: the ids of a registry in place of its own.
 
-    Raises ValueError when the folder and its `ids.json` disagree, so that no process starts on a schema nobody
-    released, and where `given` lacks an id.
+    Raises ValueError when the folder and its `ids.json` disagree, so that no process starts on an unreleased schema,
+    and if `given` lacks an id.
     """
 
     folder: Path = FOLDER

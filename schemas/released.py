@@ -1,11 +1,11 @@
-"""The released baseline, `released/TOPIC/ID.avsc`: what each id means, whatever becomes of the schema's own file.
+"""The released baseline, `released/TOPIC/ID.avsc`: the schema of each id, independent of the schema's own file.
 
-The owner of a schema promises, by its attribute `compatibility`, what a next version will keep:
+The owner of a schema promises, by its attribute `compatibility`, the guarantees of the next version:
 
-    BACKWARD  (where nothing is said) its readers can read everything on the topic. They are upgraded first
-    FULL      also, readers of any released version can read what is written next. Anybody may be upgraded first
+    BACKWARD  (the default) its readers can read everything on the topic. Upgrade them first
+    FULL      also, readers of any released version can read new records. Either side may be upgraded first
 
-Both hold against every released version, not only the last: nothing on a topic expires.
+Both hold against every released version, not only the last: no record on a topic expires.
 """
 
 import shutil
@@ -28,7 +28,7 @@ Schema = Mapping[str, Json]
 
 
 class Refusal(NamedTuple):
-    """A change that a promise forbids: what cannot be read by whom, the changed schema or readers of a released one."""
+    """A change that a promise forbids: which reader cannot read which records."""
 
     found: Break
     by_old_readers: bool
@@ -37,7 +37,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A subject: its schema as it stands in the working tree, and its released versions by id, oldest first."""
+    """A subject: its schema in the working tree, and its released versions by id, oldest first."""
 
     subject: str
     working: Schema
@@ -50,12 +50,12 @@ class Contract:
 
     @property
     def owner(self) -> str:
-        """Who answers for it."""
+        """The owner."""
         return str(self.working["owner"])
 
     @property
     def promise(self) -> Promise:
-        """What its owner promises; ValueError for a word that is no promise."""
+        """The owner's promise; ValueError for an unknown word."""
         said = self.working.get("compatibility", "BACKWARD")
         if said == "BACKWARD":
             return "BACKWARD"
@@ -65,7 +65,7 @@ class Contract:
 
     @property
     def changed(self) -> bool:
-        """Whether the working schema means something that was not released."""
+        """Whether the working schema differs in meaning from the released one."""
         return not self.released or fingerprint(self.working) != fingerprint(list(self.released.values())[-1])
 
     def refusals(self) -> Iterator[Refusal]:
@@ -98,9 +98,9 @@ def read_contracts(folder: Path = FOLDER, *, unkept: bool = False) -> dict[str, 
 
 
 def release(folder: Path = FOLDER) -> dict[str, int]:
-    """Give every changed contract its next id, and keep what it means; {topic: id} of those.
+    """Give every changed contract its next id, and store its schema; returns {topic: id} of those.
 
-    Nothing is judged here: see `Contract.refusals`.
+    It does not check promises: see `Contract.refusals`.
     """
     ids, made = released_ids(folder), dict[str, int]()
     for subject, path in working_files(folder).items():

@@ -1,4 +1,4 @@
-"""Avro schemas as a small typed tree, so that everything else handles exactly the part of Avro in use here.
+"""Avro schemas as a small typed tree, limited to the part of Avro in use here.
 
 The contracts use records, arrays, enums, `["null", T]`, and seven leaf types. `shape_of` refuses the rest of Avro
 (maps, wide unions, floats, references by name), which keeps the compiled codec and the JSON form total.

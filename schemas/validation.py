@@ -1,4 +1,4 @@
-"""The Python form of a record, checked leaf by leaf: the slow look at what the compiled writer refused.
+"""Checks the Python form of a record leaf by leaf, to explain why the compiled writer refused it.
 
 Python form: str, int, bool, bytes, Decimal, datetime.date, time-zone-aware datetime, list (or tuple), dict, and None
 for an absent optional field.

@@ -1,7 +1,7 @@
-"""Records written under earlier versions of a topic's schema, read as its present one.
+"""Reads records of earlier versions of a topic's schema as its present version.
 
-A topic is never rewritten and nothing on it expires, so its first version must be readable for good. Each is read with
-its own compiled reader, and what it says is carried over by name.
+A topic is never rewritten and no record on it expires, so its first version must stay readable. Each record is read
+with its own compiled reader, and its fields are carried over by name.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def earlier_readers(registry: FileRegistry, subject: str) -> dict[bytes, Reader]
 
 
 def header_of(schema_id: int) -> bytes:
-    """What a record written under the id begins with."""
+    """The first bytes of a record written under the id."""
     return b"\x00" + schema_id.to_bytes(4, "big")
 
 

@@ -1,7 +1,7 @@
-"""How charges reach a sink: batches of `billing.ready` committed in the sink's own database, its outbox fed to Kafka.
+"""Brings charges to a sink: commits batches of `billing.ready` in the sink's own database and publishes its outbox.
 
-The position lives in the sink's database and moves in the transaction that writes the batch; Kafka holds none. A target
-that is down makes lag: the batch is offered again, with growing pauses, until it is taken.
+The position lives in the sink's database and moves in the transaction that writes the batch; Kafka holds none. While a
+target is down, lag grows: the batch is offered again with growing pauses until it is accepted.
 """
 
 import functools
@@ -84,9 +84,9 @@ class Announcer:
 
 
 def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
-    """The answer of a target, asked again with growing pauses while it is down. Raises Unreachable when `closing`.
+    """The answer of a target, requested again with growing pauses while it is down. Raises Unreachable when `closing`.
 
-    An attempt that failed is progress: what the watchdog is to end is one that never returns.
+    A failed attempt is progress: the watchdog must end only an attempt that never returns.
     """
     pause = 0.2
     while True:
@@ -156,7 +156,7 @@ def sink_process(
     make: Callable[[Pool], Sink],
     figures: Callable[[Pool, str], Figures] = SinkFigures,
 ) -> BatchProcess:
-    """The process of a sink on PostgreSQL: a consumer group of its own, and what it writes announced on some topics."""
+    """The process of a sink on PostgreSQL: its own consumer group, and the topics on which its writes are announced."""
     pool = open_pool(settings.database_url)
     migrate(pool)
     announcer, sink = Announcer(settings.bootstrap), make(pool)
@@ -170,7 +170,7 @@ def sink_process(
 
 
 class OutboxFeeder:
-    """A thread that announces what a sink wrote, soon after it was written."""
+    """A thread that announces a sink's writes soon after they happen."""
 
     def __init__(self, agent: str, outbox: Outbox, announcer: Announcer, seconds: float = 0.1) -> None:
         self._agent, self._outbox, self._announcer, self._seconds = agent, outbox, announcer, seconds
@@ -201,7 +201,7 @@ class OutboxFeeder:
         try:
             headers = ((NUMBER, b"%d" % row.seq),)
             return Output(row.topic, row.key.encode(), encode(row.topic, from_json(row.topic, row.value)), headers)
-        except Exception as error:  # what the contract of its topic does not take is the row's own fault
+        except Exception as error:  # a row that the contract of its topic refuses is faulty itself
             self._set_aside(row, error)
             return None
 

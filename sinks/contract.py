@@ -1,8 +1,8 @@
-"""The one contract of every sink: how charges leave the stream for a system of record (DESIGN: sinks; DOMAIN.md §5).
+"""The contract of every sink: how charges leave the stream for a system of record (DESIGN: sinks; DOMAIN.md §5).
 
-A sink with a database of its own writes what it posts, how far it has read and what it has to announce in ONE database
-transaction. The position is moved only from where the batch starts, so a batch that is read twice, or by a process that
-has lost its partition, is fenced instead of posted. Charges are idempotent by charge_id besides: the same charge at
+A sink with its own database writes its postings, its position and its announcements in ONE database transaction. The
+position moves only from the start of the batch. A batch that is read twice, or by a process that has lost its
+partition, is therefore fenced and not posted. In addition charges are idempotent by charge_id: the same charge at
 another offset is a duplicate.
 """
 
@@ -14,7 +14,7 @@ from storage.isolated_write import SetAside
 
 
 class Sink(Protocol):
-    """A target of charges. Methods may be called from several threads, one a partition."""
+    """A target of charges. Methods may be called from several threads, one per partition."""
 
     @property
     def name(self) -> str:

@@ -1,8 +1,8 @@
-"""The PostgreSQL journal, the embedded ERP: one balanced double entry a charge (DOMAIN.md §5).
+"""The PostgreSQL journal, the embedded ERP: one balanced double entry per charge (DOMAIN.md §5).
 
-A charge debits accounts receivable accrued and credits revenue; a negative amount, as a reversal has, swaps the sides.
-Charges of nothing are posted too: their minutes are statistics of the ledger. Each posting is announced on
-`erp.postings` through the outbox. There may be several journals, each a system with a name of its own.
+A charge debits accounts receivable accrued and credits revenue; a negative amount, as of a reversal, swaps the sides.
+Zero charges are posted too: their minutes are statistics of the ledger. Each posting is announced on `erp.postings`
+through the outbox. There may be several journals, each a system with its own name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,9 +56,10 @@ _STAGED = {
 }
 _ledger_fields = itemgetter(*_FIELDS)
 
-# A ledger refuses what would leave it wrong: a charge of no legal entity, and a reversal that does not undo exactly one
-# posted charge, wholly and for the first time. What was refused may be offered again; what is posted stays as it is.
-# Both joins go by a unique index alone: a filter beside one makes an unanalysed table look empty, the join quadratic.
+# A ledger refuses entries that would make it wrong: a charge without a legal entity, and a reversal that does not undo
+# exactly one posted charge, wholly and for the first time. A refused charge may be offered again; a posted one stays as
+# it is. Both joins use a unique index alone: with a filter beside it, an unanalysed table seems empty and the join
+# becomes quadratic.
 _POST = """
 WITH judged AS (
     SELECT s.*, CASE
@@ -110,9 +111,9 @@ SELECT charge_id, reason FROM written
 
 
 class Journal:
-    """The journal as a sink; `clock` tells the posting time, `system` names the ledger on `erp.postings`.
+    """The journal as a sink; `clock` gives the posting time, `system` names the ledger on `erp.postings`.
 
-    With `routes` it takes what those give to its system, else everything.
+    With `routes` it takes the charges of its system, else all.
     """
 
     def __init__(

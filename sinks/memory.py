@@ -1,4 +1,4 @@
-"""A sink in memory: the contract in its shortest form, for tests of what drives a sink."""
+"""A sink in memory: the shortest implementation of the contract, for tests."""
 
 from threading import Lock
 
@@ -26,7 +26,7 @@ class MemorySink:
         return self._positions.get((topic, partition), 0)
 
     def write(self, batch: SinkBatch, set_aside: SetAside[ChargeRow] | None = None) -> Written:
-        """Keep what is new and move the position; raises Fenced."""
+        """Keep new charges and move the position; raises Fenced."""
         with self._lock:
             at = self.positions(batch.topic, batch.partition)
             if at != batch.start:

@@ -1,8 +1,8 @@
-"""The outbox: what a sink has written and has yet to announce on Kafka (DESIGN: sinks).
+"""The outbox: rows that a sink has written and must still announce on Kafka (DESIGN: sinks).
 
-Rows are queued in the transaction that writes what they announce, and fed to Kafka afterwards, oldest first. A crash
-between the broker's answer and the mark repeats rows, never loses one; their ids are deterministic, so a repeat is a
-duplicate to every reader.
+Rows are queued in the transaction of the change they announce, and published afterwards, oldest first. A crash between
+the broker's answer and the mark repeats rows and never loses one. Their ids are deterministic, so every reader
+recognises a repeat as a duplicate.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,10 +39,10 @@ class Outbox:
         self._topic = topic
 
     def feed(self, publish: Publish, limit: int = 5000) -> int:
-        """Hand up to `limit` unsent rows, in order, to `publish`, then mark them sent; gives their number.
+        """Pass up to `limit` unsent rows, in order, to `publish`, then mark them sent; returns their number.
 
-        `publish` returns only after the broker's answer to every row; what it raises is passed on and leaves the rows
-        unsent. Gives 0 when nothing is unsent or another process is feeding. Raises Unreachable.
+        `publish` returns only after the broker's answer to every row; its errors are passed on and leave the rows
+        unsent. Returns 0 when nothing is unsent or another process is feeding. Raises Unreachable.
         """
         with transaction(self._pool) as cursor:
             if not scalar(cursor, "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", (Lock.OUTBOX, self._topic)):

@@ -1,4 +1,4 @@
-"""Routes from a file, and which rows of a batch they give to a sink.
+"""Loads routes from a file, and selects the rows of a batch that go to a sink.
 
 default: [journal]
 policies:                     # the first that matches decides
@@ -98,7 +98,7 @@ def rows_of(
 
 
 def outcomes_of(rows: Sequence[ChargeRow], taken: Sequence[ChargeRow], written: Written) -> Written:
-    """What became of every row, of what became of those taken: the others went elsewhere."""
+    """The outcome of every row, from the outcomes of the rows taken: the others went elsewhere."""
     if len(taken) == len(rows):
         return written
     found = {row.offset: outcome for row, outcome in zip(taken, written.outcomes, strict=True)}

@@ -1,9 +1,8 @@
-"""Which systems a charge goes to: policies by legal entity, region, client and day of the work (DESIGN.md §5).
+"""Routes of charges: policies by legal entity, region, client and day of the work (DESIGN.md §5).
 
-The first policy that matches decides, whole. It is the day of the work that counts, so a month lies in one system
-whatever is corrected later, and a cut-over (or the way back) is a policy from a day on. A reversal has the fields of
-its charge, so the same policies send it the same way; where they were changed in between, it still goes where its
-charge went (`goes_to`).
+The first policy that matches decides alone. The day of the work counts, so a month lies in one system whatever is
+corrected later; a cut-over (or its return) is a policy from a day on. A reversal has the fields of its charge, so the
+same policies route both. If the policies changed in between, the reversal still follows its charge (`goes_to`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where charges go that match everything it names; None matches all. Days are half-open: first <= day < until."""
+    """A policy for charges that match every given field; None matches all. Days are half-open: first <= day < until."""
 
     systems: tuple[str, ...]
     legal_entities: frozenset[str] | None = None
@@ -24,7 +23,7 @@ class Policy:
     until: date | None = None
 
     def matches(self, charge: Mapping[str, Any]) -> bool:
-        """Whether a charge (a record of `billing.ready`) is one of those."""
+        """Whether a charge (a record of `billing.ready`) matches."""
         return (
             (self.legal_entities is None or charge["legal_entity"] in self.legal_entities)
             and (self.regions is None or charge["region"] in self.regions)
@@ -46,7 +45,7 @@ class Routes:
         return next((policy.systems for policy in self.policies if policy.matches(charge)), self.default)
 
     def goes_to(self, system: str, charge: Mapping[str, Any], holds_original: bool) -> bool:
-        """Whether a system is given this record: a charge by the policies, a reversal exactly where its charge is."""
+        """Whether a system receives this record: a charge by the policies, a reversal exactly where its charge is."""
         return holds_original if charge["reverses"] is not None else system in self.targets_of(charge)
 
     def systems(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Numbering canonical records: what a source record now makes, against what was last published of it (DOMAIN §1)."""
+"""Numbers canonical records: compares the new result of a source record with its last publication (DOMAIN §1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sources.mapping.contracts import Checked, Contracts, Json
 from sources.mapping.errors import Unmappable
 from sources.state import Published, SourceOrigin
 
-# How a transaction says that it is no more. Masters and periods have no word for it: their last revision stands.
+# The status of a withdrawn transaction. Masters and periods have none: their last revision stands.
 _GONE: Mapping[str, str] = {
     "time.entries": "withdrawn",
     "expenses": "withdrawn",
@@ -34,7 +34,7 @@ class Canonical:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A canonical record in its new revision; `published` is what to keep of it."""
+    """A canonical record in its new revision; `published` is the value to keep of it."""
 
     identity: str
     published: Published
@@ -44,11 +44,11 @@ class Change:
 def changes(
     system: str, contracts: Contracts, before: Mapping[str, Published], derived: list[Derived]
 ) -> tuple[Change, ...]:
-    """New revisions, withdrawals first, so that nothing stands twice in between.
+    """New revisions, withdrawals first, so that no work counts twice in between.
 
     Equal content (all but occurred_at) is no change. With an earlier occurred_at it is a repeat of the last revision,
     since the earliest of equal repeats counts (DOMAIN.md §1.4). Unmappable when a record does not fit its contract, or
-    when two are the same one.
+    when two have the same identity.
     """
     found: dict[str, Change] = {}
     for made in derived:
@@ -85,7 +85,7 @@ def _withdrawn(system: str, contracts: Contracts, before: Mapping[str, Published
 
 
 def _to_publish(last: Published | None, change: Change) -> Change | None:
-    """The change where it says something new, the last revision again where it is earlier; else None."""
+    """The change if the content is new, the last revision again if it is earlier; else None."""
     content = change.published.content
     if last is None or {**content, "occurred_at": None} != {**last.content, "occurred_at": None}:
         return change

@@ -1,4 +1,4 @@
-"""What a mapping makes of one source record, field by field; nothing is numbered or compared here."""
+"""Applies a mapping to one source record, field by field; it numbers and compares nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Deriver:
         }
 
     def publishes(self, entity: str) -> bool:
-        """Whether anything is made of this entity's records."""
+        """Whether the mapping publishes records of this entity."""
         return bool(self._plans[entity])
 
     def derive(self, rows: Rows, entity: str, record_id: str, record: Mapping[str, Json]) -> list[Derived]:
@@ -81,7 +81,7 @@ def _each_day(split: Split, fields: Mapping[str, Expression], scope: Scope) -> l
 
 
 def _as_int(value: Json) -> int:
-    # `Minutes` gives nothing else; said once more for the type checker.
+    # `Minutes` returns nothing else; repeated for the type checker.
     if not isinstance(value, int):
         raise TypeError(f"{value!r} is no number of minutes")
     return value

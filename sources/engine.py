@@ -1,8 +1,9 @@
 """Intake's engine: a source record in, new revisions of canonical records out; pure over a partition's state.
 
-The canonical records are a function of the source records as they stand, so the order in which they arrive (but for
-revisions of one record) does not matter: a record waits for its look-ups, and a look-up that arrives, changes or goes
-makes its dependents anew. What a record no longer makes, also because it waits again or cannot be mapped, is withdrawn.
+The canonical records are a function of the present source records, so the order of arrival does not matter (except for
+revisions of one record). A record waits for its look-ups. A look-up that arrives, changes or goes maps its dependents
+again. A canonical record that is no longer made, also because its source record waits again or cannot be mapped, is
+withdrawn.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one source record caused, in the order to publish it."""
+    """The effects of one source record, in the order of publication."""
 
     canonical: list[Canonical] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -62,11 +63,11 @@ class Mapper:
     def apply(
         self, state: RowState, topic: str, key: str, record: Mapping[str, object] | None, origin: SourceOrigin
     ) -> Applied:
-        """Take a record of one of the mapping's topics (None: the source deleted it) at its place in Kafka.
+        """Take a record of one of the mapping's topics (None: the source deleted it) at its position in Kafka.
 
-        A revision not above the one that stands, and equal content where there are no revisions, change nothing; nor
-        does a code of another system.
-        Raises Unusable for a record that cannot be kept (a dead letter), KeyError for a topic of no entity.
+        A revision not above the stored one, and equal content where there are no revisions, change nothing; nor does a
+        code of another system. Raises Unusable for a record that cannot be kept (a dead letter), KeyError for a topic
+        of no entity.
         """
         entity = self._entities[topic]
         if entity.name == CODE and record is not None and record["system"] != self.mapping.system:
@@ -88,7 +89,7 @@ class Mapper:
         return applied
 
     def waiting(self, state: RowState) -> dict[str, int]:
-        """How many records wait, by the entity whose record they miss first."""
+        """The number of waiting records, by the entity of the first missing look-up."""
         return Rows(state, self.mapping.system).waiting()
 
     def waiting_records(self, state: RowState) -> Iterator[tuple[str, str, tuple[str, str]]]:
@@ -130,7 +131,7 @@ class Mapper:
         try:
             return link_id(expression, Scope(self.mapping, rows, entity, record_id, standing.record))
         except Unmappable:
-            # Not linked; whatever is made of this record says so as its own exception.
+            # Not linked; every record made of this one reports it as its own exception.
             return None
 
     def _relink(
@@ -146,7 +147,7 @@ class Mapper:
                     rows.link(index, new, record_id)
 
     def _make(self, rows: Rows, entity: str, record_id: str, trigger: SourceOrigin, applied: Applied) -> None:
-        """Make the canonical records of a source record anew, keep the outcome, and say what changed."""
+        """Map a source record again, keep the outcome, and return the changes."""
         standing = rows.standing(entity, record_id)
         before = rows.outcome(entity, record_id)
         origin = trigger if standing is None else standing.origin
@@ -183,7 +184,7 @@ class Mapper:
 
 
 def _linked_by(mapping: SourceMapping, links: Iterable[Link], entity: str) -> list[tuple[str, Expression]]:
-    """The indexes in which records of an entity stand, and by which of their values."""
+    """The indexes that hold records of an entity, with the indexed value."""
     found: list[tuple[str, Expression]] = []
     for link in links:
         if not link.is_collection and link.owner == entity:

@@ -1,4 +1,4 @@
-"""A source record that arrives: its JSON form, its id and revision, and whether it or the one already there stands."""
+"""An arriving source record: its JSON form, id and revision, and its comparison with the stored one."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -35,10 +35,10 @@ def arrived(
 
 
 def winner(before: Standing | None, after: Standing) -> Standing:
-    """Which of two records of one id stands (DOMAIN §1's rule, for the source's own revisions).
+    """Select one of two records with one id (DOMAIN §1's rule, for the source's own revisions).
 
-    Without revisions the later arrival, unless it says the same. An equal revision with other content never replaces
-    the first seen, and is noted on it as a conflict. A value that comes erased is the one that stands.
+    Without revisions the later arrival counts, unless its content is equal. An equal revision with other content never
+    replaces the first one seen, and is stored on it as a conflict. An erased value that arrives equals the stored one.
     """
     if before is None:
         return after

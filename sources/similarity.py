@@ -1,7 +1,7 @@
-"""How alike a code of another system and the names of our own records are: suggestions, for a person to accept.
+"""Similarity of a code of another system and the names of our records: suggestions for a person to accept.
 
-Names are compared word by word, whatever the order of the words, their case or punctuation ("Lovelace, Ada" is "Ada
-Lovelace"); of an e-mail address the part before the @.
+Names are compared word by word, in any order of words, case or punctuation ("Lovelace, Ada" is "Ada Lovelace"); of an
+e-mail address the part before the @.
 """
 
 from collections.abc import Iterable, Mapping

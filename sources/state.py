@@ -1,4 +1,4 @@
-"""What intake keeps, as rows of a partition's state.
+"""Intake's state, as rows of a partition.
 
     SYSTEM record ENTITY ID            the source record as it stands, its source revision and where it came from
     SYSTEM outcome ENTITY ID           what was made of it: what is published, what it waits for, or why not
@@ -33,7 +33,7 @@ class RowState(Protocol):
 
 
 class SourceOrigin(msgspec.Struct, frozen=True, array_like=True):
-    """Where a source record stands in Kafka, and when it was appended (ms since the epoch)."""
+    """The position of a source record in Kafka, and its append time (ms since the epoch)."""
 
     topic: str
     partition: int
@@ -42,7 +42,7 @@ class SourceOrigin(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A source record as it stands. `conflict`: another content came under the same source revision."""
+    """A stored source record. `conflict`: other content arrived under the same source revision."""
 
     record: dict[str, Any]
     revision: int | str | None
@@ -59,9 +59,9 @@ class Published(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why nothing can be made of a source record; `first_seen_ms` is the append time of the record that showed it.
+    """The fault of an unmappable source record; `first_seen_ms` is the append time of the record that showed it.
 
-    `missing` is (kind, id) of what would heal it.
+    `missing` is (kind, id) of the object that would heal it.
     """
 
     code: str
@@ -72,7 +72,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What was made of a source record. `missing` is (entity, id) of the look-up it waits for."""
+    """The result for a source record. `missing` is (entity, id) of the look-up it waits for."""
 
     published: dict[str, Published] = {}
     missing: tuple[str, str] | None = None
@@ -87,7 +87,7 @@ _NOTHING = Outcome()
 
 
 def id_text(value: object) -> str | None:
-    """An id as it stands in keys; None for an empty one. Unusable for what can be no id (DOMAIN §1.10)."""
+    """An id as part of a key; None for an empty one. Raises Unusable for an invalid value (DOMAIN §1.10)."""
     if value is None or value == "":
         return None
     text = str(value)
@@ -124,7 +124,7 @@ class Rows:
         return _NOTHING if row is None else _outcome(row)
 
     def set_outcome(self, entity: str, record_id: str, before: Outcome, after: Outcome) -> None:
-        """Keep an outcome, and the counts of what is waited for with it."""
+        """Store an outcome and update the counts of waiting records."""
         if after == before:
             return
         key = self._key("outcome", entity, record_id)
@@ -144,12 +144,12 @@ class Rows:
         self._state.put(self._key("waiting"), _encode({name: count for name, count in counts.items() if count}))
 
     def waiting(self) -> dict[str, int]:
-        """How many records wait, by the entity they wait for."""
+        """The number of waiting records, by the entity they wait for."""
         row = self._state.get(self._key("waiting"))
         return {} if row is None else _counts(row)
 
     def waiting_records(self) -> Iterator[tuple[str, str, tuple[str, str]]]:
-        """(entity, id, (entity, id) missing) of each waiting record: a look through all outcomes, for displays."""
+        """(entity, id, (entity, id) missing) of each waiting record: a scan of all outcomes, for displays."""
         for key, row in self._state.scan(self._key("outcome", "")):
             outcome = _outcome(row)
             if outcome.missing is not None:
@@ -157,7 +157,7 @@ class Rows:
                 yield entity, record_id, outcome.missing
 
     def linked(self, index: str, target_id: str) -> Iterator[str]:
-        """The ids put under `target_id`."""
+        """The ids stored under `target_id`."""
         for page in range(-(-self._put_under(index, target_id) // _PAGE)):
             ids = self._state.get(self._key("index", index, target_id, str(page)))
             if ids:

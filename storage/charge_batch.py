@@ -1,4 +1,4 @@
-"""TODO storage.charge_batch."""
+"""A batch of charges for a sink, and the outcome of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,9 +80,9 @@ Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere", "dead"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one charge; `reason` says why it was refused. Queued: taken, to be delivered by and by.
+    """The outcome of one charge; `reason` explains a refusal. Queued: accepted, to be delivered later.
 
-    Elsewhere: routes give it to other systems. Dead: the target cannot hold it, and it was set aside.
+    Elsewhere: routes send it to other systems. Dead: the target cannot hold it, and it was set aside.
     """
 
     charge_id: str
@@ -92,7 +92,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch: one outcome a row, in the order of the rows."""
+    """The outcome of a batch: one per row, in the order of the rows."""
 
     outcomes: tuple[Outcome, ...]
 

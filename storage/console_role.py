@@ -1,4 +1,4 @@
-"""What the console's own database role may do: read what it shows, write what it keeps, own nothing."""
+"""The rights of the console's own database role: reads what it shows, writes what it keeps, owns nothing."""
 
 from psycopg import sql
 
@@ -15,7 +15,7 @@ _WRITES = {
 
 
 def grant_console(pool: Pool, role: str) -> None:
-    """Give an existing role what the console needs, and no more; whatever it had before in the schema is taken away."""
+    """Grant an existing role the rights that the console needs; its other rights in the schema are revoked."""
     name = sql.Identifier(role)
     with transaction(pool) as cursor:
         cursor.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA hourstream FROM {}").format(name))

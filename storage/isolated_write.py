@@ -1,7 +1,7 @@
-"""A batch written to PostgreSQL in one transaction, whatever is in it: a row that it refuses is set aside.
+"""Writes a batch to PostgreSQL in one transaction and sets aside the rows that PostgreSQL refuses.
 
-The batch is first written as a whole. Where a row is refused, it is written again in parts, each in a savepoint, and
-the rows that are refused by themselves are handed to `set_aside` before the transaction commits.
+The batch is first written as a whole. If a row is refused, the batch is written again in parts, each in a savepoint,
+and rows that are refused by themselves are handed to `set_aside` before the transaction commits.
 """
 
 import time
@@ -81,7 +81,7 @@ def _write_parts(
 
 
 def passes_on(error: BaseException) -> bool:
-    """Whether an error of a write says nothing of a single row."""
+    """Whether an error of a write is not caused by a single row."""
     if isinstance(error, Fenced | Unreachable | Misconfigured | OSError | MemoryError):
         return True
     return kind_of(error) in ("transient", "configuration")

@@ -27,7 +27,7 @@ def count(cursor: Cursor[TupleRow], sink: str, batch: SinkBatch, written: Writte
 
 
 def add(cursor: Cursor[TupleRow], sink: str, partition: int, counts: Mapping[tuple[int, str], int]) -> None:
-    """Add counts by (minute, outcome), in one order of rows; what is too old to be shown goes."""
+    """Add counts by (minute, outcome), in one order of rows; delete those too old to be shown."""
     cursor.executemany(
         "INSERT INTO hourstream.windows AS w VALUES (%s, %s, %s, %s, %s)"
         " ON CONFLICT (sink, partition, minute, outcome) DO UPDATE SET records = w.records + excluded.records",
@@ -62,5 +62,5 @@ class SinkFigures:
         return dict(figures)
 
     def totals(self) -> dict[tuple[str, ...], int]:
-        """A sink keeps no running totals: its tables are asked instead."""
+        """A sink keeps no running totals: they are read from its tables instead."""
         return {}

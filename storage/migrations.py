@@ -1,7 +1,7 @@
 """Brings the database schema `hourstream` up to date: the files of `storage/sql` in order of name, each once.
 
-A released script is never edited: a change is a new script. Four were edited in early versions; for a database that was
-made with the text of before, `sql/amended/NAME.DIGEST.sql` makes up the difference (DIGEST: of the old text).
+A released script is never edited: a change is a new script. Four were edited in early versions. For a database that was
+made with the earlier text, `sql/amended/NAME.DIGEST.sql` makes up the difference (DIGEST: of the old text).
 """
 
 from hashlib import sha256
@@ -21,9 +21,9 @@ class MigrationChanged(SinkError):
 
 
 def migrate(pool: Pool, folder: Path = SCRIPTS) -> tuple[str, ...]:
-    """Apply what is missing, all in one transaction, one process at a time; gives the names of what was applied.
+    """Apply missing migrations, all in one transaction, one process at a time; returns their names.
 
-    Raises MigrationChanged, Unreachable. After an exception the database is as it was.
+    Raises MigrationChanged, Unreachable. After an exception the database is unchanged.
     """
     scripts = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}
     with transaction(pool) as cursor:
@@ -60,6 +60,6 @@ def _amend(cursor: Cursor[TupleRow], folder: Path, name: str, was: str, now: str
 
 
 def digest_of(text: bytes) -> str:
-    """What a script is known by once it was applied."""
+    """The digest that identifies an applied script."""
     # Line ends differ between checkouts of one script.
     return sha256(text.replace(b"\r\n", b"\n")).hexdigest()

@@ -1,4 +1,4 @@
-"""How far a sink has read, kept in its own database and moved in the transaction that writes the batch."""
+"""The position of a sink, kept in its own database and moved in the transaction that writes the batch."""
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -17,10 +17,10 @@ def position(cursor: Cursor[TupleRow], sink: str, topic: str, partition: int) ->
 
 
 def advance(cursor: Cursor[TupleRow], sink: str, batch: SinkBatch) -> None:
-    """Move the position over the batch; raises Fenced unless it stands where the batch starts.
+    """Move the position over the batch; raises Fenced unless it is at the start of the batch.
 
-    Called before anything else of the batch is written: the row lock makes a rival of the same partition wait here,
-    and what it finds after the wait fences it.
+    Call it before any other write of the batch: the row lock makes a rival of the same partition wait here, and the
+    position after the wait fences the rival.
     """
     where = (sink, batch.topic, batch.partition)
     cursor.execute("INSERT INTO hourstream.positions VALUES (%s, %s, %s, 0) ON CONFLICT DO NOTHING", where)

@@ -1,4 +1,4 @@
-"""The PostgreSQL side of the sinks: one pool a process, one transaction a batch, and the advisory locks in use."""
+"""The PostgreSQL side of the sinks: one pool per process, one transaction per batch, and the advisory locks in use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _SESSION = {
 }
 
 
-# Of a refused connection there is no SQLSTATE, only words.
+# A refused connection has no SQLSTATE, only a text.
 _SETUP = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
 
 
@@ -61,7 +61,7 @@ def open_pool(url: str, max_size: int = 8, timeout_seconds: float = 30.0) -> Poo
 
 
 def _refusal(url: str) -> str | None:
-    """Why no connection is given, in the server's words; a pool keeps them to its log."""
+    """Why no connection is available, in the server's words; a pool only logs them."""
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
@@ -73,7 +73,8 @@ def _refusal(url: str) -> str | None:
 def transaction(pool: Pool) -> Iterator[Cursor[TupleRow]]:
     """A cursor in one transaction: committed at the end, rolled back on any exception.
 
-    Raises Unreachable for what may pass, Misconfigured for what a person has to mend; other errors are psycopg's.
+    Raises Unreachable for a temporary fault, Misconfigured for one that a person must repair; other errors are
+    psycopg's.
     """
     try:
         with pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:

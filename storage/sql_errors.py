@@ -1,7 +1,7 @@
-"""What an error of PostgreSQL means for the batch that met it, by its SQLSTATE.
+"""Classifies PostgreSQL errors by SQLSTATE, by their meaning for the batch.
 
 - transient: the same batch may succeed later (connection, resources, conflicts of transactions, shutdown)
-- configuration: only a person can mend it (password, database, schema, rights)
+- configuration: only a person can repair it (password, database, schema, rights)
 - content: a row of the batch is refused, now and later; the row is isolated
 - unknown: none of these; it counts as content after a few tries
 """
@@ -41,7 +41,7 @@ def kind_of(error: BaseException) -> Kind:
     if not isinstance(error, psycopg.Error):
         return "content"  # a value that cannot even be written to the database
     if error.sqlstate is None:
-        # Of the client itself: a lost connection, or a value it does not send (U+0000).
+        # The client's own error: a lost connection, or a value it does not send (U+0000).
         return "transient" if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "content"
     if error.sqlstate in _CONFLICTS:
         return "unknown"

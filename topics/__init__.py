@@ -1,1 +1,1 @@
-"""The catalogue of topics: declarations, keys and identities; nothing here talks to a broker but `create`."""
+"""The catalogue of topics: declarations, keys and identities; only `create` talks to a broker."""

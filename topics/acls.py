@@ -1,6 +1,6 @@
-"""What each process may do on the bus, from what it is declared to read and write; and giving it exactly that.
+"""Derives the rights of each process on the bus from its declared inputs and outputs, and grants exactly those.
 
-Every process has a principal of its own. Making topics, giving rights and removing records are an administrator's.
+Every process has its own principal. Only an administrator may make topics, grant rights and remove records.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

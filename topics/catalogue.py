@@ -1,6 +1,6 @@
-"""Every topic of the project: what it is keyed by, whose it is, how it is kept, and which schema its values have.
+"""Every topic of the project: its key, owner, retention and schema.
 
-Keys and identities are DOMAIN.md §1's. Nothing but compacted state ever expires: a position that retention deleted
+Keys and identities are those of DOMAIN.md §1. Only compacted state ever expires: a position that retention deleted
 would be a loss.
 """
 
@@ -16,7 +16,7 @@ from schemas.registry import released_ids, subject_of, topic_of, working_files
 DEFAULT_PARTITIONS = 4
 # Bytes of a record. Kafka's own limit is 1,048,588; a row of state holds a whole record and something beside it.
 LARGEST_RECORD = 1_000_000
-LARGEST_UPSTREAM = 500_000  # of a source record: what is made of it stands beside it
+LARGEST_UPSTREAM = 500_000  # of a source record: the state holds it together with its results
 
 # Windows and metrics go by the time of the append; the broker sets it.
 _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
@@ -75,20 +75,19 @@ _TRANSACTIONS = (
     _spread("billing.periods", "period", "finance", "internal", "Months opened and closed for billing."),
     _spread("exception.decisions", "decision_id", "finance", "internal", "What people decided on parked subjects."),
     _spread("billing.holds", "hold_id", "finance", "confidential", "Charges kept out of invoices for a while."),
-    _spread("invoice.status", "invoice_id", "finance", "confidential", "What became of invoices."),
+    _spread("invoice.status", "invoice_id", "finance", "confidential", "Statuses of invoices."),
     _spread("erp.postings", "posting_id", "finance", "internal", "Answers of ERPs to charges."),
 )
 _PUBLISHED = (
     _spread("billing.ready", "charge_id", "finance", "confidential", "Charges and reversals, append-only."),
     _spread("billing.exceptions", "exception_id", "finance", "confidential", "States of parked subjects."),
-    _spread("charge.states", "charge_id", "finance", "confidential", "What has become of each charge."),
+    _spread("charge.states", "charge_id", "finance", "confidential", "The state of each charge."),
 )
 _SEALS = (
-    _single(
-        "billing.seals", "topic:partition:end", "finance", "internal", "Hashes over what is on append-only topics."
-    ),
+    _single("billing.seals", "topic:partition:end", "finance", "internal", "Hash chains over append-only topics."),
 )
-# What other systems say of our own work. Billing events are read beside `billing.ready`, so they are as wide.
+# Reports of other systems on our own work. Billing events are read beside `billing.ready`, so they have as many
+# partitions.
 _FEEDBACK = (
     Topic(
         name="source.billing.statuses",
@@ -125,7 +124,7 @@ _TAKEN = _single(
 def _upstream(known: frozenset[str]) -> tuple[Topic, ...]:
     """A topic for each schema of an upstream system not declared above: a new source needs its schemas only."""
     found = []
-    files = working_files()  # as they stand, so that `hourstream schemas check` can start on what nobody released
+    files = working_files()  # as they are, so that `hourstream schemas check` can start on an unreleased schema
     for subject in dict.fromkeys((*released_ids(), *sorted(files))):
         name = topic_of(subject)
         if name.startswith("source.") and name not in known:

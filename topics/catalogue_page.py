@@ -1,4 +1,4 @@
-"""The catalogue as a document: every topic and field, who owns it, how sensitive it is, and who reads it."""
+"""The catalogue as a document: every topic and field with owner, data class and readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ of a person who can be named. `erased` after a class: sealed with that person's 
 
 def document(contracts: Mapping[str, Contract], processes: Sequence[Process]) -> str:
     """Markdown: a table of topics, then a section each with its fields."""
-    lines = [_HEAD, "| topic | owner | class | promise | versions | what it holds |", "|---|---|---|---|---|---|"]
+    lines = [_HEAD, "| topic | owner | class | promise | versions | content |", "|---|---|---|---|---|---|"]
     for topic in TOPICS.values():
         lines.append(_row(topic, contracts.get(topic.name)))
     for topic in TOPICS.values():
@@ -45,7 +45,7 @@ def _section(topic: Topic, contract: Contract, processes: Sequence[Process]) -> 
     person = "" if about is None else f" About the person `{about}`."
     yield f"Key `{':'.join(topic.key)}`. Written by {_writers(topic.name, processes)}.{person}"
     yield ""
-    yield "| field | type | owner | class | read by | what it says |"
+    yield "| field | type | owner | class | read by | meaning |"
     yield "|---|---|---|---|---|---|"
     for path, field in all_fields(contract.working):
         read_by = ", ".join(name.partition(" (")[0] for name in readers(topic.name, {path}, processes))

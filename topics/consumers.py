@@ -1,8 +1,8 @@
-"""Who reads what of which topic, and writes which: the one place consumers' contracts and access rights come from.
+"""The readers and writers of each topic: the one source of consumers' contracts and access rights.
 
-A contract lists the fields a process takes from a topic's records, nested ones with a dot, or `WHOLE` where it takes
-the record apart whole. The tests hold each list to the code that reads. What the intake of a source reads is in its
-mapping file, not here: `sources.mapping.fields_read`.
+A contract lists the fields that a process reads of a topic's records, nested ones with a dot, or `WHOLE` if it reads
+the record whole. The tests compare each list with the reading code. The fields that the intake of a source reads are in
+its mapping file, not here: `sources.mapping.fields_read`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,11 @@ Fields = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A worker, or a person's command line. `owner` is who is asked before something is taken from it.
+    """A worker, or a person's command line. `owner` is asked before a field or right is removed from it.
 
-    `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` where it has a changelog,
-    and so a transaction a partition, `transacts` where it has transactions without one; `groups` the names its readers
-    go by beside its own.
+    `reads` gives the fields by topic, `passes` topics whose records are not decoded; `keeps` is true with a changelog,
+    and so a transaction per partition, `transacts` with transactions but no changelog; `groups` are further consumer
+    groups.
     """
 
     name: str
@@ -222,7 +222,7 @@ PROCESSES = (
     Process(
         "delivery",
         "finance",
-        "delivers charges to systems outside, and asks what became of their invoices",
+        "delivers charges to systems outside, and polls the status of their invoices",
         reads={"billing.ready": WHOLE},
         writes=("erp.postings", "billing.exceptions", "source.billing.statuses", DEAD_LETTERS),
         passes=("masters.current",),

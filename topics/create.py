@@ -1,4 +1,4 @@
-"""Making the topics of the catalogue on a cluster, and holding those already there to it."""
+"""Creates the topics of the catalogue on a cluster and checks the existing ones."""
 
 import time
 from collections.abc import Iterable
@@ -14,15 +14,14 @@ _GLANCE_SECONDS = 0.05
 
 
 class TopicsDiffer(RuntimeError):
-    """Topics on the cluster are not as the catalogue says; the message lists what differs and what to do."""
+    """Topics on the cluster differ from the catalogue; the message lists the differences and the remedy."""
 
 
 def create_topics(admin: AdminClient, topics: Iterable[Topic], replication: int) -> tuple[str, ...]:
     """Make the missing topics with their settings, wait until the cluster shows them, and return their names in order.
 
     Existing ones are verified first and never changed: TopicsDiffer if any has another number of partitions or other
-    settings, and then nothing is made. KafkaException when the cluster does not do what it is asked, TimeoutError when
-    it does not in time.
+    settings, and then nothing is made. KafkaException when the cluster refuses, TimeoutError when it is too slow.
     """
     wanted = {topic.name: topic for topic in topics}
     partitions = _partition_counts(admin)

@@ -1,7 +1,7 @@
-"""Records of `dead.letters`: what could not be used, with its position and why (DOMAIN.md §1.8).
+"""Records of `dead.letters`: an unusable record with its position and the reason (DOMAIN.md §1.8).
 
-A dead letter takes whatever any topic takes. What would not fit beside its own fields is cut: the error then says how
-many bytes each cut part had and their SHA-256, and the whole of it stands at the position that the letter names.
+A dead letter accepts every record of every topic. Parts that do not fit are cut: the error then states the length and
+SHA-256 of each cut part, and the whole record is at the position that the letter names.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def dead_letter(
 ) -> tuple[bytes, bytes]:
     """(key, value) of the letter about a record at a position. `timestamp_ms` is the broker's, since 1970.
 
-    Of what was read from a file, `topic` is the file's name and `offset` the line.
+    For a row of a file, `topic` is the file's name and `offset` the line.
     """
     place = clean(topic)
     fields: dict[str, object] = {
@@ -53,9 +53,9 @@ def dead_letter(
 
 
 def cut(value: bytes) -> tuple[bytes, str]:
-    """A value short enough to be encrypted and still fit, and what to say of the rest ("" where nothing was cut).
+    """A value short enough to fit after encryption, and the note about the rest ("" if nothing was cut).
 
-    What is cut after it was encrypted could not be read any more.
+    Cutting after encryption would make it unreadable.
     """
     if len(value) <= LARGEST_RECORD // 2:
         return value, ""
@@ -68,7 +68,7 @@ def _note(what: str, content: bytes, most: int) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without what no record may hold: U+0000 and halves of surrogate pairs are written out."""
+    """The text without characters that no record may hold: U+0000 and halves of surrogate pairs are written out."""
     return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Records as the broker holds them, decoded and held to their contract: the one way in for every reader."""
+"""Decodes the broker's records and checks them against their contract: the one way in for every reader."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ Found = TypeVar("Found", bound=Stored)
 
 
 def decoded(record: Stored) -> dict[str, Any]:
-    """What a record says. Raises Undecodable or InvalidRecord for what DOMAIN.md §1.9 calls a dead letter."""
+    """The value of a record. Raises Undecodable or InvalidRecord for a dead letter of DOMAIN.md §1.9."""
     if record.value is None:
         raise Undecodable("the record has no value; nothing in this system is deleted by a tombstone")
     check_size(record.topic, len(record.value) + len(record.key or b""))
@@ -44,7 +44,7 @@ def decoded(record: Stored) -> dict[str, Any]:
 
 
 def valid(records: Iterable[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """(record, what it says) of those that keep their contract, for readers that only look; the others are logged."""
+    """(record, value) of records that keep their contract, for readers without effects; the others are logged."""
     for record in records:
         try:
             value = decoded(record)
@@ -55,9 +55,9 @@ def valid(records: Iterable[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
 
 
 def current_masters(records: Iterable[Found]) -> Iterator[tuple[Found, str, str, dict[str, Any]]]:
-    """(record, master topic, id, what it says) of the records of `masters.current`; what is none of ours is logged.
+    """(record, master topic, id, value) of the records of `masters.current`; foreign records are logged.
 
-    A record that an earlier version took stands, whatever the bounds are today.
+    A record that an earlier version accepted stays valid, whatever the bounds are today.
     """
     for record in records:
         topic, _, identity = (record.key or b"").decode(errors="replace").partition(":")

@@ -1,7 +1,7 @@
-"""What a changed contract would break, said to a person, and for whom: by its owner's promise and by who reads what.
+"""Explains the effect of a changed contract, by its owner's promise and by its readers.
 
 A promise (`schemas.released`) is about whole records; a consumer's contract (`topics.consumers`) about the fields it
-reads, so that a producer cannot drop one that finance needs even where Avro would let it.
+reads, so that a producer cannot drop a field that finance needs even where Avro would allow it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from topics.consumers import WHOLE, Process
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One change of one topic's contract: what it is, why it must not be, and the consumers it breaks."""
+    """One change of one topic's contract: its kind, the reason against it, and the consumers it breaks."""
 
     topic: str
     change: str
@@ -23,7 +23,7 @@ class Finding:
     consumers: tuple[str, ...]
 
     def __str__(self) -> str:
-        named = ", ".join(self.consumers) or "no declared consumer, but whoever reads the topic from its beginning"
+        named = ", ".join(self.consumers) or "no declared consumer, but every reader of the topic from its beginning"
         return f"{self.topic}: {self.change}: {'; '.join(self.reasons)}. It breaks {named}."
 
 
@@ -49,7 +49,7 @@ def _of_contract(contract: Contract, processes: Sequence[Process]) -> Iterator[F
 
 
 def _of_consumers(contract: Contract, processes: Sequence[Process], told: set[str]) -> Iterator[Finding]:
-    """Fields that somebody reads and that would be gone, or of another type, beside those told of already."""
+    """Fields with readers that would be removed or change their type, beside those reported already."""
     if not contract.released:
         return
     before, now = list(contract.released.values())[-1], contract.working
@@ -65,7 +65,7 @@ def _of_consumers(contract: Contract, processes: Sequence[Process], told: set[st
 
 
 def _of_nothing(contracts: Mapping[str, Contract], processes: Sequence[Process]) -> Iterator[Finding]:
-    """Declared readings of what no schema has: the declaration is wrong, or the schema's change came without it."""
+    """Declared fields that no schema has: the declaration is wrong, or the schema's change came without it."""
     for process in processes:
         for topic, declared in process.reads.items():
             if topic not in contracts:
@@ -81,7 +81,7 @@ def _of_nothing(contracts: Mapping[str, Contract], processes: Sequence[Process])
 
 
 def readers(topic: str, fields: set[str], processes: Sequence[Process]) -> tuple[str, ...]:
-    """Who reads one of the fields; where nobody names one, everybody who reads the topic: a record is read whole."""
+    """The readers of one of the fields; if no reader names one, all readers of the topic: a record is read whole."""
     of_topic = [process for process in processes if topic in process.reads]
     named = [p for p in of_topic if any(_covers(declared, f) for declared in p.reads[topic] for f in fields)]
     return tuple(f"{process.name} ({process.owner})" for process in named or of_topic)
@@ -143,7 +143,7 @@ def _paths(declared: Sequence[str], schema: Mapping[str, Json]) -> Sequence[str]
 
 
 def _type_at(schema: Mapping[str, Json], path: str) -> str | None:
-    """The kind of what is at a path, None where there is nothing."""
+    """The type at a path, None if there is none."""
     here: Json = dict(schema)
     for name in path.split("."):
         here = of_union(here)[1]

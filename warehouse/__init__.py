@@ -1,1 +1,1 @@
-"""The read models of the console: what stands on the stream, in tables that a page can be made from."""
+"""The read models of the console: the stream's content in tables that pages query."""

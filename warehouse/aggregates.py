@@ -1,6 +1,6 @@
-"""Sums over everything that pages show at once: unbilled work, what an hour is worth, what ties with what.
+"""Totals shown on pages: unbilled work, amount per hour, reconciliation.
 
-They are worked out anew as a whole, in one snapshot, so that they are true together; a row says when that was.
+They are computed as a whole in one snapshot, so that they agree with each other; a row holds the time.
 """
 
 import time
@@ -23,7 +23,7 @@ SELECT concat_ws(' ',
     (SELECT count(*) FROM hourstream.masters))
 """
 
-# Charges are many, so one look at them serves all sums of them.
+# Charges are many, so one scan serves all totals over them.
 _CHARGED = """
 CREATE TEMPORARY TABLE charged_by_day ON COMMIT DROP AS
 SELECT c.client_id, c.region, c.currency, c.work_date, b.charge_id IS NOT NULL AS invoiced,
@@ -91,20 +91,20 @@ def seen(cursor: Cursor[TupleRow]) -> str:
 
 
 def is_due(pool: Pool) -> bool:
-    """Whether something may have changed since the last sums. Raises Unreachable."""
+    """Whether data may have changed since the last computation. Raises Unreachable."""
     with transaction(pool) as cursor:
         last = cursor.execute("SELECT seen FROM hourstream.summed").fetchone()
         return last is None or last[0] != seen(cursor)
 
 
 def sum_up(pool: Pool) -> float:
-    """Work all sums out anew; gives the seconds it took. Raises Unreachable."""
+    """Compute all totals again; returns the seconds it took. Raises Unreachable."""
     for _ in range(_TRIES):
         try:
             return _sum_up(pool)
         except Unreachable as error:
             if not isinstance(error.__cause__, SerializationFailure):
-                raise  # else another process summed up at the same time: what it saw may be older
+                raise  # another process computed totals at the same time, perhaps from an older snapshot
     return _sum_up(pool)
 
 

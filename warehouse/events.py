@@ -1,4 +1,4 @@
-"""What the warehouse reads, and what each record comes to there."""
+"""The warehouse's input topics, and the row of each record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Arrival:
 
 
 def history_of(arrival: Arrival) -> tuple[str, str, str] | None:
-    """(subject, stage, what happened in words) of a record that belongs to a subject's timeline."""
+    """(subject, stage, text of the event) of a record that belongs to a subject's timeline."""
     if arrival.topic in FACTS:
         kind, field = FACTS[arrival.topic]
         return f"{kind}:{arrival.text(field)}", "fact", _fact_words(arrival)
@@ -69,7 +69,7 @@ def _fact_words(arrival: Arrival) -> str:
 
 
 def flow_of(arrival: Arrival) -> str:
-    """What the record counts as in the figures of throughput."""
+    """The category of the record in the figures of throughput."""
     match arrival.topic:
         case "billing.exceptions":
             again = arrival.value["status"] == "open" and arrival.value["attempts"] != 1

@@ -1,4 +1,4 @@
-"""Masters in the warehouse: names, currencies and rate cards for pages to show, as `masters.current` has them."""
+"""Masters in the warehouse: names, currencies and rate cards for pages, as `masters.current` has them."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the ledger and the invoices say: read-only questions for commands, traces and the audit (DOMAIN.md §5)."""
+"""Reports on the ledger and the invoices: read-only queries for commands, traces and the audit (DOMAIN.md §5)."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,8 +33,8 @@ class JournalBalance:
 class InvoiceSummary:
     """A document in a list; amounts signed, below zero for a credit note.
 
-    `standing` is what became of it, and since when; `paid` the sum of its payments (of a document of several rows, in
-    each of them).
+    `standing` is its status, with its instant; `paid` the sum of its payments (for a document of several rows, in each
+    of them).
     """
 
     invoice_id: str
@@ -58,7 +58,7 @@ class InvoiceSummary:
 
 @dataclass(frozen=True, slots=True)
 class ChargeStep:
-    """A charge of a subject and what became of it; posting and invoice are None until there is one.
+    """A charge of a subject, with its posting and invoice; both are None until they exist.
 
     `invoice_status` is consumed where the charge was netted away without a document; a voided invoice is shown only
     while the charge is on no live one.
@@ -85,7 +85,7 @@ class ChargeStep:
 
 @dataclass(frozen=True, slots=True)
 class SaidOfInvoice:
-    """What a billing system said of an invoice that a charge is or was on, and where that was read."""
+    """A billing system's report on an invoice of a charge, with its position."""
 
     document: str
     system: str
@@ -202,12 +202,12 @@ def step_of_charge(pool: Pool, charge_id: str) -> ChargeStep | None:
 
 
 def said_of_invoices(pool: Pool, engagement_id: str, subject: str) -> list[SaidOfInvoice]:
-    """What billing systems said of the invoices of a subject's charges, in order of arrival."""
+    """The billing systems' reports on the invoices of a subject's charges, in order of arrival."""
     return _read(pool, SaidOfInvoice, _SAID, (engagement_id, subject))
 
 
 def client_totals(pool: Pool) -> list[ClientTotals]:
-    """What is posted, invoiced and open, per client and currency."""
+    """Posted, invoiced and open amounts, per client and currency."""
     return _read(pool, ClientTotals, _CLIENTS)
 
 

@@ -1,6 +1,6 @@
-"""The warehouse: a batch of records of all its topics into the console's read models, in one database transaction.
+"""Writes a batch of records of all topics into the console's read models, in one database transaction.
 
-The positions of all topics move with the rows, so a batch read twice is fenced; rows are idempotent by id besides.
+The positions of all topics move with the rows, so a batch that is read twice is fenced; rows are also idempotent by id.
 """
 
 from collections import Counter
@@ -88,7 +88,7 @@ _WINDOW = (
 
 
 class Warehouse:
-    """The read models as a target of batches. Methods may be called from several threads, one a partition."""
+    """The read models as a target of batches. Methods may be called from several threads, one per partition."""
 
     name = NAME
 

@@ -2,7 +2,7 @@
 
     .venv-bench/bin/python -m benchmarks.contenders.faust_job
 
-At least once: its exactly-once mode loses and doubles records (docs/decisions.md).
+At least once: its exactly-once mode loses and doubles records (docs/adr/0001-batches-under-faust.md).
 """
 
 import sys

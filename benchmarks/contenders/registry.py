@@ -13,7 +13,7 @@ BENCH_PYTHON = CHECKOUT / ".venv-bench" / "bin" / "python"
 class Contender:
     """One program that does the job.
 
-    `share`: the part of the backlog that a slow one gets; `most_a_second`: the steady rate it is asked to keep up with.
+    `share`: the part of the backlog for a slow one; `most_a_second`: the steady rate that it must keep up with.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the harness tells a contender, by environment, and what a contender tells the harness, by its log."""
+"""The interface of harness and contender: settings by environment, results by log."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ PREFIX = "BENCH_WORKER_"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a contender reads, writes and keeps its state. Topic names and `app` are new in every run."""
+    """The topics, address and state folder of a contender. Topic names and `app` are new in every run."""
 
     broker: str
     app: str
@@ -21,7 +21,7 @@ class Surroundings:
 
     @classmethod
     def load(cls) -> "Surroundings":
-        """From the environment; KeyError where the harness did not start this process."""
+        """From the environment; KeyError if the harness did not start this process."""
         given = {name: os.environ[PREFIX + name.upper()] for name in cls.__annotations__}
         return cls(**{**given, "state": Path(given["state"]), "masters": Path(given["masters"])})  # type: ignore[arg-type]
 

@@ -1,12 +1,14 @@
-"""An entry as the places where its fields begin, for a job that copies most of them as they are.
+"""An entry as the positions where its fields begin, for a job that copies most of them.
 
-Strings keep their bytes and are not looked into; numbers are read by whoever needs them.
+Strings keep their bytes and are not parsed; the job parses the numbers that it needs.
 """
 
 from benchmarks.enrichment.contract import ENTRY_HEADER, HEADER_BYTES
 
 Cut = tuple[int, int, int, int, int, int, int, int, int]
-"""Where these begin: project_id, task_id, work_date, minutes, labor_category, billable, status, approved_by, source."""
+"""The start of these fields: project_id, task_id, work_date, minutes, labor_category, billable, status, approved_by,
+source.
+"""
 
 
 def cut(data: bytes) -> Cut:

@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Expected:
-    """What must come out: distinct ids, and the sum of their amounts."""
+    """The expected output: distinct ids, and the sum of their amounts."""
 
     records: int = 0  # with repeats
     unique: int = 0
@@ -59,7 +59,7 @@ class Expected:
 
 @dataclass
 class Backlog:
-    """Framed records in order, with their keys, and what must come out of them."""
+    """Framed records in order, with their keys, and the expected output."""
 
     records: list[tuple[bytes, bytes]] = field(default_factory=list)
     expected: Expected = field(default_factory=Expected)
@@ -145,7 +145,7 @@ class Generator:
         project = draw.randrange(PROJECTS)
         k = self._per_project[project]
         self._per_project[project] = k + 1
-        # Each of a project's team has one entry a day, and days go by for all projects alike.
+        # Each member of a project's team has one entry a day, and days advance for all projects alike.
         day = FIRST_DAY + timedelta(days=k // TEAM % DAYS)
         consultant = (project * 7 + k % TEAM) % CONSULTANTS
         note = f"Work on item {draw.randrange(100_000)}, reviewed with the team" if draw.random() < 0.7 else None

@@ -16,7 +16,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Project(NamedTuple):
-    """What a project adds to its entries."""
+    """The fields that a project adds to its entries."""
 
     client_id: str
     legal_entity: str

@@ -1,4 +1,4 @@
-"""What the job makes of one entry: joined with its project, priced by its dated rate, to the cent."""
+"""The rule of the job for one entry: joined with its project, priced by its dated rate, to the cent."""
 
 from decimal import Decimal
 from typing import Any

@@ -25,7 +25,7 @@ _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # so that no PostgreSQL i
 
 
 def main() -> None:
-    """Run what the knobs say."""
+    """Run the benchmark of the settings."""
     knobs = Knobs.load()
     wanted = knobs.wanted((*(each.name for each in ENRICHMENT), settling.NAME, SCALE))
     results = Results(CHECKOUT / "benchmarks" / "results", knobs)

@@ -55,7 +55,7 @@ class Run:
 
 
 def median_of(values: Sequence[float | None]) -> float | None:
-    """The median of what was measured; None where nothing was."""
+    """The median of the measured values; None without values."""
     measured = [value for value in values if value is not None]
     return statistics.median(measured) if measured else None
 

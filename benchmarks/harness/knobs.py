@@ -1,4 +1,4 @@
-"""What a run of the benchmark can be told, by environment."""
+"""Settings of a benchmark run, from the environment."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What machine and which versions the figures are of; no name and no path of it."""
+"""The machine and the versions that the figures belong to, without its name and paths."""
 
 import os
 import platform

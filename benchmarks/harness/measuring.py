@@ -10,7 +10,7 @@ from benchmarks.harness.session import Job, Session
 
 @dataclass(frozen=True)
 class Loads:
-    """What the job is given. Without `steady`, neither latency nor restore is measured."""
+    """The load of the job. Without `steady`, neither latency nor restore is measured."""
 
     warmup: Backlog
     measured: Backlog

@@ -20,7 +20,7 @@ _RESTORED = re.compile(r"restored (\d+) rows in ([\d.]+) s")
 
 
 class ContenderFailed(RuntimeError):
-    """A contender ended by itself, or did not do its work in time; the message ends with its log."""
+    """A contender ended by itself, or did not finish in time; the message ends with its log."""
 
 
 class Restored(NamedTuple):
@@ -78,7 +78,7 @@ class Worker:
         return [self._tree, *self._tree.children(recursive=True)]
 
     def restored(self) -> "Restored":
-        """How far its restore is, from its log: partitions restore beside each other."""
+        """The progress of its restore, from its log: partitions restore beside each other."""
         with self.log.open("rb") as file:
             file.seek(self._from)
             found = _RESTORED.findall(file.read().decode(errors="replace"))
@@ -86,7 +86,7 @@ class Worker:
         return Restored(len(found), sum(int(rows) for rows, _ in found), longest)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL to what is left of its session when it takes too long."""
+        """SIGTERM, then SIGKILL for the rest of its session after a time limit."""
         if self._process.poll() is None:
             self._process.terminate()
             try:

@@ -25,7 +25,7 @@ class Results:
         self._scale: Scale | None = None
 
     def add(self, run: Run) -> None:
-        """One more run: a line for who watches, and the file written anew."""
+        """Add a run: print its line, and rewrite the file."""
         self._runs.append(run)
         print(
             f"round {run.round}  {run.contender:18} {run.a_second:9,.0f} records/s  {run.a_cpu_second:9,.0f} per CPU-s"

@@ -26,7 +26,7 @@ _GLANCE = 0.002
 
 @dataclass(frozen=True)
 class Job:
-    """A contender at work on its topics: how it is started, what goes in, how its output is read."""
+    """A contender at work on its topics: its start, its input, the reader of its output."""
 
     name: str
     guarantee: str
@@ -45,7 +45,7 @@ class Job:
 
 
 class Fed(NamedTuple):
-    """What a backlog took."""
+    """The measurements of a backlog."""
 
     outputs: int
     seconds: float
@@ -53,7 +53,7 @@ class Fed(NamedTuple):
 
 
 class Restarted(NamedTuple):
-    """What a restart took: rows restored, seconds of the restore, seconds from the start of the process."""
+    """The measurements of a restart: rows restored, seconds of the restore, seconds from the start of the process."""
 
     rows: int
     seconds: float

@@ -1,4 +1,4 @@
-"""Whether an output is right: each distinct entry once, and the sum of the amounts that the generator worked out."""
+"""Verifies an output: each distinct entry once, and the sum of the amounts that the generator computed."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -8,20 +8,20 @@ from benchmarks.enrichment.generate import Expected
 
 
 class Wrong(AssertionError):
-    """An output that is not what the load must give."""
+    """An output that differs from the expected one."""
 
 
 class Output(NamedTuple):
-    """What is checked of an output record."""
+    """The checked fields of an output record."""
 
     id: str
     amount: Decimal
 
 
 def check(values: Sequence[bytes], read: Callable[[bytes], Output], expected: Expected, *, once: bool) -> str:
-    """A sentence that says what was checked; `Wrong` where it does not hold.
+    """A sentence about the check; raises `Wrong` if it fails.
 
-    With `once`, every id comes exactly once; else (a contender that keeps no state) every input record comes once.
+    With `once`, every id comes exactly once; else (a contender without state) every input record comes once.
     """
     amounts: dict[str, Decimal] = {}
     for value in values:

@@ -1,4 +1,4 @@
-"""What comes out, as a downstream reader of committed records sees it."""
+"""Watches the output as a downstream reader of committed records."""
 
 import itertools
 import time

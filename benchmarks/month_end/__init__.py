@@ -1,1 +1,1 @@
-"""What an entry costs every process, measured, and what that comes to at the end of a firm's month."""
+"""The measured cost of an entry in every process, and the resulting needs of a firm's month end."""

@@ -1,8 +1,8 @@
-"""What an entry costs every process from the source's row to the books, and so what a firm's month end needs.
+"""Measures the cost of an entry in every process, from the source's row to the books, and a firm's month end.
 
     python -m benchmarks.month_end [ROWS]
 
-Writes `results/month_end.json`; docs/scale.md tells what to make of it.
+Writes `results/month_end.json`; docs/scale.md interprets it.
 """
 
 import json

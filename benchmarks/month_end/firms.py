@@ -1,4 +1,4 @@
-"""What a firm's month end needs, worked out from what an entry costs."""
+"""The needs of a firm's month end, calculated from the cost of an entry."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from benchmarks.month_end.load import SOURCE
 from benchmarks.month_end.measuring import Unit
 from operations.all_topics import ONE_PARTITION_AGENTS
 
-# Where a rate is corrected afterwards: settle decides once more, intake has nothing to do, and everybody else has a
-# reversal and a charge to take in.
+# For a rate that is corrected afterwards: settle decides once more, intake does nothing, and all others take in a
+# reversal and a charge.
 _RESTATED = {"settle": 1, f"intake-{SOURCE}": 0, "masters": 0}
 
 
@@ -34,7 +34,7 @@ class Firm:
 
 @dataclass(frozen=True)
 class Needs:
-    """Cores in use by process while the burst lasts; hours that who has one core only is behind after it."""
+    """Cores in use by process during the burst; hours of delay after it with one core only."""
 
     firm: Firm
     entries: int
@@ -50,7 +50,7 @@ FIRMS = (Firm(10_000), Firm(400_000))
 
 
 def needs(unit: Unit, firm: Firm) -> Needs:
-    """What the firm's month end takes, and what a year leaves."""
+    """The needs of the firm's month end, and the data of a year."""
     cores = {name: firm.burst * each / 1e6 for name, each in unit.microseconds.items()}
     alone = {name: each for name, each in cores.items() if name.startswith(ONE_PARTITION_AGENTS)}
     again = sum(each * _RESTATED.get(name, 2) for name, each in unit.microseconds.items())

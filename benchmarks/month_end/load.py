@@ -27,7 +27,7 @@ def _codes(project: int, consultant: int) -> tuple[str, str, str, tuple[str, str
 
 
 def code_map() -> Iterator[tuple[str, str, dict[str, object]]]:
-    """What people map once: every project, task and person of the rows."""
+    """The codes that people map once: every project, task and person of the rows."""
     for project in range(PROJECTS):
         client, name, task, _ = _codes(project, 0)
         yield _mapped("engagement", f"{client} / {name}", project_id(project))

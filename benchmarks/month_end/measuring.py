@@ -1,4 +1,4 @@
-"""What an entry costs: rows of a source through the whole stream, between two moments of rest.
+"""Measures the cost of an entry: rows of a source through the whole stream, between two moments of rest.
 
 CPU is each process's own, less what it takes at rest; bytes are what Kafka, the workers' state and PostgreSQL grew by.
 """
@@ -32,7 +32,7 @@ KAFKA, POSTGRES = "kafka", "postgresql"
 
 @dataclass(frozen=True)
 class Unit:
-    """What one entry costs: CPU microseconds of each process, bytes that stay in each store."""
+    """The cost of one entry: CPU microseconds of each process, bytes stored."""
 
     rows: int
     seconds: float
@@ -67,7 +67,7 @@ class Meter:
 
 
 def _size(folder: Path) -> float:
-    """Blocks in use: what is set aside but not written is none."""
+    """Blocks in use; reserved and unwritten space does not count."""
     return float(sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()))
 
 

@@ -29,7 +29,7 @@ from topics.create import create_topics
 
 NAME, GUARANTEE = "settle", "exactly once"
 _INPUT, _OUTPUT = "time.entries", "billing.ready"
-_SMALL, _PROBE = 10_000, 20_000  # subjects before the first look at the cost, and records of each look
+_SMALL, _PROBE = 10_000, 20_000  # subjects before the first measurement of the cost, and records of each measurement
 _SHARE = 0.25  # of the enrichment job's load
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 Tell = Callable[[str], None]
@@ -54,7 +54,7 @@ class Scale:
     checked: str
 
     def as_json(self) -> dict[str, object]:
-        """As it stands."""
+        """The file's present content."""
         return asdict(self)
 
 

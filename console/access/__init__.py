@@ -1,1 +1,1 @@
-"""Who is asking, what they may do, and what they did."""
+"""Authentication, authorization and the audit of the console."""

@@ -1,4 +1,4 @@
-"""What people and machines did, noted in the transaction of the act; the database refuses to change or remove it."""
+"""The audit of acts by people and machines, written in the transaction of the act; the database refuses changes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from console.access.user import User
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act: who, come in which way, did what on what, why and when."""
+    """One act: actor, way in, action, object, reason and time."""
 
     act_id: int
     at: datetime
@@ -24,7 +24,7 @@ class Act:
 
 
 def record(cursor: Cursor[TupleRow], user: User, act: str, on: str, reason: str) -> None:
-    """Note an act; it stands once the cursor's transaction does."""
+    """Write an act to the audit; it is stored with the cursor's transaction."""
     cursor.execute(
         "INSERT INTO hourstream.acts (name, via, act, subject, reason) VALUES (%s, %s, %s, %s, %s)",
         (user.name, user.via, act, on, reason),

@@ -1,6 +1,6 @@
-"""From a request to who sent it: by token, by session, or everybody where nobody needs to log in.
+"""Identify the sender of a request: by token, by session, or as the anonymous user when login is off.
 
-This comes first, and gives its connection back before anything else of the request takes one.
+Authentication runs first and returns its connection before any other part of the request takes one.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from console.connections import connections_of
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How one console lets people in. `url` is its own address; `everybody` who anybody is without a login."""
+    """The authentication of one console. `url` is its own address; `everybody` the anonymous user when login is off."""
 
     settings: AccessSettings
     url: str
@@ -35,7 +35,7 @@ class Access:
 
     @property
     def secure(self) -> bool:
-        """Whether people come by https, so that a cookie may ask for it."""
+        """Whether the console is reached by https, so that its cookies are marked secure."""
         return urlsplit(self.url).scheme == "https"
 
     @property
@@ -45,13 +45,13 @@ class Access:
 
 
 def access_of(request: Request) -> Access:
-    """How the console that was asked lets people in."""
+    """The authentication of the console that received the request."""
     access: Access = request.app.state.access
     return access
 
 
 async def identify(request: Request) -> None:
-    """A dependency of everything, before all others: who is asking. Raises the 401 of a wrong token, or a 429."""
+    """A dependency that runs before all others: identifies the user. Raises the 401 of a wrong token, or a 429."""
     request.state.user, request.state.csrf = None, ""
     request.state.user, request.state.csrf = await _looked_up(request)
 
@@ -90,13 +90,13 @@ NEEDS = "needs_role"
 
 
 def user_of(request: Request) -> User | None:
-    """Who is asking, as `identify` found out before anything else of the request; None for nobody."""
+    """The user that `identify` found; None for an anonymous request."""
     user: User | None = getattr(request.state, "user", None)
     return user
 
 
 def current_user(request: Request) -> User:
-    """Who is asking; 401 for nobody."""
+    """The user of the request; 401 without one."""
     user = user_of(request)
     if user is None:
         raise HTTPException(401, "Log in first.", {"WWW-Authenticate": "Bearer"})
@@ -104,14 +104,14 @@ def current_user(request: Request) -> User:
 
 
 def require(role: str) -> Callable[[Request], User]:
-    """A dependency: the user, who must have `role`; 401 for nobody, 403 for others."""
+    """A dependency: the user, who must have `role`; 401 for anonymous requests, 403 without the role."""
     if role not in ROLES:
         raise ValueError(f"{role} is no role")
 
     def of_role(request: Request) -> User:
         user = current_user(request)
         if role not in user.roles:
-            raise HTTPException(403, f"This needs the role {role}. Ask whoever gives out roles for it.")
+            raise HTTPException(403, f"This needs the role {role}. Ask an administrator for it.")
         return user
 
     setattr(of_role, NEEDS, role)

@@ -1,13 +1,15 @@
-"""Forms that only our own pages can post.
+"""Protection of forms against cross-site requests.
 
-Each login has a token of its own, which its forms carry and which ends with it. Besides, what a browser says of where
-a request comes from must not be another site. Requests with a bearer token need none of it: no browser sends one alone.
+Each login has a token of its own. Its forms carry the token, and the token ends with the login. In addition, the
+browser's origin headers must not name another site. Requests with a bearer token need no such check, because browsers
+never send one by themselves.
 """
 
 import hmac
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
+from starlette.datastructures import UploadFile
 
 from console.access.authentication import access_of, user_of
 
@@ -42,6 +44,9 @@ async def _given(request: Request) -> str:
         return ""
     form = await request.form()
     value = form.get(FIELD, "")
+    for _, each in form.multi_items():
+        if isinstance(each, UploadFile):  # no form of ours has one; nothing reads or closes it later
+            await each.close()
     return value if isinstance(value, str) else ""
 
 

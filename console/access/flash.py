@@ -1,6 +1,6 @@
-"""The sentence that a page shows after a form was sent: carried in the address, and signed for one login.
+"""The message that a page shows after a form was sent: carried in the address and signed for one login.
 
-An address that somebody else made up shows nothing.
+An address with a forged message shows nothing.
 """
 
 import hmac
@@ -18,14 +18,14 @@ _SAID, _MARK = "said", "mark"
 
 
 def leading_back(request: Request, user: User, address: str, said: str) -> str:
-    """A page of ours, never elsewhere, with a sentence to show there."""
+    """One of our own pages, with a message to show there."""
     path, _, query = local(address).partition("?")
     kept = [part for part in query.split("&") if part and not part.startswith((f"{_SAID}=", f"{_MARK}="))]
     return f"{path}?{'&'.join([*kept, urlencode({_SAID: said, _MARK: _mark(request, user, said)})])}"
 
 
 def said_to(request: Request) -> str:
-    """The sentence that an address carries; '' where none was said to this login."""
+    """The message that an address carries; '' unless it was signed for this login."""
     user, said = user_of(request), request.query_params.get(_SAID, "")
     if user is None or not said:
         return ""

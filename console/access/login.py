@@ -1,7 +1,7 @@
-"""Logging in and out. Open to everybody, and the only routes that are.
+"""Login and logout: the only routes without a role.
 
-A login on its way is a row of the database and a cookie of its own, taken once: what comes back from the provider must
-come to the browser that went there.
+A login in progress is a database row and a cookie, and is used once. The provider's answer must arrive at the browser
+that began the login.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ Text = Annotated[str, Query(max_length=2000)]
 
 
 def router(leaving: Shown) -> APIRouter:
-    """The routes; `leaving` shows the page of who has logged out."""
+    """The routes; `leaving` renders the page after logout."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/login")
     async def login(request: Request, next: Text = "/") -> Response:
-        """To the provider."""
+        """Redirect to the provider."""
         access = access_of(request)
         if access.everybody is not None:
             return RedirectResponse(local(next), 303)
@@ -58,7 +58,7 @@ def router(leaving: Shown) -> APIRouter:
     async def back(
         request: Request, code: Text = "", state: Text = "", error: Text = "", iss: Text | None = None
     ) -> Response:
-        """From the provider. Only a refusal of a login that was begun here is noted: others are anybody's."""
+        """Return from the provider. A refusal is audited only if the login began here; anybody can send others."""
         access = access_of(request)
         access.pace.login_comes_back(request)
         begun = await _begun(request, access)
@@ -81,13 +81,13 @@ def router(leaving: Shown) -> APIRouter:
 
     @routes.post("/logout")
     async def logout(request: Request, user: Annotated[User, Depends(current_user)]) -> Response:
-        """The session ends here; the provider's own goes on until it is ended there."""
+        """Ends the session here; the provider's own session continues until it is ended there."""
         access = access_of(request)
         async with connections_of(request).transaction() as cursor:
             await run_in_threadpool(_end, cursor, user, request.cookies.get(access.cookie, ""))
         try:
             at_provider = await _asked(access, access.provider.leaving) if access.provider else None
-        except HTTPException:  # then there is no link to it, and logging out here is done all the same
+        except HTTPException:  # then there is no link to it, and the logout here is complete anyway
             at_provider = None
         answer = leaving(request, User("", frozenset(), sees_rates=False), "logged_out.html", at_provider)
         answer.delete_cookie(access.cookie, path="/", secure=access.secure, httponly=True, samesite="lax")
@@ -98,7 +98,7 @@ def router(leaving: Shown) -> APIRouter:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A login on its way, as it was begun in this browser."""
+    """A login in progress, begun in this browser."""
 
     state: str
     nonce: str
@@ -108,7 +108,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came back from the provider."""
+    """The provider's answer."""
 
     code: str
     state: str
@@ -117,7 +117,7 @@ class Answered:
 
 
 async def _asked(access: Access, ask: Callable[..., Answer], *words: str) -> Answer:
-    """What the provider says, with few threads and no connection. Raises the 503 of one that does not answer."""
+    """The provider's answer, with few threads and without a connection. Raises 503 if the provider does not answer."""
     try:
         async with asyncio.timeout(_WAIT_SECONDS), access.provider_calls:
             return await run_in_threadpool(ask, *words)

@@ -1,7 +1,7 @@
-"""Logging in at an OpenID provider: authorization code with PKCE, state and nonce, and what it signed, checked.
+"""Login at an OpenID provider: authorization code with PKCE, state and nonce; the ID token is verified.
 
-The signature and the claims are checked by joserfc, with the provider's own keys: asymmetric algorithms only. Keys are
-fetched again when a token names one that is not known, so a provider may change them at any time.
+joserfc checks signature and claims with the provider's own keys, asymmetric algorithms only. An unknown key id fetches
+the keys again, so a provider may change them at any time.
 """
 
 import base64
@@ -27,7 +27,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 class ProviderUnreachable(Exception):
-    """The provider does not answer, or not as one does; the text says what to look at."""
+    """The provider does not answer, or gives an invalid answer; the text says what to check."""
 
 
 class LoginRefused(Exception):
@@ -36,7 +36,7 @@ class LoginRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A login on its way to the provider: what must come back with it."""
+    """A login on its way to the provider, with the values that the answer must repeat."""
 
     url: str
     state: str
@@ -59,7 +59,7 @@ class Provider:
         self._http.close()
 
     def start(self) -> Started:
-        """Where to send a browser. Raises ProviderUnreachable."""
+        """The address to send a browser to. Raises ProviderUnreachable."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
@@ -76,7 +76,7 @@ class Provider:
         return Started(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state, nonce, verifier)
 
     def finish(self, code: str, verifier: str, nonce: str) -> User:
-        """Who logged in. Raises LoginRefused, ProviderUnreachable."""
+        """The user who logged in. Raises LoginRefused, ProviderUnreachable."""
         return self._user(self._checked(self._id_token(code, verifier), nonce))
 
     def issued_by(self, issuer: str | None) -> None:
@@ -85,7 +85,7 @@ class Provider:
             raise LoginRefused("the answer is another provider's")
 
     def leaving(self) -> str | None:
-        """Where the provider's own session is ended; None where it tells of no such place."""
+        """The address that ends the provider's own session; None if the provider names none."""
         endpoint = self._discovered().get("end_session_endpoint")
         return None if endpoint is None else _address(endpoint, "end_session_endpoint")
 
@@ -180,7 +180,7 @@ class Provider:
         named = [mapped[group] for group in groups(claims, self._settings.oidc_roles_claim) if group in mapped]
         rights = [right for each in named if (right := right_of(each)) is not None]
         if not rights:
-            raise LoginRefused(f"{name} is in no group that has a role here. Ask whoever gives out roles for one")
+            raise LoginRefused(f"{name} is in no group that has a role here. Ask an administrator for one")
         highest = max((right.role for right in rights), key=ROLES.index)
         sees_rates, sees_names = (any(right[n] for right in rights) for n in (1, 2))
         return User(name, roles_up_to(highest), sees_rates, VIA, sees_names)

@@ -1,4 +1,4 @@
-"""How often one address may send a wrong token, or begin or end a login."""
+"""Limits wrong tokens, and logins and logouts, per address."""
 
 from fastapi import HTTPException, Request
 from limits import RateLimitItemPerMinute

@@ -1,4 +1,4 @@
-"""No way in without a role: every route of an application is looked at before it serves anything."""
+"""Checks at start that every route of an application requires a role."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from console.access.authentication import NEEDS
 from console.access.login import CALLBACK
 from console.access.user import ROLES
 
-# What nobody needs a role for: to log in and out (who is logged in has one), and the stylesheet and script.
+# Routes without a role: login and logout (a user who is logged in has a role), the stylesheet and the script.
 OPEN = frozenset({"/login", CALLBACK, "/logout", "/static"})
 
 

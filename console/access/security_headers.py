@@ -1,7 +1,7 @@
-"""Around the whole application: what every answer says to a browser, and what is not let in at all.
+"""Middleware of the whole application: security headers on every answer, and requests refused before routing.
 
-Requests for another host (a name rebound to this address) are answered here, before anything has looked at them. Bodies
-over `LARGEST_BODY` are refused by FastAPI while they come in, whether they tell their length or not.
+Requests for another host (a name rebound to this address) are refused here first. FastAPI refuses bodies over
+`LARGEST_BODY` while they arrive, with or without a declared length.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ HEADERS = {
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-# What a proxy adds: behind one, whoever reaches it would come in where nobody needs to log in.
+# Headers that a proxy adds: behind a proxy, everybody who reaches it would have access when login is off.
 _FORWARDED = (
     "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
     "x-forwarded-server", "x-original-host", "x-original-url", "x-real-ip", "x-rewrite-url", "true-client-ip",

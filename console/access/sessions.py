@@ -1,6 +1,6 @@
-"""Logins, kept at the server: a cookie holds 256 random bits, the database their digest.
+"""Sessions of logins, kept at the server: a cookie holds 256 random bits, the database their digest.
 
-A session begins with its login and never before it, so that no id that somebody else gave a browser becomes one.
+A session begins with its login, so an id that was planted in a browser never becomes a session.
 """
 
 import re
@@ -21,19 +21,19 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is logged in, and the token that their forms carry."""
+    """A logged-in user, and the token that the user's forms carry."""
 
     user: User
     csrf: str
 
 
 def digest_of(secret: str) -> bytes:
-    """What is kept of a secret of 256 random bits: too many to be found by trying, so no slow digest is needed."""
+    """The stored form of a secret of 256 random bits: too many values to try, so no slow digest is needed."""
     return sha256(secret.encode()).digest()
 
 
 def is_secret(cookie: str) -> bool:
-    """Whether a cookie has the form of a session's; what has not is nobody's, and is not looked up."""
+    """Whether a cookie has the form of a session's; others are not looked up."""
     return _SECRET.fullmatch(cookie) is not None
 
 

@@ -1,6 +1,6 @@
-"""Settings of who may come in, read from `HOURSTREAM_CONSOLE_*` and `HOURSTREAM_OIDC_*` variables.
+"""Settings of access to the console, from `HOURSTREAM_CONSOLE_*` and `HOURSTREAM_OIDC_*` variables.
 
-A secret stands in its variable, or in the file that the variable with `_FILE` after its name names; never in a log.
+A secret is in its variable, or in the file named by the variable with the suffix `_FILE`; it is never logged.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ RATES, NAMES = "+rates", "+names"
 
 
 class Right(NamedTuple):
-    """What a group gives: a role, and what is shown beside it."""
+    """The rights of a group: a role, and further data to show."""
 
     role: str
     sees_rates: bool
@@ -27,7 +27,7 @@ class Right(NamedTuple):
 
 
 def right_of(written: str) -> Right | None:
-    """A right as `oidc_roles` writes it, `operator+rates+names`; None for what is none."""
+    """A right as `oidc_roles` writes it, `operator+rates+names`; None for an invalid one."""
     role, *others = written.split("+")
     if role not in ROLES or len(set(others)) != len(others) or not set(others) <= {RATES[1:], NAMES[1:]}:
         return None
@@ -39,7 +39,7 @@ Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -47,12 +47,12 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessSettings(BaseSettings):
-    """Where people log in, and for how long. A field is the variable of its name in capitals after `HOURSTREAM_`."""
+    """Settings of login and sessions. A field is the variable of its name in capitals after `HOURSTREAM_`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     console_url: str | None = Field(None, description="address people open, https://host; unset: the bound address")
-    console_open: bool = Field(False, description="whoever opens it may do everything; on a loopback address only")
+    console_open: bool = Field(False, description="every visitor may do everything; on a loopback address only")
     console_idle_minutes: Minutes = Field(30, description="how long a login lasts without a request")
     console_login_minutes: Minutes = Field(600, description="how long a login lasts at most")
     console_wait_seconds: Seconds = Field(60.0, description="how long a request waits for a connection, then 503")
@@ -64,7 +64,7 @@ class AccessSettings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, repr=False, description="its secret; none for a public client")
     oidc_client_secret_file: Path | None = Field(None, description="file that holds it")
     oidc_scopes: str = Field("openid profile", description="scopes asked for; openid is among them")
-    oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be given anew")
+    oidc_name_claim: str = Field("sub", description="claim that names a person in the audit; must never be reassigned")
     oidc_roles_claim: str = Field("groups", description="claim with a person's groups; dots lead into objects")
     oidc_roles: dict[str, str] = Field(
         {}, description='group to role, with +rates and +names to see them: {"finance": "operator+rates+names"}'
@@ -110,7 +110,7 @@ class AccessSettings(BaseSettings):
             if not self.oidc_client_id:
                 raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID as well")
             if not self.oidc_roles:
-                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_ROLES, or nobody has a role")
+                raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_ROLES, or no user has a role")
             if "openid" not in self.oidc_scopes.split():
                 raise ValueError(f"{PREFIX}OIDC_SCOPES must have openid among them")
         if self.oidc_client_secret is not None and self.oidc_client_secret_file is not None:

@@ -1,6 +1,6 @@
-"""Tokens of machines: shown once when made, kept as a digest, for a time, with one role.
+"""Tokens of machines: shown once on creation, stored as a digest, with an expiry and one role.
 
-A token is `hs_ID_SECRET`; its machine sends it as `Authorization: Bearer ...`.
+A token is `hs_ID_SECRET`; the machine sends it as `Authorization: Bearer ...`.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class NameTaken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token; never its secret."""
+    """A token's description, without its secret."""
 
     token_id: str
     name: str
@@ -48,7 +48,7 @@ class Token:
 
 
 def create(pool: Pool, name: str, role: str, *, sees_rates: bool, days: int, by: User, sees_names: bool = False) -> str:
-    """A new token, told here and never again. Raises NameTaken; ValueError for no role or a time not of 1..366 days."""
+    """A new token, shown only once. Raises NameTaken; ValueError for a wrong role or a time outside 1..366 days."""
     roles_up_to(role)
     if not 1 <= days <= LONGEST_DAYS:
         raise ValueError(f"a token lasts 1 to {LONGEST_DAYS} days")
@@ -91,7 +91,7 @@ def tokens(cursor: Cursor[TupleRow]) -> list[Token]:
 
 
 def parts_of(given: str) -> tuple[str, str] | None:
-    """(id, secret) of what looks like a token; None for what cannot be one."""
+    """(id, secret) of a text in the form of a token; None for any other text."""
     found = _FORM.fullmatch(given)
     return None if found is None else (found[1], found[2])
 

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: the dependencies that every page and every part of the interface stands on."""
+"""The user of a request and the user's rights: dependencies of every page and API route."""
 
 from dataclasses import dataclass
 

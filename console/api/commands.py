@@ -1,7 +1,6 @@
-"""What may be done: decisions on exceptions, and mappings of codes. Both need the role operator.
+"""API commands: decisions on exceptions, and mappings of codes. Both need the role operator.
 
-A request with an `Idempotency-Key` that comes again is answered as it was the first time, and does nothing. Answers are
-kept for a week.
+A repeated request with the same `Idempotency-Key` gets the first answer and does nothing. Answers are kept for a week.
 """
 
 import json
@@ -43,7 +42,7 @@ class Decision(BaseModel):
 
 
 class CodeMapping(BaseModel):
-    """What a code of a system is called here."""
+    """A mapping of a system's code to our id."""
 
     model_config = ConfigDict(extra="forbid")
     system: Word
@@ -66,7 +65,7 @@ def decide(request: Request, cursor: Change, user: Operator, body: Decision, key
 
 @router.post("/code-mappings", status_code=202)
 def map_code(request: Request, cursor: Change, user: Operator, body: CodeMapping, key: Key = None) -> models.Mapped:
-    """Map a code: what waits for it as UNMAPPED_CODE is mapped again by itself."""
+    """Map a code: records that wait for it as UNMAPPED_CODE are then mapped again."""
     why, state = decisions.why(user, body.reason, SOURCE), request.app.state
     if (before := _before(cursor, user, key, "code-mappings", body)) is not None:
         return models.Mapped.model_validate(before)

@@ -1,4 +1,4 @@
-"""What the interface answers with. Who may not see rates gets null wherever an amount, or what tells one, would be."""
+"""Answers of the API. Users without the right to see rates get null for each amount and each field that reveals one."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,14 +24,14 @@ class Shape(BaseModel):
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some of a list; `next` goes on behind it as `after`, null at the end."""
+    """One page of a list; send `next` as `after` for the following page; it is null at the end."""
 
     items: list[Item]
     next: str | None
 
 
 class Stuck(Shape):
-    """An exception. `amount` is what settle told, `estimate` what it may come to where settle could not tell."""
+    """An exception. `amount` is stated by settle; `estimate` is our estimate where settle states none."""
 
     exception_id: str
     engagement_id: str
@@ -58,7 +58,7 @@ class Stuck(Shape):
 
 
 class Stake(Shape):
-    """What is at stake in one currency."""
+    """The amount at stake in one currency."""
 
     currency: str
     told: Decimal
@@ -160,7 +160,7 @@ class Invoice(Shape):
 
 
 class InvoiceStatus(Shape):
-    """What became of an invoice."""
+    """A status of an invoice."""
 
     status: str
     amount: Decimal | None
@@ -170,7 +170,7 @@ class InvoiceStatus(Shape):
 
 
 class InvoiceDetail(BaseModel):
-    """An invoice, and what became of it."""
+    """An invoice and its statuses."""
 
     invoice: Invoice
     statuses: list[InvoiceStatus]
@@ -205,7 +205,7 @@ class Ties(Shape):
 
 
 class Reconciliation(BaseModel):
-    """What must tie, as of `at`; null while it was never summed up."""
+    """Figures that must tie, as of `at`; null before the first computation."""
 
     at: datetime | None
     minutes: Minutes
@@ -235,7 +235,7 @@ class Aged(Shape):
 
 
 class Slot(Shape):
-    """What came in from `starts` (epoch seconds) on, by what the records say."""
+    """Records received from `starts` (epoch seconds) on, by outcome."""
 
     starts: int
     counts: dict[str, int]
@@ -255,7 +255,7 @@ class ActDone(Shape):
 
 
 class Decided(Shape):
-    """How many decisions are on their way, how many were resolved meanwhile, and how many ids were not known."""
+    """The numbers of published decisions, of exceptions resolved meanwhile, and of unknown ids."""
 
     decided: int
     resolved: int
@@ -263,7 +263,7 @@ class Decided(Shape):
 
 
 class Mapped(Shape):
-    """What a code is called here now; `new` is false where it was called that before."""
+    """The id that a code now maps to; `new` is false if it mapped to that id before."""
 
     key: str
     canonical_id: str
@@ -272,7 +272,7 @@ class Mapped(Shape):
 
 
 class Me(BaseModel):
-    """Who the token belongs to, and what it may do."""
+    """The owner of the token, and its rights."""
 
     name: str
     roles: list[str]

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): what is wrong, and what to do about it."""
+"""Errors as `application/problem+json` (RFC 9457): the fault and its remedy."""
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +18,12 @@ class WrongField(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     type: str = Field("about:blank", description="a page about this kind of problem; none")
     title: str
     status: int
-    detail: str = Field(description="what is wrong, and what to do")
+    detail: str = Field(description="the fault and its remedy")
     instance: str = Field(description="the path that was asked for")
     errors: list[WrongField] = Field([], description="of a request that cannot be used: each field and why")
 
@@ -69,5 +69,5 @@ def problem(request: Request, error: Exception) -> JSONResponse:
 
 
 def _named(location: tuple[int | str, ...]) -> str:
-    # What a person wrote as a name may hold anything.
+    # A name that a person wrote may contain any character.
     return ".".join(map(str, location)).encode("ascii", "backslashreplace").decode()[:200]

@@ -1,4 +1,4 @@
-"""What may be asked for. Every route needs the role viewer; the audit needs admin."""
+"""API queries. Every route needs the role viewer; the audit needs admin."""
 
 import time
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ _MISSING = responses(404)
 
 @router.get("/me")
 def me(user: Viewer) -> models.Me:
-    """Who the token belongs to."""
+    """The owner of the token."""
     return models.Me(name=user.name, roles=sorted(user.roles), sees_rates=user.sees_rates, sees_names=user.sees_names)
 
 
@@ -44,7 +44,7 @@ def filters(
     engagement: Maybe = None,
     owner: Maybe = None,
 ) -> stuck.Filters:
-    """What to list; what is not given is anything."""
+    """Filters of a list; an absent filter matches everything."""
     return stuck.Filters(status, code, missing_kind, missing_id, region, client, engagement, owner)
 
 
@@ -60,7 +60,7 @@ def exceptions(
     after: Annotated[str, Query(max_length=200, pattern=r"^((\d{1,18}|\d{4}-\d\d-\d\dT[0-9:.+-]+)~[!-~]+)?$")] = "",
     limit: Limit = 50,
 ) -> models.Page[models.Stuck]:
-    """What is stuck, one by one: the oldest first, or the most minutes first."""
+    """Single exceptions: the oldest first, or the most minutes first."""
     value, _, exception_id = after.partition("~")
     if after and value.isdigit() != (by == "minutes"):
         raise HTTPException(422, "`after` is of a list in another order: use the `next` of this one.")
@@ -83,7 +83,7 @@ def exception(cursor: Read, user: Viewer, exception_id: Id) -> models.Stuck:
 def causes(
     cursor: Read, user: Viewer, wanted: Wanted, after: Annotated[str, Query(pattern=r"^\d{0,4}$")] = ""
 ) -> models.Page[models.Cause]:
-    """What is stuck by what is missing: the largest stake first, or the most minutes for who may not see amounts."""
+    """Exceptions by missing fact: the largest stake first, or the most minutes for users who may not see amounts."""
     page = max(int(after or 1), 1)
     found = stuck.causes(cursor, wanted, page, by_money=user.sees_rates)
     onwards = str(page + 1) if len(found) > stuck.PAGE and page < 9999 else None
@@ -110,7 +110,7 @@ def charges(
 
 @router.get("/charges/{charge_id}", responses=_MISSING)
 def charge(cursor: Read, user: Viewer, charge_id: Id) -> models.Charge:
-    """One charge or reversal: what it was made of, its posting, the invoice it is on."""
+    """One charge or reversal: its inputs, its posting and its invoice."""
     return models.Charge.shown(_found(traces.charge(cursor, charge_id), "charge"), user)
 
 
@@ -132,7 +132,7 @@ def invoices(
 
 @router.get("/invoices/{invoice_id}", responses=_MISSING)
 def invoice(cursor: Read, user: Viewer, invoice_id: Id) -> models.InvoiceDetail:
-    """One invoice, and what became of it."""
+    """One invoice and its statuses."""
     one = _found(traces.invoice(cursor, invoice_id), "invoice")
     statuses = traces.statuses_of(cursor, [invoice_id])
     return models.InvoiceDetail(
@@ -179,7 +179,7 @@ def aging(cursor: Read, user: Viewer) -> list[models.Aged]:
 def throughput(
     cursor: Read, user: Viewer, by: Annotated[str, Query(pattern="^(minute|hour)$")] = "minute"
 ) -> list[models.Slot]:
-    """What came in and what failed: the last 60 minutes, or 48 hours."""
+    """Records received and failed: the last 60 minutes, or 48 hours."""
     minutes, number = (1, 60) if by == "minute" else (60, 48)
     slots = flow.slots(cursor, int(time.time()), minutes=minutes, number=number)
     return [models.Slot.shown(each, user) for each in slots]
@@ -189,7 +189,7 @@ def throughput(
 def audited(
     cursor: Read, user: Admin, after: Annotated[str, Query(pattern=r"^\d{0,18}$")] = "", limit: Limit = 50
 ) -> models.Page[models.ActDone]:
-    """Who did what, why and when; the newest first. Needs the role admin."""
+    """Acts with actor, reason and time; the newest first. Needs the role admin."""
     found = acts(cursor, int(after) if after else None, limit)
     onwards = str(found[limit - 1].act_id) if len(found) > limit else None
     return models.Page(items=[models.ActDone.shown(each, user) for each in found[:limit]], next=onwards)

@@ -1,4 +1,4 @@
-"""The interface of machines: what the console shows and does, under `/api/v1`, described by OpenAPI."""
+"""The API for machines: the console's data and actions under `/api/v1`, described by OpenAPI."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,15 +17,15 @@ from console.api.problems import Problem, WrongField
 PREFIX = "/api/"
 VERSION = "/api/v1"
 _DESCRIPTION = (
-    "What is stuck, why, and what it is worth; traces, charges, invoices and what must tie; and decisions on what is "
-    "stuck. Amounts are decimal numbers written as text; null where the token may not see rates. Lists are paged: "
+    "Exceptions with cause and value; traces, charges, invoices and reconciliation; and decisions on parked "
+    "work. Amounts are decimal numbers written as text; null where the token may not see rates. Lists are paged: "
     "`next` of an answer is `after` of the next request."
 )
 
 
 def router() -> APIRouter:
     """Everything under `/api/v1`, its own description too."""
-    # For the description only: who asks is looked up by what each route requires.
+    # For the description only: each route's own dependencies identify the user.
     everything = APIRouter(prefix=VERSION, dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(only_known)])
     everything.include_router(queries.router)
     everything.include_router(commands.router)

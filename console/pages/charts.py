@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What the template draws."""
+    """The chart as the template draws it."""
 
     bars: tuple[Bar, ...]
     ups: tuple[Mark, ...]

@@ -1,4 +1,4 @@
-"""Tables as CSV files that a spreadsheet may open: no text in them is taken for a formula."""
+"""Tables as CSV files for spreadsheets: no cell is run as a formula."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ _IN_MEMORY, _CHUNK = 1 << 20, 1 << 16
 
 
 def safe(cell: object) -> object:
-    """A cell as it is, or, where a spreadsheet would run its text, with an apostrophe before it. Numbers are left."""
+    """A cell as it is, or with an apostrophe before a text that a spreadsheet would run. Numbers stay as they are."""
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds")
     if isinstance(cell, str) and _runs(cell):
@@ -71,7 +71,7 @@ def csv_file(
 
 
 class _FileResponse(StreamingResponse):
-    """The bytes of an open file, which is closed when they are sent, or when nobody takes them any more."""
+    """The bytes of an open file, which is closed when they are sent or when the client goes away."""
 
     def __init__(self, file: BinaryIO, headers: Mapping[str, str]) -> None:
         chunks = iter(lambda: file.read(_CHUNK), b"")

@@ -1,4 +1,4 @@
-"""The forms: waive, retry and map, single and in bulk. Each says who and why, and is noted before it is published."""
+"""Forms to waive, retry and map, single and in bulk. Each needs a reason and is audited before it is published."""
 
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -35,7 +35,7 @@ def decide(
     why, state = decisions.why(user, reason, SOURCE), request.app.state
     ids = _all_of(cursor, back) if everything else (ids or [])
     if not ids:
-        raise HTTPException(422, "Nothing was chosen. Go back, and tick what it is about.")
+        raise HTTPException(422, "Nothing is selected. Go back, and tick the exceptions.")
     done = decisions.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
     left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
     said = f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
@@ -54,10 +54,10 @@ def map_code(
     reason: Reason,
     back: Annotated[str, Form(max_length=2000)] = "/causes",
 ) -> RedirectResponse:
-    """Say what a code of a system is called here; everything that waits for it is mapped by itself."""
+    """Map a code of a system; everything that waits for it is then mapped."""
     why, state = decisions.why(user, reason, SOURCE), request.app.state
     mapped = decisions.map_code(cursor, state.broker, state.vault, user, (system, kind, code), canonical_id, why)
-    when = "now. What waited for it is mapped by itself" if mapped.new else "already"
+    when = "now. Records that waited for it are being mapped" if mapped.new else "already"
     said = f"{mapped.key} is {mapped.canonical_id} {when}."
     return RedirectResponse(leading_back(request, user, back, said), 303)
 
@@ -65,11 +65,11 @@ def map_code(
 def _all_of(cursor: Asking, address: str) -> list[str]:
     """The exceptions of a list's address, the oldest first, as many as one form may decide on.
 
-    Raises the 422 of an address that is no list: what it does not name must not be everything there is.
+    Raises 422 for an address that is no list: an unknown filter must not select everything.
     """
     page = urlsplit(local(address))
     if page.path != "/exceptions":
-        raise HTTPException(422, "Nothing was chosen: all of a list is decided from its own page.")
+        raise HTTPException(422, "Nothing is selected: decide on a whole list from its own page.")
     asked = dict(parse_qsl(page.query))
     wanted = filters(**{name: value for name, value in asked.items() if name in FILTERS})
     return [each.exception_id for each in listed(cursor, wanted, limit=decisions.MOST)[: decisions.MOST]]

@@ -1,4 +1,4 @@
-"""Pages of what is stuck: by cause, one by one, and each with what can be done about it."""
+"""Pages of exceptions: by cause, as a list, and one by one with the possible actions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -38,7 +38,7 @@ def filters(
     engagement: Text = None,
     owner: Text = None,
 ) -> read.Filters:
-    """What the address asks for; an empty field asks for nothing."""
+    """The filters in the address; an empty field is no filter."""
     of_cause = bool(kind and code)
     return read.Filters(
         status=status,
@@ -67,7 +67,7 @@ def parameters(wanted: read.Filters, **others: object) -> dict[str, object]:
 def causes(
     request: Request, cursor: Read, user: Viewer, wanted: Wanted, page: Annotated[int, Query(ge=1, le=10_000)] = 1
 ) -> Response:
-    """What is stuck, by cause; the largest stake first."""
+    """Exceptions by cause; the largest stake first."""
     wanted = replace(wanted, missing_kind=None, missing_id=None)
     listed = read.causes(cursor, wanted, page, by_money=user.sees_rates)
     return render(
@@ -105,7 +105,7 @@ def exceptions(
     after: Annotated[str | None, Query(max_length=100)] = None,
     value: Annotated[str, Query(max_length=40, pattern=r"^(\d{1,18}|\d{4}-\d\d-\d\dT[0-9:.+-]+)?$")] = "",
 ) -> Response:
-    """What is stuck, one by one."""
+    """Single exceptions."""
     place = read.Place(value, after) if after and value else None
     listed = read.listed(cursor, wanted, by=by, after=place)
     shown = listed[: read.PAGE]
@@ -146,7 +146,7 @@ def exceptions_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted
 
 @router.get("/exceptions/{exception_id}")
 def exception(request: Request, cursor: Read, user: Viewer, exception_id: str) -> Response:
-    """One exception: what is wrong, what would free it, what happened so far, and what can be decided."""
+    """One exception: its fault, its remedy, its history and the possible decisions."""
     one = read.exception(cursor, exception_id)
     found(one, f"exception {exception_id}")
     assert one is not None  # noqa: S101 - `found` raised

@@ -1,4 +1,4 @@
-"""Pages of the whole: overview, unbilled work by age, throughput, and what ties with what."""
+"""Pages of totals: overview, unbilled work by age, throughput, and reconciliation."""
 
 import time
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _SERIES = (
 
 @router.get("/")
 def overview(request: Request, cursor: Read, user: Viewer) -> Response:
-    """Where things stand, and what to look at first."""
+    """The overview, with the most urgent items."""
     figures = reconciliation.figures(cursor)
     return render(
         request, user, "overview.html",
@@ -80,7 +80,7 @@ def aging_file(request: Request, cursor: Read, user: Viewer) -> Response:
 def throughput(
     request: Request, cursor: Read, user: Viewer, by: Annotated[str, Query(pattern="^(minute|hour)$")] = "minute"
 ) -> Response:
-    """What came in and what failed, by minute or hour."""
+    """Records received and failed, by minute or hour."""
     minutes, number = (1, 60) if by == "minute" else (60, 48)
     slots = flow.slots(cursor, int(time.time()), minutes=minutes, number=number)
     zone = zone_of(request)

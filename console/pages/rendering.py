@@ -1,4 +1,4 @@
-"""How things look on a page: templates, money, minutes, and instants in the zone of who is looking."""
+"""Rendering of pages: templates, money, minutes, and instants in the user's time zone."""
 
 import re
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _reader: ContextVar[Reader] = ContextVar("reader", default=unopened)
 
 
 def zone_of(request: Request) -> tzinfo:
-    """The zone that the browser told in its cookie, else UTC."""
+    """The zone in the browser's cookie, else UTC."""
     name = request.cookies.get(ZONE_COOKIE, "").strip('"').replace("%2F", "/")
     try:
         return ZoneInfo(name) if name else UTC
@@ -75,15 +75,16 @@ def plain_number(number: Decimal | None) -> str:
 
 
 def link(path: str, **parameters: object) -> str:
-    """A path with those parameters that say something."""
+    """A path with its non-empty parameters."""
     said = {name: value for name, value in parameters.items() if value not in (None, "")}
     return f"{path}?{urlencode(said)}" if said else path
 
 
 def reader(request: Request, user: User) -> Reader:
-    """What makes a stored text readable: names where the console has the key and the user the right, tokens where not.
+    """The function that makes a stored text readable: names if the console has the key and the user the right, else
+    tokens.
 
-    It asks on the connection of the page that is being made; where there is none, nothing is opened.
+    It queries on the connection of the page in progress; without a connection nothing is decrypted.
     """
     vault, cursor = request.app.state.vault, getattr(request.state, "cursor", None)
     if vault is None or cursor is None or not user.sees_names:
@@ -92,9 +93,9 @@ def reader(request: Request, user: User) -> Reader:
 
 
 def shown(value: str, read: Reader) -> str:
-    """A text as a page or file shows it: opened where it was stored, plain where it came from anywhere else.
+    """A text for a page or file: decrypted if it comes from the database, unchanged otherwise.
 
-    What would hide or reorder the text around it is written out, and what is longer than a page is cut.
+    Characters that would hide or reorder the text around them are written out, and very long texts are cut.
     """
     text = read(value) if isinstance(value, Stored) else unopened(value)
     if len(text) > _LONGEST_SHOWN:
@@ -108,7 +109,7 @@ def _readable(value: object) -> object:
 
 
 def as_is(value: object) -> Markup:
-    """A value that a form sends back, which must be what it was."""
+    """A value that a form sends back, and that must stay unchanged."""
     return escape("" if value is None else value)
 
 
@@ -131,7 +132,7 @@ def _zone_name(request: Request) -> str:
 
 
 def render(request: Request, user: User, name: str, status_code: int = 200, **context: object) -> HTMLResponse:
-    """A page from its template, of what the user may see; names of people opened where they may see those."""
+    """A page from its template, limited to what the user may see; names are decrypted if the user may see them."""
     _reader.set(reader(request, user))
     zone = zone_of(request)
 

@@ -1,4 +1,4 @@
-"""Pages of one thing: the timeline of a subject, a charge and why its rate, an invoice; and finding any of them."""
+"""Pages of one object: a subject's timeline, a charge and its rate, an invoice; and the search."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -35,7 +35,7 @@ def address_of(thing: Found) -> str:
 
 @router.get("/search")
 def searched(request: Request, cursor: Read, user: Viewer, q: Id = "") -> Response:
-    """What has this id; the thing itself where it is one only."""
+    """Objects with this id; a single match redirects to its page."""
     things = search(cursor, q) if q.strip() else []
     if len(things) == 1:
         return RedirectResponse(address_of(things[0]), 303)
@@ -63,7 +63,7 @@ def charge(request: Request, cursor: Read, user: Viewer, id: Id) -> Response:
 
 @router.get("/invoice")
 def invoice(request: Request, cursor: Read, user: Viewer, id: Id, after: Id = "") -> Response:
-    """An invoice: what became of it, and the charges on it."""
+    """An invoice: its statuses, and the charges on it."""
     one = traces.invoice(cursor, id)
     found(one, f"invoice {id}")
     charges = traces.charges_on(cursor, id, after)

@@ -1,6 +1,6 @@
 """An invoice as UN/CEFACT Cross Industry Invoice (CII) XML under EN 16931: the XML inside a Factur-X PDF.
 
-It says what the UBL document says, in the other syntax of the standard. Amounts are those of the issued invoice; a
+It has the content of the UBL document in the other syntax of the standard. Amounts are those of the issued invoice; a
 credit note turns their sign round.
 """
 
@@ -62,7 +62,7 @@ class _Document:
         for line in invoice.lines:
             self._line(_path(transaction, "ram:IncludedSupplyChainTradeLineItem"), line)
         self._agreement(_path(transaction, "ram:ApplicableHeaderTradeAgreement"))
-        # The schema demands a delivery, and the rules (PEPPOL-EN16931-R008) that it says something: to whom.
+        # The schema demands a delivery, and the rules (PEPPOL-EN16931-R008) that it has content: the party.
         _text(
             _path(transaction, "ram:ApplicableHeaderTradeDelivery", "ram:ShipToTradeParty"), "Name", invoice.buyer.name
         )

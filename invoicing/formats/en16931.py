@@ -1,4 +1,4 @@
-"""What EN 16931 asks of a document in whatever syntax, and what stops one from being written at all.
+"""The requirements of EN 16931 on a document in any syntax, and the reasons that prevent writing one.
 
 Comments name the business terms (BT) and rules (BR) of EN 16931.
 """
@@ -18,7 +18,7 @@ from rating.vat_ids import EU_COUNTRIES
 INVOICE_CODE = "380"
 CREDIT_NOTE_CODE = "381"
 _AMOUNT_DIGITS = 2  # BR-DEC-01 and the like, whatever the currency
-# Categories whose breakdown must say why there is no tax (BR-AE-10, BR-E-10, BR-O-10): VATEX code if any, and words.
+# Categories whose breakdown must state the exemption reason (BR-AE-10, BR-E-10, BR-O-10): VATEX code if any, and text.
 _EXEMPTIONS = {
     "AE": ("VATEX-EU-AE", "Reverse charge"),
     "E": (None, "Exempt from VAT"),
@@ -60,7 +60,7 @@ def amount_text(amount: Decimal, currency: str) -> str:
 
 
 def exemption(category: str, agreed: str | None) -> tuple[str | None, str] | None:
-    """VATEX code and words of why a category has no tax, the agreed words before ours; None for S and Z."""
+    """VATEX code and text of a tax exemption, the agreed text before ours; None for S and Z."""
     if category not in _EXEMPTIONS:
         return None
     code, usual = _EXEMPTIONS[category]
@@ -68,12 +68,12 @@ def exemption(category: str, agreed: str | None) -> tuple[str | None, str] | Non
 
 
 def outside_scope(invoice: Invoice) -> bool:
-    """Whether it is under category O, and so names no VAT ids (BR-O-02)."""
+    """Whether the document is under category O, and so names no VAT ids (BR-O-02)."""
     return any(tax.category == "O" for tax in invoice.taxes)
 
 
 def payment_terms(invoice: Invoice) -> str:
-    """When it is to be paid (BT-20); BR-CO-25: an amount due needs a due date or terms."""
+    """The due date (BT-20); BR-CO-25: an amount due needs a due date or terms."""
     if invoice.kind == "credit_note":
         return "To be set off against open invoices, else paid out"
     if invoice.due_date:
@@ -122,7 +122,7 @@ def _contradictory_taxes(invoice: Invoice) -> Iterator[str]:
 
 
 def _amounts_too_fine(invoice: Invoice) -> Iterator[str]:
-    """Amounts that two decimals cannot hold; rounding them would part the totals from what is owed."""
+    """Amounts that two decimals cannot hold; rounding them would separate the totals from the amount due."""
     amounts = {invoice.net, invoice.tax, invoice.rounding, invoice.payable, *(line.net for line in invoice.lines)}
     for tax in invoice.taxes:
         amounts |= {tax.base, tax.amount}

@@ -1,4 +1,4 @@
-"""An invoice as people read it: pages of A4 that say what the issued document says.
+"""The readable form of an invoice: A4 pages with the content of the issued document.
 
 Amounts have all the digits of their currency. A credit note turns their sign round, as its XML does.
 """
@@ -221,6 +221,6 @@ def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
 
 
 def _drawable(text: str, font: str) -> str:
-    """Text with the one sign for what the font lacks: PDF/A forbids to draw nothing in its place."""
+    """Text with a replacement sign for characters that the font lacks: PDF/A forbids empty glyphs."""
     glyphs = _font(font).face.charToGlyph
     return "".join(c if ord(c) in glyphs else "\ufffd" for c in " ".join(text.split()))

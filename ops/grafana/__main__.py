@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parent
 
 
 def files() -> dict[Path, str]:
-    """Each file and what is to be in it."""
+    """Each file and its content."""
     return {FOLDER / f"{each.uid}.json": each.json() for each in DASHBOARDS}
 
 

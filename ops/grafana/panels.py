@@ -29,7 +29,7 @@ _HEIGHTS: dict[Shape, int] = {"stat": 4, "lines": 8, "bars": 8}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked, and how a series is called: a template of labels such as {{stage}}."""
+    """A query, and the name of its series: a template of labels such as {{stage}}."""
 
     expr: str
     legend: str = ""
@@ -51,7 +51,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading and what stands under it."""
+    """A heading and the panels under it."""
 
     title: str
     panels: Sequence[Panel]

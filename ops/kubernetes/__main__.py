@@ -15,7 +15,7 @@ _HEAD = """\
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors: what is said of every pod is written out for each."""
+    """Without anchors: repeated parts are written out for each pod."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

@@ -16,7 +16,7 @@ IMAGE = "hourstream:0.1.0"
 CONFIG, SECRET, SEAL_KEY = "hourstream", "hourstream-secrets", "hourstream-seal-key"
 PEOPLE, _PEOPLE_FOLDER = "hourstream-people", "/etc/hourstream/people"
 _KEY_FOLDER = "/etc/hourstream/seal"
-_SEALED_SECONDS = 600  # without a seal after which the sealer is started anew
+_SEALED_SECONDS = 600  # time without a seal after which the sealer is restarted
 _HOME, _PORT, _USER = "/var/lib/hourstream", 9100, 10001
 _LABEL = "app.kubernetes.io/name"
 _STAGE = "hourstream/stage"
@@ -26,7 +26,7 @@ _OF_THE_POD = {"name": "home", "emptyDir": {}}
 
 @dataclass(frozen=True)
 class Size:
-    """What a worker asks for, and how many there are. One where partitions cannot be shared."""
+    """A worker's resources, and the number of workers; one if its partitions cannot be shared."""
 
     replicas: int = 1
     cpu: str = "100m"
@@ -42,7 +42,7 @@ SIZES = {
 
 
 def manifests() -> list[Manifest]:
-    """All of them, in the order in which they are applied."""
+    """All manifests, in the order of application."""
     names = (*AGENTS, *FOR_THE_CONSOLE)
     workers = [worker(name, SIZES.get(name, Size())) for name in names]
     budgets = [budget(name) for name in names if SIZES.get(name, Size()).replicas > 1]
@@ -67,7 +67,7 @@ def config() -> Manifest:
 
 
 def topics() -> Manifest:
-    """Makes what is missing of the topics, and ends."""
+    """Creates missing topics, and ends."""
     return _job("topics", ["hourstream", "topics", "create"])
 
 
@@ -88,7 +88,7 @@ def _job(stage: str, command: list[str]) -> Manifest:
 
 
 def sealer() -> Manifest:
-    """The one who seals; a second would only take over from the first. What it notes, it may lose."""
+    """The sealer; a second one would only take over from the first. Its notes may be lost."""
     pod = _pod("seal", ["hourstream", "seal", "--every", "60"], Size())
     (container,) = pod["spec"]["containers"]
     container["env"] = [{"name": "HOURSTREAM_SEAL_KEY_FILE", "value": f"{_KEY_FOLDER}/key"}]
@@ -184,7 +184,7 @@ def _stateful(name: str, pod: Manifest, size: Size) -> Manifest:
 
 
 def commands() -> Manifest:
-    """Where people type commands (`kubectl exec`): the one pod with the key of personal data, its Secret's `key`.
+    """The pod for commands (`kubectl exec`): the one pod with the key of personal data, its Secret's `key`.
 
     The list of erasures is on the pod's volume, so apart from the database and its backups.
     """

@@ -1,1 +1,1 @@
-"""What Prometheus and Alertmanager read: recording and alerting rules as code, and their configuration."""
+"""Recording and alerting rules of Prometheus and Alertmanager as code, and their configuration."""

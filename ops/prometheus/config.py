@@ -40,7 +40,7 @@ def alertmanager(webhook: str | None, tuning: Tuning) -> dict[str, object]:
             "group_interval": tuning.wait(5),
             "repeat_interval": "12h",
         },
-        "inhibit_rules": [  # whoever is paged needs no ticket of the same
+        "inhibit_rules": [  # a page replaces a ticket about the same problem
             {
                 "source_matchers": ['severity="page"'],
                 "target_matchers": ['severity="ticket"'],

@@ -21,7 +21,7 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What an installation may set otherwise. `pace` shortens every wait: tests do not wait for minutes."""
+    """Settings of an installation. `pace` shortens every wait: tests do not wait for minutes."""
 
     touchless: float = 0.95
     fresh: float = 0.99
@@ -70,7 +70,7 @@ def objectives(tuning: Tuning) -> tuple[Objective, ...]:
 
 
 def recorded() -> Iterator[Rule]:
-    """What panels and alerts ask for often."""
+    """Expressions that panels and alerts share."""
     for name, expr in {
         # Two processes that fold the charges apart from each other, and the books must be the same.
         "reconciliation_residue:amount": "sum by (currency) (hourstream_ready_amount)"
@@ -172,11 +172,11 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "DeliveriesFailed", "ticket", 15,
         "hourstream_deliveries_refused + hourstream_deliveries_unreachable > 0",
         "{{ $labels.target }} has not taken charges",
-        "{{ $value }} charges were refused by it, or offered in vain for longer than their budget.",
+        "{{ $value }} charges were refused by it, or offered without success for longer than their budget.",
     )  # fmt: skip
     yield alert(
         "StatusesStale", "ticket", 15, f"hourstream_status_lag_seconds > {tuning.status_seconds:g}",
-        "{{ $labels.target }} does not tell what became of invoices",
+        "{{ $labels.target }} does not report the status of invoices",
         "Payments and voids there are not known here since {{ $value | humanizeDuration }}.",
     )  # fmt: skip
     yield alert(

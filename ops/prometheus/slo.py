@@ -31,7 +31,7 @@ class Objective:
     description: str
 
     def recorded(self) -> Iterator[Rule]:
-        """The share of what is bad, a window each; none where nothing happened at all."""
+        """The share of bad events, per window; none without any events."""
         for window in WINDOWS:
             bad, whole = self.bad.replace("{w}", window), self.all.replace("{w}", window)
             yield {"record": self.series(window), "expr": f"{bad} / ({whole} > 0)"}

@@ -1,1 +1,1 @@
-"""Charges delivered to systems outside: a queue in PostgreSQL, and what empties it into a target."""
+"""Delivers charges to systems outside: a queue in PostgreSQL, and a worker that empties it into a target."""

@@ -8,7 +8,7 @@
         concurrency: 4
         retry: {first_seconds: 0.5, longest_seconds: 60, budget_seconds: 600, longest_retry_after_seconds: 3600}
         breaker: {failures: 5, first_seconds: 5, longest_seconds: 60}
-        statuses: {every_seconds: 60}   # of a system that can tell what became of its invoices
+        statuses: {every_seconds: 60}   # polls for invoice statuses, if the system supports them
 
 docs/sinks.md says what each means. Secrets are references (`sinks.delivery.secret_ref`).
 """
@@ -42,7 +42,7 @@ _Count = Annotated[int, Field(ge=1)]
 
 
 class TargetsError(SinkError):
-    """A targets file is wrong; the text names the place and says what to do."""
+    """A targets file is wrong; the text names the place and the remedy."""
 
 
 class _Options(BaseModel):
@@ -88,12 +88,12 @@ class _File(_Options):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One target of a file; `make` makes its adapter, which is asked for statuses if it can be."""
+    """One target of a file; `make` makes its adapter, which is polled for statuses if it supports that."""
 
     name: str
     policy: Policy
     make: Callable[[], Target]
-    status_seconds: float = _Statuses().every_seconds  # from look to look
+    status_seconds: float = _Statuses().every_seconds  # between two polls
 
 
 def declared(file: Path | None) -> dict[str, Declared]:
@@ -120,7 +120,7 @@ def _read(file: Path) -> object:
 
 
 def _plain(node: Node) -> object:
-    """What a node holds. Keys that are there twice, and aliases, are refused as in mapping files."""
+    """The content of a node. Repeated keys and aliases are refused as in mapping files."""
     if node.is_record:
         return {name: _plain(value) for name, value in node.entries("a record").items()}
     if node.is_list:
@@ -155,7 +155,7 @@ def _declared(file: Path, name: str, target: _Target) -> Declared:
         made = _made(file, name, target.kind, given.get(target.kind) or {})
         if "statuses" in target.model_fields_set and not isinstance(made, StatusSource):
             raise TargetsError(
-                f"{file}: targets.{name}.statuses: a system of kind {target.kind} cannot be asked what became of its"
+                f"{file}: targets.{name}.statuses: kind {target.kind} cannot be polled for the status of its"
                 " invoices; it has to send that itself (docs/sinks.md)"
             )
         return made

@@ -1,7 +1,7 @@
-"""Exceptions of deliveries: what `billing.exceptions` is told of `posting:CHARGE_ID`, over all targets of the charge.
+"""Exceptions of deliveries: the changes of `posting:CHARGE_ID` on `billing.exceptions`, over all targets of the charge.
 
-Two systems may refuse the same charge, and the exception has one id: it is open while any of them has one, and resolved
-when none has. What was said last is kept, so that a repeated finding says nothing.
+Several systems may refuse one charge, and the exception has one id: it is open while any target has one, and resolved
+when none has. The last publication is kept, so that a repeated finding publishes nothing.
 """
 
 from collections import defaultdict
@@ -20,14 +20,14 @@ EXCEPTIONS_TOPIC = "billing.exceptions"
 REFUSED, UNREACHABLE = "ERP_REFUSED", "ERP_UNREACHABLE"
 _WORDS = {
     REFUSED: "{target} refused it: {reason}",
-    UNREACHABLE: "{target} does not answer, it is offered again by itself: {reason}",
+    UNREACHABLE: "{target} does not answer; the charge will be offered again: {reason}",
 }
-_REPLAY = "; mend it there, then `hourstream deliveries replay {charge_id}`"
+_REPLAY = "; repair it there, then `hourstream deliveries replay {charge_id}`"
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What was said last of a charge."""
+    """The last publication for a charge."""
 
     is_open: bool
     code: str
@@ -40,9 +40,9 @@ class _Told:
 def tell(
     cursor: Cursor[TupleRow], charge_ids: Iterable[str], at: datetime, again: Collection[str] = frozenset()
 ) -> None:
-    """Queue what has changed of these charges' exceptions; those in `again` are told even if nothing did.
+    """Queue the changes of these charges' exceptions; those in `again` are published even without a change.
 
-    Call it after the rows of `hourstream.deliveries` say what is so, in the transaction that changed them.
+    Call it after the rows of `hourstream.deliveries` are up to date, in the transaction that changed them.
     """
     ids = sorted(set(charge_ids))
     if not ids:

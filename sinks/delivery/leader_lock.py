@@ -1,7 +1,8 @@
-"""One process delivers to a target at a time: a session's advisory lock, and an epoch for who was only asleep.
+"""Lets one process deliver to a target at a time: an advisory lock per session, and an epoch against suspended
+processes.
 
-The lock goes with its connection, so the process that holds it may be killed at any moment and another takes over. One
-that is frozen is let go by the server after a minute; when it wakes up, the epoch has moved on and it records nothing.
+The lock ends with its connection, so the holder may be killed at any moment and another process takes over. The server
+drops a frozen holder after a minute. When it wakes up, the epoch has moved on and it records nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ class Lead:
 
 @contextmanager
 def leading(pool: Pool, target: str, wait: Callable[[float], bool]) -> Iterator[Lead | None]:
-    """The lead, once no other process has it; None when `wait(seconds)` said to give up. Raises Unreachable."""
+    """The lead, once no other process has it; None when `wait(seconds)` ends the wait. Raises Unreachable."""
     connection = _connected(pool)
     with connection:
         lead = None

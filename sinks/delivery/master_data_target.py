@@ -1,4 +1,4 @@
-"""What a target has that makes records of master data too, such as the parties of an ERP."""
+"""The interface of a target that also creates master data, such as the parties of an ERP."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable

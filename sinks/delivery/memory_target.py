@@ -1,4 +1,4 @@
-"""A target in memory: its contract in the shortest form, for tests of what delivers to one."""
+"""A target in memory: the shortest implementation of the contract, for tests of deliveries."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -31,7 +31,7 @@ class MemoryTarget:
         return charge["currency"]
 
     def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
-        """Keep what is new; what is known already gets the answer it got then."""
+        """Keep new charges; known charges get their first answer again."""
         with self._lock:
             return [self._take(charge) for charge in charges]
 

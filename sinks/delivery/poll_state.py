@@ -1,8 +1,8 @@
-"""How far a target has told what became of its invoices: begun, recorded and failed looks, in PostgreSQL.
+"""The state of polls for invoice statuses in PostgreSQL: begun, recorded and failed polls of each target.
 
-What a look found, the cursor to go on from and the figures are one transaction. Beginning a look puts the next one off,
-so of any number of processes one asks at a time; and a look is recorded only where none was since it began, so one
-that slept, or was slower than the interval, tells nothing twice.
+The results of a poll, the next cursor and the figures are one transaction. Beginning a poll postpones the next one, so
+only one of several processes polls at a time. A poll is recorded only if no other was recorded since it began, so a
+process that was suspended, or slower than the interval, reports nothing twice.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ WHERE target = %s FOR UPDATE OF s
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A look that has begun: from where, and after how many failures in a row."""
+    """A poll that has begun: its cursor, and the number of consecutive failures before it."""
 
     number: int
     cursor: Mark | None
@@ -42,13 +42,13 @@ class Begun:
 
 
 class Looks:
-    """The looks at one target. All may raise Unreachable."""
+    """The polls of one target. All methods may raise Unreachable."""
 
     def __init__(self, pool: Pool, target: str) -> None:
         self._pool, self._target = pool, target
 
     def begin(self, lease: float) -> Begun | float:
-        """A look that may begin now, no other within `lease` seconds; else the seconds until one may."""
+        """A poll that may begin now, with no other within `lease` seconds; else the seconds until one may."""
         with transaction(self._pool) as cursor:
             cursor.execute(
                 "INSERT INTO hourstream.status_looks (target) VALUES (%s) ON CONFLICT DO NOTHING", (self._target,)
@@ -66,9 +66,10 @@ class Looks:
         )
 
     def record(self, begun: Begun, look: Look, every: float) -> None:
-        """What a look found, to be announced; the next one in `every` seconds, at once where there is more.
+        """Record a poll's results, to be announced; the next poll follows in `every` seconds, or at once if there is
+        more.
 
-        Raises Fenced where another look was recorded since this one began.
+        Raises Fenced if another poll was recorded since this one began.
         """
         with transaction(self._pool) as cursor:
             moved = cursor.execute(
@@ -88,7 +89,7 @@ class Looks:
                 fault_point(f"{self._target}:telling")
 
     def fail(self, begun: Begun, why: str, pause: float, breaker: bool) -> None:
-        """A look without an answer; the next one in `pause` seconds, with the breaker open until then."""
+        """Record a poll without an answer; the next follows in `pause` seconds, with the breaker open until then."""
         with transaction(self._pool) as cursor:
             cursor.execute(
                 "UPDATE hourstream.status_looks SET failures = failures + 1, breaker = %s, reason = %s,"
@@ -110,7 +111,7 @@ def _json(event: StatusRecord) -> str:
 
 
 def _printable(value: object) -> object:
-    """What a target told, without the characters that no text column holds."""
+    """A target's text, without the characters that no text column holds."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The part of a queue that is in memory: of each engagement the first charges that wait, in the order of the stream."""
+"""The part of a queue in memory: the first waiting charges of each engagement, in the order of the stream."""
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ _SMALLEST, _OF_ONE_ENGAGEMENT = 200, 25  # charges
 class Window:
     """Filled from `records`, emptied by calls. Its methods may be called from several threads.
 
-    Of an engagement that has charges in here, no others are read: what comes later in its order cannot come before.
+    While charges of an engagement are in here, no others of it are read: later ones must not overtake them.
     """
 
     def __init__(self, records: Records, largest_group: int) -> None:
@@ -23,7 +23,7 @@ class Window:
         self._lock = threading.Lock()
 
     def rows(self) -> Sequence[Waiting]:
-        """What is in the window now."""
+        """The present content of the window."""
         with self._lock:
             return tuple(self._rows)
 
@@ -45,12 +45,12 @@ class Window:
             if row.undoes not in ("refused", "cancelled") or reverses is None:
                 kept.append(row)
             elif not self._records.cancel(row.charge["charge_id"], reverses):
-                skipped.add(row.engagement_id)  # what it undoes was offered again meanwhile: read once more
+                skipped.add(row.engagement_id)  # its charge was offered again meanwhile: read once more
         with self._lock:
             self._rows = sorted([*self._rows, *kept], key=lambda row: row.seq)
 
     def take(self, rows: Iterable[Waiting]) -> None:
-        """Take out what is offered now."""
+        """Remove the charges that are offered now."""
         taken = {row.seq for row in rows}
         with self._lock:
             self._rows = [row for row in self._rows if row.seq not in taken]

@@ -1,7 +1,7 @@
-"""The sink of a target outside: its charges queued in PostgreSQL, in the transaction that moves the position.
+"""The sink of a target: queues charges in PostgreSQL, in the transaction that moves the position.
 
-The queue takes whatever the stream brings at the database's pace, so a target that is slow or down holds up nobody;
-what empties it is `sinks.delivery.worker`.
+The queue accepts charges at the database's pace, so a slow target delays no other process; `sinks.delivery.worker`
+empties it.
 """
 
 from collections.abc import Callable, Iterator, Sequence

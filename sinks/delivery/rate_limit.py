@@ -1,7 +1,7 @@
-"""How fast and how often a target is asked: token bucket, backoff, circuit breaker. Pure: time and chance come in.
+"""Pace of the calls of a target: token bucket, backoff, circuit breaker. Pure: time and chance are parameters.
 
-tenacity and pybreaker were looked at: both read the clock themselves and wrap one call that sleeps in its thread; here
-what waits is a row of a table, and a target's `Retry-After` holds all of its calls.
+tenacity and pybreaker were rejected: both read the clock themselves and wrap one call that sleeps in its thread. Here a
+row of a table waits, and a target's `Retry-After` holds all of its calls.
 
 Times are seconds of any clock that only goes forward; chances are numbers in [0, 1).
 """
@@ -15,18 +15,18 @@ BreakerState = Literal["closed", "half_open", "open"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a target is treated. Times in seconds."""
+    """The policy of a target's calls. Times in seconds."""
 
     per_second: float | None = None  # calls; None: as many as it answers
     burst: int = 1  # calls at once after a rest
     concurrency: int = 4  # calls at a time
     first_pause: float = 0.5  # the bound of the first backoff
     longest_pause: float = 60.0
-    budget: float = 600.0  # how long charges are offered in vain before that is an exception
-    breaker_failures: int = 5  # calls without an answer, in a row, that open the breaker
+    budget: float = 600.0  # time without success after which a charge becomes an exception
+    breaker_failures: int = 5  # consecutive calls without an answer that open the breaker
     breaker_pause: float = 5.0
     longest_breaker_pause: float = 60.0
-    longest_retry_after: float = 3600.0  # what a target asks beyond that is not obeyed
+    longest_retry_after: float = 3600.0  # a longer pause requested by the target is cut to this
 
 
 class TokenBucket:
@@ -62,10 +62,10 @@ def backoff(failures: int, first: float, longest: float, chance: float) -> float
 
 
 def pause_of_looks(policy: Policy, failures: int, chance: float, retry_after: float | None) -> float:
-    """Seconds until one who asks alone, one call at a time, asks again after so many failures in a row.
+    """Seconds until a single caller, with one call at a time, calls again after so many consecutive failures.
 
-    Up to the failures that open a breaker it is the backoff, from there on the breaker's pauses; what the target asks
-    for is kept in either case.
+    Up to the failures that open a breaker this is the backoff, after that the breaker's pauses; a pause that the target
+    requests is kept in either case.
     """
     over = failures - policy.breaker_failures
     if over < 0:
@@ -110,14 +110,14 @@ class Breaker:
         return self._probing
 
     def succeeded(self) -> None:
-        """The target answered a call, whichever: it is back."""
+        """Note an answer of the target, of any kind: it is available again."""
         self._failed = self._openings = 0
         self._until, self._probing = None, False
 
     def failed(self, now: float, probe: bool, chance: float) -> bool:
-        """A call got no answer; whether that opened the breaker (anew).
+        """Note a call without an answer; returns whether that opened the breaker (again).
 
-        Calls that began before it opened and fail after that say nothing new.
+        Calls that began before it opened and fail after that change nothing.
         """
         self._failed += 1
         if probe and self._probing:
@@ -137,7 +137,7 @@ class Breaker:
 
 
 class Gate:
-    """When the next call to a target may begin: its rate, its breaker, and what it asked for itself.
+    """The start of the next call to a target: its rate, its breaker, and the pause it requested.
 
     Its methods may be called from several threads.
     """
@@ -177,7 +177,7 @@ class Gate:
             return shut
 
     def failed(self, now: float, probe: bool, chance: float, retry_after: float | None) -> "Shut":
-        """A call got no answer; what that means for the next ones."""
+        """Note a call without an answer, and its effect on the next ones."""
         with self._lock:
             if retry_after is not None:
                 self._paused_until = max(self._paused_until, now + min(retry_after, self._longest_retry_after))
@@ -185,7 +185,7 @@ class Gate:
             return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now) if opened else None)
 
     def stopped(self, now: float, chance: float) -> "Shut":
-        """A call was answered with what only a person can mend."""
+        """Note an answer whose cause only a person can repair."""
         with self._lock:
             self._breaker.open(now, chance)
             return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now))

@@ -1,4 +1,4 @@
-"""Offering again what was refused: of one charge, of a selection, of all; kept with who asked and why."""
+"""Replays refused charges: one charge, a selection or all; stores the person and the reason."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -37,7 +37,7 @@ WHERE (charge_id, target) IN (SELECT charge_id, target FROM hourstream.delivery_
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which deliveries: all of them that are everything that is said here."""
+    """A selection of deliveries: those that match all given fields."""
 
     charge_id: str | None = None
     target: str | None = None
@@ -58,9 +58,9 @@ class Replayed:
 
 
 def replay(pool: Pool, selection: Selection, reason: str, by: str) -> list[Replayed]:
-    """Have what is selected and not posted offered again; gives it. Raises Unreachable.
+    """Replay the selected deliveries that are not posted; returns the replay. Raises Unreachable.
 
-    What comes to nothing is kept too: that somebody asked is a fact. An exception stays open until the target answers.
+    Requests that match nothing are logged too. An exception stays open until the target answers.
     """
     said = {name: value for name, value in asdict(selection).items() if value is not None}
     with transaction(pool) as cursor:

@@ -1,7 +1,7 @@
-"""What a deliverer reads of the queue, and what it records there: each call's answers in one transaction.
+"""Database access of a deliverer: reads the queue, and records each call's answers in one transaction.
 
-That transaction holds the state of the charges, the postings and exceptions to announce, and the figures. It begins
-with the target's row locked at the epoch of who records: one that has lost the target in the meantime is fenced.
+That transaction holds the state of the charges, the postings and exceptions to announce, and the figures. It first
+locks the target's row at the writer's epoch: a process that has lost the target in the meantime is fenced.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ _LONGEST_SAYING = 1000  # characters
 _AT_ONCE = 500  # exceptions opened in one transaction
 _ANSWERS = -1  # the "partition" under which answers are counted: a call may have charges of several
 
-# What it costs grows with the engagements that wait, not with their charges: a step of `heads` is one look at an index.
+# The cost grows with the waiting engagements, not with their charges: a step of `heads` is one index look-up.
 _READ = """
 WITH RECURSIVE heads AS (
     (SELECT engagement_id, seq FROM hourstream.deliveries WHERE target = %(target)s AND state = 'waiting'
@@ -92,9 +92,9 @@ class Records:
         self._pool, self._target, self._epoch = pool, target, epoch
 
     def waiting(self, without: Collection[str], limit: int, of_one: int) -> list[Waiting]:
-        """The first `limit` charges that wait and are due, of other engagements than `without`, in the stream's order.
+        """The first `limit` waiting charges that are due, of engagements outside `without`, in the stream's order.
 
-        Of one engagement at most the first `of_one`; one of which a charge is not due yet is left out whole.
+        Per engagement at most the first `of_one`; an engagement with a charge that is not due yet is left out whole.
         """
         parameters = {"target": self._target, "without": list(without), "limit": limit, "of_one": of_one}
         with transaction(self._pool) as cursor:
@@ -120,9 +120,9 @@ class Records:
             fault_point(f"{self._target}:recording")
 
     def cancel(self, reversal: str, reversed_id: str) -> bool:
-        """Take a reversal and the refused charge it undoes off the queue; False where that charge waits again.
+        """Take a reversal and its refused charge off the queue; False if that charge waits again.
 
-        Together they come to nothing, so the target's books are right without either.
+        The two net to nothing, so the target's books are right without either.
         """
         at = datetime.now(UTC)
         with transaction(self._pool) as cursor:
@@ -184,7 +184,7 @@ class Records:
             )
 
     def open_exceptions(self, budget: float) -> int:
-        """Open an exception for charges that were offered in vain for longer than `budget` seconds; gives how many."""
+        """Open an exception for charges without success for longer than `budget` seconds; returns their number."""
         with transaction(self._pool) as cursor:
             self._fence(cursor)
             found = cursor.execute(
@@ -251,5 +251,5 @@ def _row(answer: Answer) -> tuple[str, str, str | None, str | None]:
 
 
 def _kept(said: str) -> str:
-    """What a target said, as far as it is kept: no longer than anybody reads, and without what no text column takes."""
+    """A target's text as it is stored: cut to a readable length, without characters that no text column holds."""
     return said[:_LONGEST_SAYING].replace("\0", "�").encode(errors="replace").decode()

@@ -1,8 +1,8 @@
-"""Which waiting charges share the next call: pure, so that order can be tested by itself.
+"""Chooses the waiting charges of the next call. Pure, so that the order can be tested by itself.
 
-The charges of an engagement are offered in the order of the stream, and the next one only when those before it are
-answered. A charge that was refused is answered: it holds nobody up but its own reversal, which must not be posted
-without it. So a reversal is offered only once what it undoes is posted, and never in the same call with it.
+The charges of an engagement are offered in the order of the stream, each only when those before it are answered. A
+refused charge counts as answered. It blocks only its own reversal, which must not be posted without it. So a reversal
+is offered only once its charge is posted, and never in the same call.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -1,4 +1,4 @@
-"""Secrets by reference: `env:NAME` or `file:/path`; the value is in no settings, log, error or representation."""
+"""Secrets by reference: `env:NAME` or `file:/path`. The value appears in no setting, log, error or representation."""
 
 import os
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from common.private import read_secret
 
 
 class NoSecret(ValueError):
-    """A secret is not where its reference says, or was written out; the text says what to do, and never shows it."""
+    """A secret is missing at its reference, or was written out; the text names the remedy never the secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A reference; `reveal` reads what it refers to each time, so that a file may be renewed while a process runs."""
+    """A reference; `reveal` reads it each time, so that a file may be renewed while a process runs."""
 
     reference: str
 
     @classmethod
     def of(cls, reference: str) -> "Secret":
-        """Raises NoSecret for what is no reference, without repeating it: it may be the secret itself."""
+        """Raises NoSecret for a text that is no reference, without repeating it: it may be the secret itself."""
         kind, _, where = reference.partition(":")
         if kind not in ("env", "file") or not where:
             raise NoSecret("a secret is written as env:NAME or file:/path, never itself")

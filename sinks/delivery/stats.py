@@ -1,4 +1,4 @@
-"""How deliveries stand: a line a target for people and metrics, and single deliveries for people."""
+"""The state of deliveries: one line per target for people and metrics, and single deliveries for people."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -43,12 +43,12 @@ FROM hourstream.deliveries d WHERE {SELECTED} ORDER BY d.target, d.seq LIMIT %(l
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """How far a target has told what became of its invoices: `lag` seconds ago nothing was untold, at `until`."""
+    """The progress of a target's status reports: `lag` seconds ago, at `until`, all were reported."""
 
     lag: float
-    until: datetime | None  # None: it has never told everything
+    until: datetime | None  # None: no complete report so far
     breaker: BreakerState
-    reason: str | None  # why the last look had no answer
+    reason: str | None  # why the last poll had no answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Standing:
 
     target: str
     breaker: BreakerState
-    paused_for: float  # what is left of the pause the target asked for
+    paused_for: float  # rest of the pause the target requested
     waiting: int
     oldest: float  # how long the first of them has waited
     refused: int
@@ -92,7 +92,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """That somebody had a charge offered again."""
+    """A person's request to offer a charge again."""
 
     target: str
     at: datetime
@@ -109,7 +109,7 @@ def standing(pool: Pool, target: str | None = None) -> list[Standing]:
 
 
 def listed(pool: Pool, selection: Selection, limit: int | None = None) -> list[Delivery]:
-    """What is selected, by target in the order of its queue. Raises Unreachable."""
+    """The selected deliveries, by target in the order of its queue. Raises Unreachable."""
     with transaction(pool) as cursor:
         return [Delivery(*row) for row in cursor.execute(_LIST, asdict(selection) | {"limit": limit}).fetchall()]
 

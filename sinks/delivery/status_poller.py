@@ -1,7 +1,7 @@
-"""What asks a target, again and again, what became of its invoices, and has it announced on `source.billing.statuses`.
+"""Polls a target for the status of invoices and announces it on `source.billing.statuses`.
 
-It has a thread of its own and asks one thing at a time, so deliveries wait for nothing of it. Killed at any moment,
-nothing was recorded of the look under way, and the next one finds the same again.
+It has a thread of its own and sends one request at a time, so deliveries do not wait. If it is killed, the poll in
+progress is not recorded, and the next poll finds the same results.
 """
 
 import logging
@@ -20,7 +20,7 @@ from storage.isolated_write import passes_on
 from storage.postgres import Pool
 
 log = logging.getLogger("hourstream.statuses")
-_LONGEST_WAIT = 5.0  # seconds until the table is asked again: another process may have looked, or a pause have ended
+_LONGEST_WAIT = 5.0  # seconds until the table is read again: another process may have polled, or a pause have ended
 
 
 class StatusWatch:
@@ -39,7 +39,7 @@ class StatusWatch:
         self._closing = threading.Event()
 
     def close(self) -> None:
-        """Have `run` return once the look under way is recorded."""
+        """Let `run` return once the poll in progress is recorded."""
         self._closing.set()
 
     def run(self) -> None:
@@ -54,13 +54,13 @@ class StatusWatch:
             self._closing.wait(min(wait, _LONGEST_WAIT))
 
     def _look(self, begun: Begun) -> float:
-        """One look; the seconds until the table is worth asking again."""
+        """Poll once; returns the seconds until the table is read again."""
         name = self._source.name
         try:
             look = self._source.look(begun.cursor)
         except TargetUnavailable as error:
             return self._failed(begun, str(error), error.retry_after)
-        except Exception as error:  # an answer that nobody foresaw is told of like none: deliveries must go on
+        except Exception as error:  # an unexpected answer counts as no answer: deliveries must go on
             log.exception("%s answered with what its adapter cannot read", name)
             return self._failed(begun, f"{type(error).__name__}: {error}", None)
         if look.events:
@@ -69,18 +69,16 @@ class StatusWatch:
             self._looks.record(begun, look, self._every)
         except Fenced as error:
             log.info("%s", error)
-        except Exception as error:  # the database cannot hold what it told: as if it had told nothing
+        except Exception as error:  # the database cannot store the answer: it counts as no answer
             if passes_on(error):
                 raise
-            ISOLATED.log(f"{name}: what it told of its invoices", error)
+            ISOLATED.log(f"{name}: its report of invoice statuses", error)
             return self._failed(begun, f"{type(error).__name__}: {error}", None)
         return 0.0 if look.more else self._every
 
     def _failed(self, begun: Begun, why: str, retry_after: float | None) -> float:
         failures = begun.failures + 1
         pause = pause_of_looks(self._policy, failures, self._chance(), retry_after)
-        log.warning(
-            "%s does not tell what became of invoices, asked again in %.1f s: %s", self._source.name, pause, why
-        )
+        log.warning("%s does not report the status of invoices, next poll in %.1f s: %s", self._source.name, pause, why)
         self._looks.fail(begun, why, pause, failures >= self._policy.breaker_failures)
         return pause

@@ -1,8 +1,8 @@
-"""What a target has that can tell what became of its invoices: all that the way back asks of an adapter.
+"""The interface of a target that can report the status of its invoices.
 
-A look gives what is new since a cursor, which is the source's own affair and nobody else's. An event that is given
-again has the same id, so it is a duplicate to every reader: a cursor that was lost costs time and nothing else. When
-it is asked, how often, and that each look's events and cursor are kept together is `sinks.delivery.status_poller`.
+A poll returns the events since a cursor. The content of the cursor is private to the source. A repeated event has the
+same id, so every reader recognises the duplicate: losing a cursor costs only time. `sinks.delivery.status_poller`
+decides the times of polls and keeps events and cursor together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from common.decimals import plain
 from common.timestamps import instant_text
 
 Mark: TypeAlias = Mapping[str, object]
-"""A cursor in JSON: how far a source has told."""
+"""A cursor in JSON: the progress of a source's reports."""
 
 
 class PaymentRecord(TypedDict):
@@ -61,7 +61,7 @@ def json_of(record: StatusRecord) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is new, the cursor to look from next, and whether there is more to be told at once."""
+    """New events, the cursor of the next poll, and whether there is more at once."""
 
     events: Sequence[StatusRecord]
     cursor: Mark
@@ -70,14 +70,14 @@ class Look:
 
 @runtime_checkable
 class StatusSource(Protocol):
-    """A target that tells the states of its invoices and their payments when it is asked."""
+    """A target that reports the states of its invoices and their payments when it is polled."""
 
     @property
     def name(self) -> str:
-        """The system's name: `system` of its events, whose words `invoicing/statuses.yaml` maps."""
+        """The system's name: `system` of its events; `invoicing/statuses.yaml` maps its words."""
 
     def look(self, cursor: Mark | None) -> Look:
-        """What is new since the cursor of the look before; None: everything there ever was. Changes nothing.
+        """Events since the cursor of the poll before; None: all events so far. Changes nothing.
 
-        A look carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.
+        A poll carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.
         """

@@ -1,7 +1,7 @@
-"""What a system outside has to be so that charges can be delivered to it: all that an adapter implements.
+"""The interface of a system outside that takes charges. An adapter implements only this.
 
-Idempotency is the target's: the same charges offered again, in the same or in other groups, give the same answers, and
-nothing is made twice. Everything else (rate, retries, order, what is announced) is the deliverer's.
+The target is idempotent: the same charges offered again, in the same or in other groups, get the same answers and
+create nothing twice. The deliverer does everything else: rate, retries, order, announcements.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from storage.charge_batch import ChargeRecord
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the target made of one charge."""
+    """The target's answer for one charge."""
 
     charge_id: str
     result: Literal["posted", "refused"]
-    reference: str | None = None  # the target's own number of what it made
-    reason: str | None = None  # why it was refused, in the target's words
+    reference: str | None = None  # the target's own number for it
+    reason: str | None = None  # the reason of a refusal, in the target's words
 
 
 class TargetUnavailable(SinkError):
@@ -34,11 +34,11 @@ class TargetUnavailable(SinkError):
 
 
 class TargetUnclear(TargetUnavailable):
-    """What nobody has mapped: offered again a few times, then the charge counts as refused."""
+    """An unmapped answer: the charge is offered again a few times, then it counts as refused."""
 
 
 class TargetMisconfigured(TargetUnavailable):
-    """Only a person can mend it: credentials, rights, an address. Calls stop for the longest pause."""
+    """Only a person can repair it: credentials, rights, an address. Calls stop for the longest pause."""
 
 
 class GroupRefused(SinkError):

@@ -1,7 +1,7 @@
-"""What empties a target's queue: calls at the target's pace, each answer recorded, in the order of each engagement.
+"""Empties a target's queue: calls at the target's pace, records each answer, keeps the order of each engagement.
 
-One thread chooses what is offered next and when; a few others wait for the target. A target that does not answer keeps
-its charges in the queue: nothing is given up, nothing else waits, and no more than a window of the queue is in memory.
+One thread schedules the calls; a few others wait for the target. If a target does not answer, its charges stay in the
+queue: none is given up, no other target waits, and at most a window of the queue is in memory.
 """
 
 import logging
@@ -32,7 +32,7 @@ from storage.postgres import Pool
 from streaming.dead_letters import explained
 
 log = logging.getLogger("hourstream.delivery")
-_LOOK = 0.1  # seconds between looks at the queue while no answer calls for one
+_LOOK = 0.1  # seconds between reads of the queue while no answer calls for one
 _KEEP = 2.0  # seconds between signs of life
 
 
@@ -62,7 +62,7 @@ class Deliverer:
         self._woken.set()
 
     def run(self) -> None:
-        """Deliver until `close`. Raises what an adapter must not raise; a database that is down is waited for."""
+        """Deliver until `close`. Raises errors that an adapter must not raise; waits for a database that is down."""
         while not self._closing.is_set():
             try:
                 with leading(self._pool, self._target.name, self._closing.wait) as lead:
@@ -96,7 +96,7 @@ class Deliverer:
         term.settle()
 
     def _offer(self, term: "_Term", call: "_Call") -> None:
-        """One call of the target, and what became of it."""
+        """One call of the target, and its outcome."""
         fault_point(f"{self._target.name}:offering")
         try:
             answers = self._target.deliver([row.charge for row in call.charges])
@@ -172,17 +172,17 @@ class _Call:
 
 
 class _Term:
-    """What a deliverer knows while it has the lead."""
+    """The state of a deliverer while it has the lead."""
 
     def __init__(self, target: Target, records: Records, gate: Gate, concurrency: int) -> None:
         self.records, self.gate = records, gate
         self.window = Window(records, target.largest_group)
         self.calls: dict[Future[None], _Call] = {}
         self._target, self._concurrency = target, concurrency
-        self._look = float("-inf")  # when the queue may be looked at again
+        self._look = float("-inf")  # when the queue may be read again
 
     def settle(self) -> None:
-        """Forget the calls that are done. Raises what one of them raised."""
+        """Forget finished calls. Raises the error that one of them raised."""
         for offer in [offer for offer in self.calls if offer.done()]:
             del self.calls[offer]
             self._look = float("-inf")  # its engagements may go on

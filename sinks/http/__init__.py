@@ -1,1 +1,1 @@
-"""Any billing application that speaks JSON over HTTP, by a mapping file; see `sinks.http.mapping`."""
+"""Billing applications with JSON over HTTP, described by a mapping file; see `sinks.http.mapping`."""

@@ -1,4 +1,4 @@
-"""Every path of a mapping file is held to the fields a charge has, so that a misspelt one is found at the start."""
+"""Checks every path of a mapping file against the fields of a charge, so that a misspelt path is found at start."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One HTTP request and its whole answer, within a time and a size; everything else is TargetUnavailable with advice."""
+"""One HTTP request and its whole answer, within a limit of time and size; any other outcome is TargetUnavailable."""
 
 import ssl
 import time
@@ -80,7 +80,7 @@ class Calls:
 def unexpected(
     method: str, url: str, reply: Reply, refusal: type[SinkError] = GroupRefused
 ) -> TargetUnavailable | SinkError:
-    """The error for a status that says neither posted nor refused; `refusal` for one that refuses what was sent."""
+    """The error for a status that is neither posted nor refused; `refusal` for one that refuses the content."""
     advice = _ADVICE.get(reply.status, "it failed over there; offered again" if reply.status >= 500 else "check `url`")
     words = f"{method} {shown(url)}: answered {reply.status}: {advice}"
     match kind_of_status(reply.status):
@@ -96,7 +96,7 @@ def unexpected(
 
 
 def shown(url: str) -> str:
-    """A url for people: without what may be a secret in it."""
+    """A url for people, without parts that may be a secret."""
     parts = httpx.URL(url)
     return f"{parts.scheme}://{parts.netloc.decode()}{parts.path}"
 

@@ -1,4 +1,4 @@
-"""Who we are to a billing application: a key, or an OAuth 2 client, and a signature of each request."""
+"""Credentials for a billing application: a key or an OAuth 2 client, and a signature of each request."""
 
 import hmac
 import json
@@ -18,7 +18,7 @@ TIMESTAMP, SIGNATURE = "Hourstream-Timestamp", "Hourstream-Signature"
 
 
 class Credentials(Protocol):
-    """What authorises a request."""
+    """The credentials of a request."""
 
     def headers(self) -> dict[str, str]:
         """Headers to send. Raises TargetUnavailable, NoSecret."""

@@ -1,23 +1,23 @@
 """Mapping files of billing applications: how a charge becomes a request, and an answer a posting, without any Python.
 
-    path      where charges are posted, after the target's url. Text around the charge's fields where each charge has a
-              path of its own; `method` is POST, or PUT or PATCH
+    path      the path for charges, after the target's url. Text around the charge's fields if each charge has a path of
+              its own; `method` is POST, or PUT or PATCH
     fields    the request's body, of one charge
-    headers   what else to send: constants
-    batch     where one request carries several charges; without it each has one of its own
+    headers   further headers: constants
+    batch     one request carries several charges; without it each has one of its own
         size      the most charges of a request: a longer batch is sent in pages
         items     the field of the body with the list of charges
         around    the fields beside that list: constants
         together  a list of paths: charges that differ there never share a request
         keyed     false: a batch has no Idempotency-Key, its items' keys only. For applications that keep refusals
-                  under a key, and would give them again for the same charges mended
-    statuses  which HTTP statuses say what: `posted` (default 200, 201, 202), `refused` (default 400, 422). With any
-              other it is not known whether the charge was taken, and it is offered again
-    answer    what is where in the answer's JSON, as paths
-        reference the application's own number of what it made
-        reason    why it was refused
-        result    the word that says what became of the charge; then `posted` and `refused` list the words. Any other
-                  word: it is offered again
+                  under a key, and would repeat them for the same charges after a correction
+    statuses  the meaning of HTTP statuses: `posted` (default 200, 201, 202), `refused` (default 400, 422). After any
+              other the result is unknown, and the charge is offered again
+    answer    the places in the answer's JSON, as paths
+        reference the application's own number for the charge
+        reason    the reason of a refusal
+        result    the word for the outcome of the charge; then `posted` and `refused` list the words. After any other
+                  word the charge is offered again
         items     of a batch: the list of answers, which have `key`, `result`, `reference` and `reason` each
         key       of an item: the charge_id it answers, which `fields` must therefore send
 
@@ -36,7 +36,7 @@ A value of `fields` is one of
     {$each: $components, fields: {...}} a record for each item of a list, whose fields the paths then are
     {number: $po_number, ...}, [...]    a nested record, a list
 
-What is empty in the charge is left out. Nothing is rounded: a charge that does not fit is refused, with the reason.
+Empty values of the charge are left out. Nothing is rounded: a charge that does not fit is refused, with the reason.
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where an answer says what."""
+    """The places of the fields in an answer."""
 
     reference: Path | None
     reason: Path | None
@@ -99,7 +99,7 @@ class Mapped:
 
 
 def load(file: File) -> Mapped:
-    """The mapping in a file. Raises MappingError naming file, line and what to do."""
+    """The mapping in a file. Raises MappingError with file, line and remedy."""
     try:
         return read(str(file), file.read_text(encoding="utf-8"))
     except OSError as unreadable:

@@ -1,4 +1,4 @@
-"""What a targets file says of a billing application over HTTP, checked, and the target made of it."""
+"""Checks the targets file's options of a billing application over HTTP, and makes the target."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class _Options(BaseModel):
 
 
 class KeyOptions(_Options):
-    """A key of ours in a header."""
+    """Our key, sent in a header."""
 
     kind: Literal["key"]
     key: SecretReference
@@ -88,7 +88,7 @@ def target(name: str, options: Mapping[str, object], folder: Path) -> HttpTarget
 
 
 def _credentials(auth: KeyOptions | ClientOptions | None, calls: Calls) -> Credentials:
-    """A secret that is not there is told of now, not at the first charge."""
+    """Reads the secret, so that a missing one is reported now and not at the first charge."""
     if auth is None:
         return NoCredentials()
     secret = Secret.of(auth.key if isinstance(auth, KeyOptions) else auth.client_secret)

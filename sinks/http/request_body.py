@@ -1,4 +1,4 @@
-"""What the values of a mapping file come to for one charge. What is absent is left out of the record it stands in."""
+"""Evaluates the values of a mapping file for one charge. Absent values are left out of their record."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -82,7 +82,7 @@ def _at(scope: Scope, steps: Sequence[str]) -> object:
 
 
 def _plain(value: object) -> object:
-    """As it stands in the JSON form of records: decimals as text, days and instants in ISO 8601."""
+    """A value in the JSON form of records: decimals as text, days and instants in ISO 8601."""
     match value:
         case Decimal():
             return plain(value)

@@ -1,8 +1,8 @@
-"""What an HTTP status means for the charges of a call, where the mapping of a target says nothing of it.
+"""Classifies HTTP statuses of a call that the mapping of a target does not mention.
 
 - transient: the same call may be answered later
-- configuration: only a person can mend it (credentials, rights, address)
-- content: what was sent is refused, now and later
+- configuration: only a person can repair it (credentials, rights, address)
+- content: the content is refused, now and later
 - unknown: none of these; it counts as content after a few tries
 """
 

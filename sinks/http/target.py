@@ -1,7 +1,8 @@
-"""A billing application as a target: charges in its own words, idempotent by key, its answers read strictly.
+"""A billing application as a target: charges in its own format, idempotent by key, answers parsed strictly.
 
-`Idempotency-Key` is the charge_id, and for a batch a UUIDv5 of its charge_ids in their order. An answer that is not
-what the mapping says (cut off, no JSON, an item missing, no reference) says nothing: the charges are offered again.
+`Idempotency-Key` is the charge_id; for a batch it is a UUIDv5 of its charge_ids in their order. An answer that does not
+match the mapping (cut off, no JSON, an item missing, no reference) leaves the result unknown: the charges are offered
+again.
 """
 
 import json
@@ -58,7 +59,7 @@ class HttpTarget:
         return self._mapped.batch.size if self._mapped.batch else 1
 
     def group_of(self, charge: ChargeRecord) -> str:
-        """What `together` names."""
+        """The values at the paths of `together`."""
         if self._mapped.batch is None:
             return ""
         return json.dumps([str(_at(charge, path)) for path in self._mapped.batch.together])
@@ -150,7 +151,7 @@ class HttpTarget:
         return reply
 
     def _judged(self, charge_id: str, item: object, path: str) -> Answer:
-        """What the JSON about one charge says. Raises TargetUnavailable for anything unclear."""
+        """Parse the JSON about one charge. Raises TargetUnavailable for anything unclear."""
         answer = self._mapped.answer
         if answer.result is not None:
             word = str(_at(item, answer.result))
@@ -178,9 +179,7 @@ class HttpTarget:
 
     def _unclear(self, path: str, why: str) -> TargetUnavailable:
         what = f"{self._mapped.method} {shown(self._url + path)}"
-        return TargetUnavailable(
-            f"{what}: {why}, so it is not known what was taken; if this stays, correct the mapping"
-        )
+        return TargetUnavailable(f"{what}: {why}, so the result is unknown; if this stays, correct the mapping")
 
 
 def _key(batch: Batch, ids: Sequence[str]) -> str | None:

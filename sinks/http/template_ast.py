@@ -1,7 +1,6 @@
 """The values of a billing application's mapping file as a typed tree; `sinks.http.mapping` describes them.
 
-The notation is that of `sources.mapping`; what differs is that a charge looks up nothing and has to be written, not
-read.
+The notation is that of `sources.mapping`, without look-ups: a charge is written, not read.
 """
 
 from collections.abc import Callable, Mapping

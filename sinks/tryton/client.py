@@ -1,7 +1,7 @@
-"""Tryton's REST interface for user applications: records searched, created, written, and their buttons pressed.
+"""Tryton's REST interface for user applications: searches, creates and writes records, and presses their buttons.
 
-One request is one transaction over there. 400 is a refusal with its message; 503 (a lock conflict, a database that is
-away) and everything else say nothing about what was done.
+One request is one transaction of Tryton. 400 is a refusal with its message. After 503 (a lock conflict, a database that
+is away) and any other answer the result is unknown.
 """
 
 import base64
@@ -30,7 +30,7 @@ Domain = Sequence[object]
 
 
 class Refused(SinkError):
-    """Tryton refused, in its own words; nothing of the request was done."""
+    """Tryton refused, in its own words; no part of the request was done."""
 
 
 class Tryton:
@@ -83,7 +83,7 @@ class Tryton:
         asked = "&".join(f"f={quote(field)}" for field in (*fields, "id"))
         found = self._send(method, f"{path}?{asked}", values)
         if not isinstance(found, dict) or "id" not in found:
-            raise TargetUnavailable(f"{method} {path}: the answer is no record, so it is not known what was done")
+            raise TargetUnavailable(f"{method} {path}: the answer is no record, so the result is unknown")
         return found
 
     def _send(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON; the callers check it
@@ -108,9 +108,7 @@ class Tryton:
         try:
             found = loads(reply.body) if reply.body else None
         except ValueError:
-            raise TargetUnavailable(
-                f"{what}: {reply.body[:60]!r} is no JSON, so it is not known what was done"
-            ) from None
+            raise TargetUnavailable(f"{what}: {reply.body[:60]!r} is no JSON, so the result is unknown") from None
         if reply.status == 400:
             raise Refused(_words(found) or f"{what}: answered 400")
         return found

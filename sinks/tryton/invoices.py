@@ -1,4 +1,4 @@
-"""Invoices of charges in Tryton once they are drafted: listed, posted on a date, cancelled. Repeats are harmless."""
+"""Drafted invoices of charges in Tryton: list, post on a date, cancel. Repeats are harmless."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -39,7 +39,7 @@ class TrytonInvoice:
 
     @classmethod
     def of(cls, row: Row) -> "TrytonInvoice":
-        """From the fields that are asked for here."""
+        """From the fields that a request reads here."""
         return cls(
             id=int(row["id"]),
             company=int(row["company"]),
@@ -56,7 +56,7 @@ class TrytonInvoice:
 
 
 class TrytonInvoices:
-    """Those that bill charges of ours, and no other."""
+    """Invoices that bill our charges, and no others."""
 
     def __init__(self, tryton: Tryton) -> None:
         # A person would be warned of a due date in the past and of taxes other than the product's: both are meant.
@@ -69,14 +69,14 @@ class TrytonInvoices:
         return [TrytonInvoice.of(row) for row in found]
 
     def get(self, invoice: int) -> TrytonInvoice:
-        """One as it is now. Raises Refused where there is none, TargetUnavailable."""
+        """The present state of an invoice. Raises Refused if there is none, TargetUnavailable."""
         found = self._tryton.search("account.invoice", [["id", "=", invoice]], _FIELDS, 1)
         if not found:
             raise Refused(f"Tryton has no invoice {invoice} that may be seen with this key")
         return TrytonInvoice.of(found[0])
 
     def post(self, invoice: TrytonInvoice, on: date) -> TrytonInvoice:
-        """Post a draft dated `on`: it gets its number and its move. One that is posted stays as it is.
+        """Post a draft dated `on`: it gets its number and its move. A posted one stays as it is.
 
         Raises Refused, TargetUnavailable.
         """

@@ -1,6 +1,6 @@
-"""What a group of charges becomes on an invoice of Tryton: lines whose quantity times price is their net exactly.
+"""Invoice lines in Tryton for a group of charges: quantity times price is exactly the net of the line.
 
-Pure. A line gathers the charges of one period, task, labor category, rate and tax, as on our own invoices; its net is
+Pure. A line gathers the charges of one period, task, labor category, rate and tax, as on our own invoices. Its net is
 the sum of its charges, and every charge is on exactly one line or on none.
 """
 
@@ -22,7 +22,7 @@ _HUNDREDTH, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")  # what Tryton'
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """quantity x price = net; quantity has the sign of the net, and `charges` come to it."""
+    """quantity x price = net; quantity has the sign of the net, and `charges` sum to it."""
 
     key: LineKey
     unit: Unit
@@ -32,7 +32,7 @@ class Line:
     charges: tuple[ChargeRecord, ...]
 
     def description(self, names: Names, currency: str) -> str:
-        """What was delivered, when, how it was priced, and the hours where the quantity does not say them."""
+        """The text of a line: work, dates, pricing, and the hours where the quantity does not show them."""
         minutes = sum(charge["billable_minutes"] for charge in self.charges)
         drafted = LineDraft(self.key, self.quantity, self.unit, self.price, self.net)
         parts = [line_name(self.key, names), self.key.period, line_note(drafted, currency)]
@@ -44,7 +44,7 @@ class Line:
 
 
 def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[Line], list[ChargeRecord]]:
-    """The lines, in order, and the charges that are on none: what is not billable, and what nets to nothing at all."""
+    """The lines, in order, and the charges that are on none: those not billable, and those that net to zero."""
     gathered, unlined = defaultdict[LineKey, list[ChargeRecord]](list), list[ChargeRecord]()
     for charge in charges:
         if charge["tax_category"] is None or charge["tax_rate"] is None:

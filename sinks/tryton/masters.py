@@ -1,7 +1,7 @@
-"""What of Tryton stands for our masters: found by its Hourstream ID, made where there is none, remembered after that.
+"""Finds Tryton's records for our masters by Hourstream ID, creates missing ones, and remembers them.
 
-Who has the books decides: parties and products that were found are left as they are, and companies, currencies and
-taxes are never made from here.
+The owner of the books decides: existing parties and products are not changed, and companies, currencies and taxes are
+never created here.
 """
 
 import threading
@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 
 
 class NotThere(Refused):
-    """Tryton has nothing that stands for this; the text says what a person has to do there."""
+    """Tryton has no record for this; the text says what a person has to do there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TrytonMasters:
         self._lock = threading.RLock()  # one look-up may need another
 
     def names_from(self, names: Callable[[], Names]) -> None:
-        """Where names come from, from now on."""
+        """Set the source of names."""
         self._names = names
 
     def names(self) -> Names:
@@ -110,7 +110,7 @@ class TrytonMasters:
         untyped: Row = {"identifiers": [["create", [{"code": who.vat_id}]]]}
         try:
             return self._found_or_made("party.party", identity, {**values, **european}, company)
-        except Refused:  # Tryton checks the digits of European ones: whatever else it is, it is kept as it is written
+        except Refused:  # Tryton checks the digits of European ones; others are kept as they are written
             return self._found_or_made("party.party", identity, {**values, **untyped}, company)
 
     def _address(self, who: Party) -> Row:
@@ -168,9 +168,9 @@ class TrytonMasters:
         return self._made(model, {**values, "hourstream_id": identity}, model, identity, company)
 
     def _made(self, model: str, values: Row, identified: str, identity: str, company: int | None) -> int:
-        """The id of what stands for `identity`, made now, or by another at this moment.
+        """The id of the record for `identity`, created now, or by another client at this moment.
 
-        Prices and payment terms are a company's: made within `company`, they are that one's.
+        Prices and payment terms belong to a company: created within `company`, they are that one's.
         """
         try:
             made = self._tryton.within(company=company).create(model, values)
@@ -191,7 +191,9 @@ class TrytonMasters:
         return _id(found[0]) if found else None
 
     def _once(self, key: tuple[str, ...], ask: Callable[[], Found]) -> Found:
-        """What was found is remembered; what was not is asked for again, for a person may have made it meanwhile."""
+        """Records that were found are remembered; missing ones are looked up again, because a person may have created
+        them.
+        """
         with self._lock:
             if key not in self._known:
                 self._known[key] = ask()

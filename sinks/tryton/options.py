@@ -1,4 +1,4 @@
-"""What a targets file says of a Tryton, checked, and the target made of it."""
+"""Checks the targets file's options of a Tryton, and makes the target."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +28,6 @@ def target(name: str, options: Mapping[str, object], folder: Path) -> TrytonTarg
     """The target of these options. Raises pydantic's ValidationError, NoSecret, OSError."""
     given = TrytonOptions.model_validate(options)
     key = Secret.of(given.key)
-    key.reveal()  # one that is not there is told of now, not at the first charge
+    key.reveal()  # a missing key is reported now, not at the first charge
     calls = Calls(given.connect_seconds, given.answer_seconds, None if given.ca is None else folder / given.ca)
     return TrytonTarget(name, Tryton(given.url, key, calls))

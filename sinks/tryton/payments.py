@@ -1,4 +1,4 @@
-"""Payments recorded in Tryton by its own wizard, as a person would: over JSON-RPC, for REST has no wizards."""
+"""Records payments in Tryton with its own wizard, over JSON-RPC, because REST has no wizards."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -18,10 +18,10 @@ class TrytonPayments:
         self._rpc = rpc
 
     def pay(self, invoice: TrytonInvoice, reference: str, on: date, amount: Decimal | None = None) -> bool:
-        """Record a payment, all that is open unless `amount` says how much; true where it was not there before.
+        """Record a payment of `amount`, or of all that is open; true if it was not recorded before.
 
-        `reference` is the payment's own (of the bank, say) and is looked up first: a payment offered again is one
-        payment. Raises Refused, TargetUnavailable; after the latter it may or may not be recorded.
+        `reference` is the payment's own (of the bank, for example) and is looked up first: a payment offered again is
+        one payment. Raises Refused, TargetUnavailable; after the latter it may or may not be recorded.
         """
         where = {"company": invoice.company, "_skip_warnings": True}
         if self._is_there(invoice, reference, where):
@@ -53,7 +53,7 @@ class TrytonPayments:
             start = {**_fields(view["defaults"]), "amount": amount, "date": on, "description": reference}
             start["payment_method"] = self._method(invoice, where)
             step = self._rpc.call(f"{_WIZARD}.execute", session, {"start": start}, "choice", context=context)
-            if "view" in step:  # less than what is open: the rest stays so
+            if "view" in step:  # less than the open amount: the rest stays open
                 ask = {**_fields(step["view"]["defaults"]), "type": "partial"}
                 self._rpc.call(f"{_WIZARD}.execute", session, {"start": start, "ask": ask}, "pay", context=context)
         finally:

@@ -1,4 +1,4 @@
-"""Tryton's JSON-RPC: what its REST interface does not offer, such as wizards. A login with a password; one session."""
+"""Tryton's JSON-RPC for functions without REST interface, such as wizards: a login with a password, one session."""
 
 import base64
 import itertools
@@ -25,7 +25,9 @@ class TrytonRpc:
         self._lock, self._ids = threading.Lock(), itertools.count(1)
 
     def call(self, method: str, *params: object, context: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
-        """What a method gives. Raises Refused for what Tryton's users are told, TargetUnavailable for the rest."""
+        """Call a method and return its result. Raises Refused for errors shown to Tryton's users, TargetUnavailable for
+        others.
+        """
         for last in (False, True):
             session = self._opened(renew=last)
             body = dumps({"id": next(self._ids), "method": method, "params": [*params, dict(context)]})
@@ -58,7 +60,7 @@ class TrytonRpc:
         try:
             found = loads(body)
         except ValueError:
-            raise TargetUnavailable(f"{method}: the answer is no JSON, so it is not known what was done") from None
+            raise TargetUnavailable(f"{method}: the answer is no JSON, so the result is unknown") from None
         if error := found.get("error"):
             words = " ".join(str(each) for each in (error[1] if error[0] in _REFUSALS else error) if each)[:500]
             if error[0] in _REFUSALS:

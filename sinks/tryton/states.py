@@ -1,8 +1,8 @@
-"""What becomes of our invoices in Tryton, as events of `source.billing.statuses`: states and payments, each told once.
+"""States and payments of our invoices in Tryton as events of `source.billing.statuses`, each reported once.
 
-Tryton is asked for what was written since the last look, a little overlapped, for a transaction that began earlier may
-commit later. The cursor holds what was told of that stretch, so the overlap repeats nothing; an event that is told
-again all the same (the cursor was lost) has the same id, and is a duplicate to every reader.
+A poll asks for everything written since the last poll, with some overlap, because an earlier transaction may commit
+later. The cursor lists the events already reported of that interval. If the cursor is lost, events repeat with the same
+ids, and every reader recognises the duplicates.
 """
 
 from collections import defaultdict
@@ -16,9 +16,9 @@ from sinks.tryton.client import Tryton
 from sinks.tryton.wire import Row
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-OVERLAP = timedelta(minutes=10)  # longer than Tryton lets a transaction of ours run
+OVERLAP = timedelta(minutes=10)  # longer than Tryton allows for one of our transactions
 _PAGE = 200  # invoices a request
-_MOST = 1000  # events a look, but for those of its last page
+_MOST = 1000  # events per poll, except for those of its last page
 _FIELDS = (
     "number",
     "state",
@@ -33,7 +33,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was told of one invoice: its state then, and its payments by Tryton's line."""
+    """The last report of one invoice: its state, and its payments by Tryton's line."""
 
     state: str | None = None
     payments: frozenset[int] = frozenset()
@@ -42,7 +42,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far was looked, and what was told of invoices that may still change or are looked at again."""
+    """The end of the last poll, and the reports of invoices that may still change or are polled again."""
 
     until: datetime = BEGINNING
     told: dict[int, Told] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Cursor:
 
     @classmethod
     def from_json(cls, found: Mapping[str, object]) -> "Cursor":
-        """What `as_json` gave."""
+        """The inverse of `as_json`."""
         rows = found["told"]
         told = {
             int(id_): Told(each["state"], frozenset(each["payments"]), datetime.fromisoformat(each["written"]))
@@ -67,20 +67,20 @@ class Cursor:
 
 
 class TrytonStates:
-    """The states of invoices that bill charges of ours; `system` is the name on the events."""
+    """The states of invoices that bill our charges; `system` is the name on the events."""
 
     def __init__(self, tryton: Tryton, system: str) -> None:
         self._tryton, self._system = tryton, system
 
     def look(self, cursor: Cursor) -> tuple[list[StatusRecord], Cursor, bool]:
-        """What is new since `cursor`, as Tryton numbered the invoices; the next cursor; whether there is more.
+        """New events since `cursor`, in the order of Tryton's invoice ids; the next cursor; whether there is more.
 
         Keep the cursor only together with the events. Raises Refused, TargetUnavailable.
         """
         events, told, until = list[StatusRecord](), dict(cursor.told), cursor.until
         for rows in self._written_since(cursor.until - OVERLAP):
             if len(events) >= _MOST:
-                # What was told is kept and skipped by the next look, which begins where this one did.
+                # Reported events are kept and skipped by the next poll, which begins where this one did.
                 return events, Cursor(cursor.until, told), True
             page = [row for row in rows if _has_news(row, told.get(int(row["id"]), Told()))]
             charges, payments = self._charges(page), self._payments(page)
@@ -162,7 +162,7 @@ def _has_news(row: Row, told: Told) -> bool:
 
 
 def _paid_by(row: Row, told: Told) -> frozenset[int]:
-    """The lines that pay an invoice; what balances a cancelled one is no payment, and what it was paid stays told."""
+    """Lines that pay an invoice; lines that balance a cancelled one are no payment, and its reported payments stay."""
     return told.payments if row["state"] == "cancelled" else frozenset(_payment_lines(row))
 
 

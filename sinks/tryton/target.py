@@ -1,9 +1,9 @@
-"""Tryton as a target: charges onto the draft invoice of their account, each exactly once.
+"""Tryton as a target: adds charges to the draft invoice of their account, each exactly once.
 
-An account (client, engagement, currency, in scope of tax or not) has at most one draft invoice, and a charge goes onto
-it as part of a line, or beside all invoices where it bills nothing. Tryton's database holds two things unique: a charge
-by its id, and an invoice by its reference, the n-th of its account. So a call is: look the charges up; write those
-that are missing in one transaction; and where that is refused, look again, for another may have been quicker.
+An account (client, engagement, currency, in scope of tax or not) has at most one draft invoice. A charge becomes part
+of one of its lines, or is stored beside all invoices if it bills nothing. Tryton's database keeps two things unique: a
+charge by its id, and an invoice by its reference, the n-th of its account. A call looks the charges up and writes the
+missing ones in one transaction. If that is refused, it looks again, because another client may have been faster.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,13 +38,13 @@ class TrytonTarget:
     """A database of Tryton with the module `hourstream`, by its REST interface."""
 
     def __init__(self, name: str, tryton: Tryton, names: Callable[[], Names] = Names) -> None:
-        """`names` gives the masters that new parties are made of; those it lacks are named by their ids."""
+        """`names` gives the masters for new parties; missing ones are named by their ids."""
         self._name, self._tryton = name, tryton
         self._masters = TrytonMasters(tryton, names)
         self._states = TrytonStates(tryton, name)
 
     def names_from(self, names: Callable[[], Names]) -> None:
-        """Where the names of new parties and lines come from."""
+        """Set the source of names for new parties and lines."""
         self._masters.names_from(names)
 
     @property
@@ -72,7 +72,7 @@ class TrytonTarget:
         return [answers[charge["charge_id"]] for charge in charges]
 
     def health(self) -> Health:
-        """Whether Tryton answers and knows of charges; never raises."""
+        """Whether Tryton answers and has our module; never raises."""
         try:
             self._tryton.search("hourstream.charge", [], ["id"], 1)
         except (Refused, TargetUnavailable) as error:
@@ -80,7 +80,7 @@ class TrytonTarget:
         return Health(ok=True, detail="Tryton answers")
 
     def look(self, cursor: Mark | None) -> Look:
-        """What became of our invoices there since the last look. Raises TargetUnavailable."""
+        """The events of our invoices there since the last poll. Raises TargetUnavailable."""
         try:
             events, reached, more = self._states.look(Cursor() if cursor is None else Cursor.from_json(cursor))
         except Refused as error:
@@ -218,7 +218,7 @@ def account_of(charge: ChargeRecord) -> Account:
 
 
 def account_text(account: Account) -> str:
-    """How an account is written on its invoices."""
+    """The name of an account on its invoices."""
     outside = "/O" if account.outside_scope else ""
     return f"{account.client_id}/{account.engagement_id}/{account.currency}{outside}"
 
@@ -243,7 +243,7 @@ def _charge(charge: ChargeRecord, company: int, currency: int) -> Row:
 
 
 def _reference(row: Mapping[str, object]) -> str:
-    """Tryton's name for what it made of a charge: its invoice's reference, or the charge's own number."""
+    """Tryton's name for a charge: its invoice's reference, or the charge's own number."""
     line = row.get("line.")
     invoice = line.get("invoice.") if isinstance(line, dict) else None
     return str(invoice["reference"]) if isinstance(invoice, dict) else _beside(int(str(row["id"])))

@@ -15,7 +15,7 @@ def dumps(value: object) -> bytes:
 
 
 def loads(body: bytes) -> Any:  # noqa: ANN401 - JSON may be anything; callers check what they take
-    """What a body holds. Raises ValueError for what is no JSON, or cut off."""
+    """The content of a body. Raises ValueError for invalid or cut JSON."""
     return json.loads(body, object_hook=_read)
 
 

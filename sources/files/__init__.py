@@ -1,1 +1,1 @@
-"""Files that people export from upstream systems: read, recognised, tried row by row, and made source records."""
+"""Exported files of upstream systems: read, recognised, dry-run row by row, and made into source records."""

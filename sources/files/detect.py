@@ -1,4 +1,4 @@
-"""Which kinds of records of a source a file holds: those whose columns it has."""
+"""Detects the kinds of records in a file by its columns."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def recognise(mapping: SourceMapping, contracts: Contracts, data: bytes) -> tupl
 
 
 def _all_alike(mapping: SourceMapping, contracts: Contracts, layout: Layout, table: Table) -> tuple[Recognised, ...]:
-    """Every entity that reads files of this form and finds its columns: a row may say something of several."""
+    """Every entity that reads files of this form and finds its columns: a row may hold several."""
     found = []
     for entity in mapping.entities.values():
         other = entity.file

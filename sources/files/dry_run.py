@@ -1,7 +1,7 @@
-"""Whether a row means something: its record is mapped, in memory, as intake would map it, before anything is published.
+"""Maps a row in memory, as intake would, before anything is published, to find out whether it is usable.
 
-Codes that people map have not been asked for yet; here each stands for itself, and is noted. Look-ups that have not
-arrived are no fault either: their record waits for them.
+Codes that people map are not looked up yet; each stands for itself and is listed. A missing look-up is no fault either:
+the record will wait for it.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from sources.state import Rows, Standing
 
 
 class _Layer(dict[bytes, bytes | None]):
-    """A state on top of another: what a row changed, to be kept or forgotten. Codes are always known."""
+    """A state on top of another: the changes of a row, to keep or to drop. Codes are always known."""
 
     def __init__(self, below: dict[bytes, bytes], codes: bytes) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ class _Layer(dict[bytes, bytes | None]):
         self[key] = None
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Rows with the prefix, in key order. Of codes there are none: each is known once it is asked for."""
+        """Rows with the prefix, in key order. Codes are not listed: each is known when looked up."""
         rows = {**self._below, **self}
         return ((key, row) for key in sorted(rows) if key.startswith(prefix) and (row := rows[key]) is not None)
 
     def settle(self) -> None:
-        """Keep what was changed."""
+        """Keep the changes."""
         for key, value in self.items():
             if value is None:
                 self._below.pop(key, None)
@@ -67,7 +67,7 @@ class Trial:
         self.made: list[Canonical] = []
 
     def judge(self, rows: list[SourceRow]) -> str | None:
-        """Why nothing can be made of the records of a row; None, and the row counts, where something can."""
+        """Why no record can be made of a row; None if one can, and then the row counts."""
         layer = _Layer(self._state, self._codes)
         made: list[Canonical] = []
         for row in rows:
@@ -88,7 +88,7 @@ class Trial:
         return None
 
     def _fault_beside(self, layer: _Layer, row: SourceRow) -> str | None:
-        """What is wrong with a record that waits, beside what it waits for: it would come out only then."""
+        """The fault of a waiting record beside its missing look-up: it would appear only later."""
         rows = Rows(layer, self._mapper.mapping.system)
         if rows.outcome(row.entity, row.id).missing is None:
             return None
@@ -105,7 +105,7 @@ class Trial:
         return None
 
     def waiting(self) -> dict[str, int]:
-        """How many records wait, by the entity they wait for."""
+        """The number of waiting records, by the entity they wait for."""
         return self._mapper.waiting(_Layer(self._state, self._codes))
 
 

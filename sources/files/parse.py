@@ -1,4 +1,4 @@
-"""A whole file taken: every row of it is a source record, part of one, or a bad row with its reason."""
+"""Parses a whole file: every row becomes a source record, part of one, or a bad row with its reason."""
 
 import hashlib
 from collections import Counter
@@ -18,10 +18,11 @@ __all__ = ["BadRow", "NotRecognised", "SourceRow", "Taken", "take"]
 
 @dataclass(slots=True)
 class Taken:
-    """What is in a file. Of its `read` rows, `good` are records, `joined` belong to one before, the rest are `bad`.
+    """The content of a file. Of its `read` rows, `good` are records, `joined` belong to an earlier one, the rest are
+    `bad`.
 
-    `made` is what the mapping would make of them with every code standing for itself; `codes` counts the rows that
-    need each code, `unmapped` are the columns nothing reads, `waiting` the records that look up others not in here.
+    `made` is the result of the mapping with every code standing for itself; `codes` counts the rows that need each
+    code, `unmapped` are columns without a reader, `waiting` the records that look up others outside the file.
     """
 
     name: str

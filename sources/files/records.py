@@ -1,8 +1,8 @@
-"""A row of a file as the source record it says: the fields of its contract, and an id that stays the same.
+"""Makes a source record of a row: the fields of its contract, and a stable id.
 
-Where an export has no ids, the fields of its `key` make one. Rows of one key are records of their own, numbered in the
-order of the file (`repeats: separate`), or the same record over again (`repeats: same`) whose `join` fields, a tag each
-say, are put together; what else they differ in is refused, since nobody can say which row is right.
+If an export has no ids, the fields of its `key` make one. Rows of one key are separate records, numbered in the order
+of the file (`repeats: separate`), or repeats of one record (`repeats: same`). Repeats may differ in their `join`
+fields, for example one tag each, which are joined. Other differences are refused, because the right row is unknown.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
 
-MOST_ROW_BYTES = 250_000  # of a file: a row stands in a header beside the record made of it
+MOST_ROW_BYTES = 250_000  # of a file: a header beside the record holds the row
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 
 
@@ -25,9 +25,9 @@ class Unfit(ValueError):
 
 @dataclass(slots=True)
 class SourceRow:
-    """A source record, and the row (or, where rows were joined, rows) it was made of. `record` is in JSON form.
+    """A source record, and its row (or its joined rows). `record` is in JSON form.
 
-    `made_id` tells that its id was made of what the row says.
+    `made_id` is true if its id is made of the row's values.
     """
 
     topic: str
@@ -41,7 +41,7 @@ class SourceRow:
 
 @dataclass(slots=True)
 class Joined:
-    """What a row that repeats another one makes of it, where it is the same record."""
+    """Merge a row that repeats the same record."""
 
     into: SourceRow
     record: dict[str, Json]
@@ -57,13 +57,13 @@ class Recorder:
     _standing: dict[str, SourceRow] = field(default_factory=dict)
 
     def made(self, row: Row) -> SourceRow | Joined:
-        """The record of a row, or the record before that it belongs to. Raises Unfit; keeps nothing yet."""
+        """The record of a row, or the earlier record it belongs to. Raises Unfit; keeps nothing yet."""
         record = self._fields(row)
         layout, entity = self.of.layout, self.of.entity
         if not layout.key:
             own = str(record.get("id") or "")
             if not own:
-                raise Unfit(f"{self._named('id')} is empty, so nobody knows which record this is")
+                raise Unfit(f"{self._named('id')} is empty, so the record cannot be identified")
             first = self._standing.get(own)
             if first is not None and first.record == record:
                 return Joined(first, {})
@@ -76,7 +76,7 @@ class Recorder:
         return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw, made_id=True)
 
     def said(self, row: Row) -> dict[str, str]:
-        """What a row says in each column of text, whether or not it is a record."""
+        """The values of a row in each text column, whether or not it is a record."""
         found = {name: row.values.get(header) for name, header in self.of.headers.items()}
         return {name: value.strip() for name, value in found.items() if isinstance(value, str)}
 

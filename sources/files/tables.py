@@ -1,7 +1,7 @@
-"""Rows of CSV and JSON files, each with its line and the very bytes it stands in. Nothing of a file goes unsaid.
+"""Rows of CSV and JSON files, each with its line and its exact bytes. Every part of a file is accounted for.
 
-What cannot be a row (broken quotes, bytes that are no text, too many columns) is a `BadRow`, and reading goes on with
-the line after it.
+A line that cannot be a row (broken quotes, bytes that are no text, too many columns) is a `BadRow`, and reading
+continues with the next line.
 """
 
 import codecs
@@ -21,12 +21,12 @@ _LONGEST_ROW = 200  # lines that one quoted text may run over, before its quote 
 
 
 class UnreadableFile(ValueError):
-    """A file of which nothing can be read, and what to do."""
+    """A file that cannot be read at all, with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it stands: the line it begins on (from 1), its bytes, and its values by header, or by path."""
+    """A row of a file: its first line (from 1), its bytes, and its values by header, or by path."""
 
     line: int
     raw: bytes
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be taken, and why; `said` is what it says of the fields of a topic, where that can be told."""
+    """An unusable row, with the reason; `said` has its values for the fields of a topic, if known."""
 
     line: int
     raw: bytes

@@ -1,6 +1,6 @@
 """The mapping language as a small typed tree. `sources.mapping.parser` reads it from YAML.
 
-Every node knows the line of the file it was written on, so that whatever is wrong with it can be shown there.
+Every node knows its line in the file, so that a fault can be shown there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,8 +63,8 @@ class Translate:
 class Code:
     """A code of the source that people map, as its key on `master.code-map`; absent where the code is.
 
-    In the fields of a publication it stands for the canonical id: `sources.mapping.code_map` puts the path to that in
-    its place.
+    In the fields of a publication it stands for the canonical id: `sources.mapping.code_map` replaces it by the path to
+    that id.
     """
 
     of: Path | Template
@@ -232,10 +232,10 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How records of an entity stand in files: see `sources.mapping`.
+    """The layout of an entity's records in files: see `sources.mapping`.
 
-    `columns` has the headers (of JSON: the paths) a field may stand under; without an `id` among them, the `key`
-    fields make one. `records` is the path to the list of records in a JSON file.
+    `columns` has the possible headers (of JSON: the paths) of each field; without an `id` among them, the `key` fields
+    make one. `records` is the path to the list of records in a JSON file.
     """
 
     format: FileFormat
@@ -252,9 +252,9 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """How a system signs what it sends: HMAC-SHA256 in hex, after `prefix` in `header`.
+    """A system's signature of its messages: HMAC-SHA256 in hex, after `prefix` in `header`.
 
-    With `timestamp` (a header with seconds since the epoch) the signature is of `TIMESTAMP.BODY`, else of the body.
+    With `timestamp` (a header with seconds since the epoch) the signature covers `TIMESTAMP.BODY`, else the body.
     """
 
     records: tuple[str, ...]
@@ -266,7 +266,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One kind of source record, its topic, and what is made of it."""
+    """One kind of source record, its topic, and its publications."""
 
     name: str
     topic: str

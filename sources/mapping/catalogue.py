@@ -1,4 +1,4 @@
-"""The sources there are: a mapping file each, beside this module, called after its system."""
+"""The catalogue of sources: one mapping file each, beside this module, named after its system."""
 
 from functools import cache
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Whether the names and types in a mapping mean something: every topic, field, path and constant is held to a contract.
+"""Checks the names and types in a mapping: every topic, field, path and constant against a contract.
 
-What passes here can still fail on a record (a code nobody mapped, a text that is no date); that is `Unmappable` then.
+A checked mapping can still fail on a record (an unmapped code, a text that is no date); that is `Unmappable`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Codes that people map: `{$code: ...}` in a mapping file as a look-up on `master.code-map` (DOMAIN §1).
 
-The code map is one more entity of the source, so a code that is not mapped, is mapped later or is mapped to another id
-is handled as any look-up that is missing, arrives or changes.
+The code map is one more entity of the source. So an unmapped code, a code that is mapped later and a code that is
+mapped to another id are handled like a look-up that is missing, arrives or changes.
 """
 
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ from sources.mapping.ast import (
 from sources.mapping.errors import MappingError
 
 CODE_MAP = "master.code-map"
-CODE = "code"  # the name of the code map as an entity, and what an exception calls missing
+CODE = "code"  # the name of the code map as an entity, and as a missing object in exceptions
 UNMAPPED = "UNMAPPED_CODE"
 
 
 def with_codes(mapping: SourceMapping) -> SourceMapping:
-    """The mapping with a path to its canonical id for every code, and the look-ups these paths follow.
+    """The mapping with a path to its canonical id for every code, and the look-ups of these paths.
 
     Raises MappingError for a code that no look-up can find.
     """
@@ -52,7 +52,7 @@ def key_of(system: str, kind: str, code: str) -> str:
 
 
 def unmapped(key: str) -> str:
-    """What to tell of a code that is not on `master.code-map`."""
+    """The message about a code that is not on `master.code-map`."""
     # Neither a system nor a kind has a colon; a code may.
     system, kind, code = key.split(":", 2)
     return f"the {kind} code {code!r} of {system} is not mapped; map it with `hourstream exceptions map`"
@@ -125,12 +125,12 @@ class _Placing:
                 return expression
 
     def _member(self, entity: Entity, collection: str) -> Entity | None:
-        """The entity of a collection; None where there is none, which `sources.mapping.checker` tells."""
+        """The entity of a collection; None if it does not exist, which `sources.mapping.checker` reports."""
         declared = entity.collections.get(collection)
         return None if declared is None else self._mapping.entities.get(declared.entity)
 
     def _path(self, entity: Entity, code: Code) -> Path:
-        """The path to the canonical id of a code, its look-up put on the record that has the code."""
+        """The path to the canonical id of a code, with its look-up added to the record that has the code."""
         paths = [code.of] if isinstance(code.of, Path) else [part for part in code.of.parts if isinstance(part, Path)]
         ways = {self._way(entity, path) for path in paths}
         if len(ways) != 1:
@@ -139,7 +139,7 @@ class _Placing:
         for step in way:
             entity = self._mapping.entities[entity.look_ups[step].entity]
         own = replace(code, of=_without(code.of, len(way)))
-        name = f"{code.kind} {own.of}"  # no path of a file has a blank, so no file's look-up is called this
+        name = f"{code.kind} {own.of}"  # a path of a file has no blank, so no file's look-up has this name
         self._look_ups[entity.name][name] = LookUp(name, CODE, own, optional=True, missing=UNMAPPED, line=code.line)
         return Path((*way, name, "canonical_id"), code.line)
 
@@ -156,7 +156,7 @@ class _Placing:
 
 
 def _without(of: Path | Template, steps: int) -> Path | Template:
-    """The same, read from the record that so many look-ups lead to."""
+    """The same expression, read from the record at the end of these look-ups."""
     if isinstance(of, Path):
         return replace(of, steps=of.steps[steps:])
     pieces = (replace(part, steps=part.steps[steps:]) if isinstance(part, Path) else part for part in of.parts)

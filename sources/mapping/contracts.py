@@ -1,4 +1,4 @@
-"""What a mapping needs to know of the contracts: a topic's fields, and how a canonical record is held to them."""
+"""A mapping's view of the contracts: a topic's fields, and the check of a canonical record."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -23,7 +23,7 @@ class Contracts(Protocol):
     """The contracts a mapping is read against; tests of the language bring their own."""
 
     def shape(self, topic: str) -> Record | None:
-        """The fields of a topic's records; None for a topic that nobody declared."""
+        """The fields of a topic's records; None for an undeclared topic."""
         ...
 
     def checked(self, topic: str, content: Mapping[str, Json]) -> Checked:

@@ -1,6 +1,7 @@
-"""Texts as people and spreadsheets write them, as instants, days and decimals. Pure; ValueError says why.
+"""Converts texts as people and spreadsheets write them to instants, days and decimals. Pure; raises ValueError with the
+reason.
 
-What leaves the years 1 to 9999 on the way (an offset, a time zone, a day more) is refused like any other text.
+A result outside the years 1 to 9999 (by an offset, a time zone, an added day) is refused like any other text.
 
 Formats are those of `datetime.strptime`, with the English names of months and halves of the day.
 """
@@ -39,7 +40,7 @@ def instant(
 
 
 def _read(text: str, formats: tuple[str, ...]) -> datetime:
-    """By the first format that fits; by ISO 8601 where there is none."""
+    """Parsed by the first format that fits; by ISO 8601 without a format."""
     bare = text.strip()
     for format_ in formats:
         with contextlib.suppress(ValueError):
@@ -91,9 +92,10 @@ def minutes_between(start: str, end: str) -> int:
 
 
 def number(text: str, points: tuple[str, ...] = (".",), grouping: str = "", without: str = "") -> str:
-    """Plain decimal text of a number whose decimals follow one of `points`, less `without` (a currency sign, say).
+    """Plain decimal text of a number whose decimals follow one of `points`, without `without` (a currency sign, for
+    example).
 
-    `grouping` stands between groups of three digits, nowhere else: `1.5` with grouping `.` is no number, not 15.
+    `grouping` is accepted only between groups of three digits: `1.5` with grouping `.` is no number, not 15.
     """
     bare = (text.replace(without, "") if without else text).strip()
     point = next((each for each in points if each in bare), points[0])

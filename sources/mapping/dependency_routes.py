@@ -1,7 +1,7 @@
-"""Which source records a canonical record is made of, worked out once from a mapping: the ways back from a look-up.
+"""Routes from a look-up back to the source records that depend on it, computed once per mapping.
 
 `time.entries` is made of a line, its timecard and that timecard's period; so a period's change must find all lines of
-all timecards of that period. A route says how: the links from the publishing entity to the one looked up.
+all timecards of that period. A route lists the links from the publishing entity to the one looked up.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """From a publishing entity, link by link, to what it looks up."""
+    """The links from a publishing entity to the one looked up."""
 
     publisher: str
     links: tuple[Link, ...]

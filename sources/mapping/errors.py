@@ -1,11 +1,10 @@
-"""What goes wrong in intake: a broken mapping file, a source record that cannot be kept, one that means nothing,
-a file that no source knows."""
+"""Errors of intake: a broken mapping file, a source record that cannot be kept or mapped, a file of no known source."""
 
 _MOST = 2_000  # characters of a message
 
 
 class MappingError(ValueError):
-    """A mapping file is wrong; the message names file and line and says what to do."""
+    """A mapping file is wrong; the message names file, line and remedy."""
 
     def __init__(self, file: str, line: int, message: str) -> None:
         super().__init__(f"{file}, line {line}: {message}")
@@ -17,15 +16,15 @@ class Unusable(ValueError):
 
 
 class Unmappable(Exception):
-    """A source record of which nothing can be made; what it says goes to `billing.exceptions`.
+    """A source record that cannot be mapped; its message goes to `billing.exceptions`.
 
-    `missing` is (kind, id) of what would heal it, where that is one record.
+    `missing` is (kind, id) of the record that would heal it, if it is one record.
     """
 
     def __init__(self, message: str, code: str = "UNMAPPABLE", missing: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        # What it quotes may be as long as a record, which no message may be.
+        # The quoted value may be as long as a record, which is too long for a message.
         self.message = message if len(message) <= _MOST else f"{message[:_MOST]}…"
         self.missing = missing
 

@@ -1,4 +1,4 @@
-"""Values of the mapping language for one source record: a pure reading of records already there."""
+"""Evaluates the mapping language for one source record: pure, over records already read."""
 
 from collections.abc import Callable, Mapping
 
@@ -35,7 +35,7 @@ from sources.state import Rows, id_text
 
 
 class Scope:
-    """A source record, and from it the records it looks up; `locals` are `$split` and `$next`."""
+    """A source record and the records that it looks up; `locals` are `$split` and `$next`."""
 
     __slots__ = ("_followed", "_mapping", "_rows", "entity", "id", "locals", "record")
 
@@ -60,7 +60,7 @@ class Scope:
         return Unmappable(f"{self.entity.name} {self.id}: {message}", code, missing)
 
     def at(self, steps: tuple[str, ...]) -> Json:
-        """The value of a path; None where a field or an optional look-up on the way is empty."""
+        """The value of a path; None if a field or an optional look-up on the way is empty."""
         first = steps[0]
         if len(steps) == 1:
             return self.record.get(first)
@@ -72,7 +72,7 @@ class Scope:
         return _nested(self.record, steps)
 
     def follow(self, name: str) -> "Scope | None":
-        """The record a look-up finds; None for an optional one that is empty. Missing while it has not arrived."""
+        """The record that a look-up finds; None for an optional one that is empty. Raises Missing until it arrives."""
         if name not in self._followed:
             self._followed[name] = self._found(name)
         return self._followed[name]
@@ -105,7 +105,7 @@ class Scope:
 
 
 def link_id(expression: Expression, scope: Scope) -> str | None:
-    """The id an expression gives, None for none. Unmappable for what can be no id."""
+    """The id an expression gives, or None. Raises Unmappable for a value that cannot be an id."""
     try:
         return id_text(evaluate(expression, scope))
     except Unusable as no_id:
@@ -113,7 +113,7 @@ def link_id(expression: Expression, scope: Scope) -> str | None:
 
 
 def evaluate(expression: Expression, scope: Scope) -> Json:
-    """The JSON value of an expression. Raises Missing, Unmappable naming the record, or Unusable of what is no code."""
+    """The JSON value of an expression. Raises Missing, Unmappable with the record, or Unusable for an invalid code."""
     match expression:
         case Path(steps):
             return scope.at(steps)
@@ -157,7 +157,7 @@ def fields_of(fields: Mapping[str, Expression], scope: Scope) -> dict[str, Json]
 
 
 def _named(code: str) -> str:
-    """A code made of a person's sealed name is the person's token."""
+    """The code of a person's encrypted name is the person's token."""
     tokens = tokens_in(code)
     return tokens[0] if len(tokens) == 1 else code
 
@@ -204,7 +204,7 @@ def _translated(code: Json, table: Translate, scope: Scope) -> Json:
 
 
 def _converted(convert: Callable[[str], str], value: Json, scope: Scope) -> str | None:
-    """The text a conversion makes of a value; None of none, which is also what an empty column of a file is."""
+    """The text that a conversion reads; None for None, and for an empty column of a file."""
     if value is None or value == "":
         return None
     try:

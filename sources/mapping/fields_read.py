@@ -1,4 +1,4 @@
-"""What a mapping reads of its source's records: the contract of an intake, taken from its file."""
+"""The fields that a mapping reads of its source's records: the contract of an intake, taken from its file."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ def _of_entity(entity: Entity) -> Iterator[Expression]:
 
 
 def _fields(mapping: SourceMapping, entity: Entity, expression: Expression) -> Iterator[tuple[str, str]]:
-    """(topic, field) of everything an expression takes from a record of `entity` and those it looks up."""
+    """(topic, field) of every value that an expression takes from a record of `entity` and its look-ups."""
     if isinstance(expression, Path):
         yield from _along(mapping, entity, expression)
     if isinstance(expression, Each):

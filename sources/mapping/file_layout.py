@@ -1,4 +1,4 @@
-"""The parts of a mapping that say how records stand in files and how webhooks are signed: read and checked."""
+"""The parts of a mapping that describe records in files and signatures of webhooks: read and checked."""
 
 import codecs
 

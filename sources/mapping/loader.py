@@ -68,7 +68,7 @@ __all__ = ["MappingError", "SourceMapping", "load_mapping", "read_mapping"]
 def load_mapping(path: Path, contracts: Contracts | None = None) -> SourceMapping:
     """The mapping in a file, checked against the contracts (by default the declared ones).
 
-    Raises MappingError naming file, line and what to do.
+    Raises MappingError with file, line and remedy.
     """
     try:
         text = path.read_text(encoding="utf-8")

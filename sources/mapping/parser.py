@@ -132,7 +132,7 @@ def expression(node: Node) -> Expression:
 
 
 def path_or_text(node: Node, text: str) -> Constant | Path | Template:
-    """What a piece of text in a file means: itself, a path, or text around paths."""
+    """The meaning of a text in a file: a constant, a path, or text around paths."""
     if "$" not in text:
         return Constant(text, node.line)
     if whole := _PATH.fullmatch(text):

@@ -1,7 +1,7 @@
-"""Whether a mapping works on sealed personal data too: a field that is erased with its person is passed on, not read.
+"""Checks that a mapping works on encrypted personal data: it passes an erasable field on and does not read it.
 
-Sealed, it is a text that means nothing to intake. So it may stand in a field or in text, and be the person's code;
-no number, day, look-up or id can be made of it.
+Intake cannot read an encrypted text. It may stand in a field or in text, and be the person's code; no number, day,
+look-up or id can be made of it.
 """
 
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def _check_unused(mapping: SourceMapping, entity: Entity, expression: Expression
 
 
 def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
-    """A code of a person must be the person, or who is mapped would not be who is erased."""
+    """A code of a person must be the person's identity; otherwise the mapped and the erased person would differ."""
     persons = persons_of(entity.topic)
     written = str(code.of) if isinstance(code.of, Template) else f"${{{'.'.join(code.of.steps)}}}"
     for path, field in _erasable(mapping, entity, code):
@@ -83,7 +83,7 @@ def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
                 mapping.file,
                 path.line,
                 f"the code {code.of} holds `{field}`, which is erased with its person; the code must be that person, "
-                f"of kind {CONSULTANT}, as {entity.topic}'s schema says: {persons.person if persons else 'nobody'}",
+                f"of kind {CONSULTANT}, as {entity.topic}'s schema says: {persons.person if persons else 'no person'}",
             )
 
 

@@ -38,7 +38,7 @@ def _minutes(number: Decimal, unit: Unit) -> Decimal:
 
 
 def _clock_minutes(text: str, unit: Unit) -> int:
-    """Of `7:05` or `07:05:30`; half a minute counts as one."""
+    """Minutes of `7:05` or `07:05:30`; half a minute rounds up."""
     clock = _CLOCK.fullmatch(text.strip())
     if clock is None or (clock[3] is None) != (unit == "h:mm"):
         raise ValueError(f"{text!r} is no duration {unit}")

@@ -1,4 +1,4 @@
-"""Which values a field of a contract takes: what constants and paths are held to before any record comes."""
+"""The values that a field of a contract accepts: checks constants and paths before any record arrives."""
 
 import re
 from datetime import date, datetime
@@ -21,7 +21,7 @@ _SAID: dict[type, str] = {
 
 
 def said(shape: Shape) -> str:
-    """A shape in words."""
+    """The description of a type."""
     match shape:
         case Maybe(inner):
             return said(inner)
@@ -32,7 +32,7 @@ def said(shape: Shape) -> str:
 
 
 def takes(wanted: Shape, given: Shape) -> bool:
-    """Whether values of one shape can stand in a field of another. Text may turn out to be anything written as text."""
+    """Whether values of one type fit a field of another. Text may contain any type written as text."""
     wanted = wanted.inner if isinstance(wanted, Maybe) else wanted
     given = given.inner if isinstance(given, Maybe) else given
     if isinstance(wanted, Whole | Flag | Raw | Record | Many):
@@ -45,7 +45,7 @@ def takes(wanted: Shape, given: Shape) -> bool:
 
 
 def takes_constant(wanted: Shape, value: Scalar) -> bool:
-    """Whether a field takes this constant."""
+    """Whether a field accepts this constant."""
     match wanted, value:
         case Flag(), bool():
             return True
@@ -62,7 +62,7 @@ def takes_constant(wanted: Shape, value: Scalar) -> bool:
 
 
 def _reads(wanted: Day | Instant | Amount, text: str) -> bool:
-    """Whether the contracts' JSON form would read this text: nothing looser, or every record would fail later."""
+    """Whether the contracts' JSON form accepts this text: exactly that, or every record would fail later."""
     match wanted:
         case Amount(precision, scale):
             written = _DECIMAL.fullmatch(text)

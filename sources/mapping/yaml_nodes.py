@@ -1,7 +1,7 @@
-"""YAML as marked nodes: every value with its line, nothing guessed, everything not asked for refused.
+"""YAML as marked nodes: every value with its line, without guesses; unexpected content is refused.
 
-Of YAML's own guesses only whole numbers, true, false and null are taken. Dates stay text, `NO` is Norway, decimals
-are written in quotes, anchors and repeated keys are refused.
+Of YAML's implicit types only whole numbers, true, false and null are accepted. Dates stay text, `NO` is Norway,
+decimals are written in quotes, anchors and repeated keys are refused.
 """
 
 import difflib
@@ -99,7 +99,7 @@ class Node:
         return tuple(item.text(what) for item in self.items(what)) if self.is_list else (self.text(what),)
 
     def one_of(self, what: str, known: tuple[Word, ...]) -> Word:
-        """One of a few words."""
+        """One of a few allowed words."""
         written = self.text(what)
         for word in known:
             if word == written:

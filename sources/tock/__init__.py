@@ -1,1 +1,1 @@
-"""Tock's data as 18F published it (README.md), its records as they go onto `source.tock.*`, its lines counted."""
+"""Tock's data as 18F published it (README.md): its records for `source.tock.*`, and the count of its lines."""

@@ -1,4 +1,4 @@
-"""What goes in, counted from the JSON file alone: the side of the demo's table that nothing of this project computed.
+"""Counts the input from the JSON file alone, for the side of the demo's table that is independent of this project.
 
 It shares no code with the mapping, on purpose.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _FOLDERS = ("masters", "delivery", "finance")
-_PASSIVE = ("charge.states", "erp.postings", "invoice.status")  # what is told of charges, and decides none
+_PASSIVE = ("charge.states", "erp.postings", "invoice.status")  # reports about charges, which decide none
 
 
 @dataclass(frozen=True, slots=True)

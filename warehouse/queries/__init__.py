@@ -1,1 +1,1 @@
-"""Questions to the read models: plain functions of a cursor, answered with dataclasses."""
+"""Queries of the read models: plain functions of a cursor that return dataclasses."""

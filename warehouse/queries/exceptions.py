@@ -1,9 +1,9 @@
-"""What is stuck: by cause, one by one, and how much it is worth.
+"""Queries of exceptions: by cause, one by one, and their value.
 
-An exception tells its amount where settle could work it out. For the others it is estimated: minutes at what an hour of
-that engagement came to where it was billed (else of all work in that currency), a source record at what an entry did.
-Where the engagement, and so the currency, is not known, all of it is an estimate in the currency most used.
-Estimates are kept apart from amounts told, and say so wherever they are shown.
+An exception has an amount if settle could compute one. The amount of others is estimated: minutes at the average amount
+per hour of that engagement (else of all work in that currency), a source record at the average of an entry. If the
+engagement, and so the currency, is not known, the whole estimate is in the currency used most. Estimates are kept apart
+from stated amounts and marked wherever they are shown.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _MOST_ENGAGEMENTS = 300
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to look at; None or '' is everything. `missing_kind` and `missing_id` go with `code`: together a cause."""
+    """The filters; None or '' matches everything. `missing_kind` and `missing_id` go with `code`: together a cause."""
 
     status: str = "open"
     code: str | None = None
@@ -60,7 +60,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """What is at stake in one currency: told by settle, and estimated by us."""
+    """The amount at stake in one currency: stated by settle, and estimated by us."""
 
     currency: str
     told: Decimal
@@ -113,7 +113,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRow:
-    """One exception; amount is None where settle could not tell it, `estimate` then what it may come to."""
+    """One exception; if settle states no amount, `amount` is None and `estimate` is our estimate."""
 
     exception_id: str
     engagement_id: str
@@ -210,9 +210,10 @@ def _stakes(currencies: list[str], told: list[Decimal], estimated: list[Decimal]
 
 
 def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, limit: int = PAGE) -> list[Cause]:
-    """What is stuck by cause; one more than `limit` where there is a next page.
+    """Exceptions by cause; one more than `limit` if there is a next page.
 
-    The largest stake is first, or the most minutes: an order by money tells amounts to who may not see them.
+    The largest stake is first, or the most minutes: an order by money would reveal amounts to users who may not see
+    them.
     """
     ordered = sql.SQL(_CAUSES).format(order=_BY_MONEY if by_money else _BY_WORK)
     rated = sql.SQL(_RATED).format(where=where(["t.subjects > 0", *filters.conditions("t")]))
@@ -236,7 +237,7 @@ class _TotalsRow:
 
 
 def totals(cursor: Asking, filters: Filters) -> Totals:
-    """How many subjects the filters find, and what they come to."""
+    """The number of subjects that the filters find, and their totals."""
     rated = sql.SQL(_RATED).format(where=where(["t.subjects > 0", *filters.conditions("t")]))
     found = rows(cursor, _TotalsRow, rated + sql.SQL(_TOTALS), filters.values())
     stakes = _stakes([r.currency for r in found], [r.told for r in found], [r.estimated for r in found])
@@ -245,7 +246,7 @@ def totals(cursor: Asking, filters: Filters) -> Totals:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page of a list begins: behind this row. `value` is what the list is sorted by, as text."""
+    """The start of a page of a list: behind this row. `value` is the sort value, as text."""
 
     value: str
     exception_id: str
@@ -296,7 +297,7 @@ def _listing(
 
 
 def _engagements(cursor: Asking, filters: Filters) -> list[str] | None:
-    """The engagements that have what the filters ask for, where looking into each is quicker than going through all."""
+    """The engagements that match the filters, where looking into each is faster than a scan of all."""
     if filters.missing_id is not None or not (filters.client or filters.owner or filters.region or filters.code):
         return None
     query = sql.SQL("SELECT DISTINCT t.engagement_id FROM hourstream.exception_totals t{} LIMIT %(most)s").format(
@@ -320,7 +321,7 @@ def exceptions_of(cursor: Asking, exception_ids: list[str]) -> list[ExceptionRow
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters can be set to."""
+    """The possible values of the filters."""
 
     codes: list[str]
     regions: list[str]
@@ -328,7 +329,7 @@ class Choices:
 
 
 def choices(cursor: Asking) -> Choices:
-    """Codes, regions and owners of what is stuck."""
+    """Codes, regions and owners of open exceptions."""
     query = "SELECT DISTINCT code, region, owner FROM hourstream.exception_totals WHERE subjects > 0"
     found = cursor.execute(query).fetchall()
     codes, regions, owners = (sorted({str(row[n]) for row in found if row[n]}) for n in range(3))

@@ -1,7 +1,7 @@
-"""Why this rate: the cards that were searched for a charge, in their order, and how each line of them fared.
+"""Explains a rate: the cards searched for a charge, in their order, with the outcome of each of their lines.
 
-Worked out by the rules themselves (`rating.time.rates`) over the masters as they stand now; what the charge was made
-of is in its derivation and components.
+The rules themselves (`rating.time.rates`) compute it over the present masters; the charge's own inputs are in its
+derivation and components.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LINES = 200  # shown of one card
 
 @dataclass(frozen=True, slots=True)
 class Competitor:
-    """A line of a card that was looked at; `verdict` says how it fared, and why."""
+    """A line of a card that was examined; `verdict` is its outcome with the reason."""
 
     line: RateLine
     selects: str
@@ -31,7 +31,7 @@ class Competitor:
 
 @dataclass(frozen=True, slots=True)
 class CardSearched:
-    """A card the search could reach, and its lines that were in question; `verdict` says what came of it."""
+    """A card within reach of the search, and its candidate lines; `verdict` is its outcome."""
 
     card: RateCard
     verdict: str

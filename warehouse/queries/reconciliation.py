@@ -1,4 +1,4 @@
-"""What must tie: minutes approved and accounted for, charges and what the journal and invoices have of them."""
+"""Figures that must tie: minutes approved and accounted for, charges in the journal and on invoices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Ties:
 
 
 def figures(cursor: Asking) -> list[Figure]:
-    """All sums as worked out last."""
+    """All totals of the last computation."""
     query = "SELECT name, currency, records, minutes, amount FROM hourstream.figures ORDER BY name, currency"
     return rows(cursor, Figure, query, {})
 

@@ -1,4 +1,4 @@
-"""Finding what a person has an id of: an entry, a charge, an invoice, a posting, an exception, an engagement."""
+"""Search by id: an entry, a charge, an invoice, a posting, an exception, an engagement."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How every question is asked: rows as dataclasses, and conditions put together without a value in the text."""
+"""Helpers for queries: rows as dataclasses, and conditions without values in their text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, TypeAlias, TypeVar
@@ -13,7 +13,7 @@ _AT_ONCE = 1_000
 
 
 class Stored(str):
-    """A text as the database has it. What is encrypted in it is opened where it is shown; in no other text."""
+    """A text as stored in the database. Only such texts are decrypted when they are shown."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ def rows(cursor: Asking, shape: type[Row], query: Query, values: Mapping[str, ob
 
 
 def streamed(cursor: Asking, shape: type[Row], query: Query, values: Mapping[str, object]) -> Iterator[Row]:
-    """The same, some rows at a time, for answers that no memory should hold; other questions may be asked between."""
+    """The same, some rows at a time, for answers larger than memory; other queries may run in between."""
     with cursor.connection.cursor(name="streamed", row_factory=_of(shape)) as reader:
         reader.itersize = _AT_ONCE
         yield from reader.execute(query, values)

@@ -9,7 +9,7 @@ FAILURES = ("exceptions open", "postings refused")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What came in one minute or hour; `starts` in epoch seconds, counts by what the records say."""
+    """Records of one minute or hour; `starts` in epoch seconds, counts by outcome."""
 
     starts: int
     counts: dict[str, int]

@@ -1,4 +1,4 @@
-"""The way of one subject: from what was submitted to charges, postings, invoices and payments, in order of time."""
+"""The trace of one subject: its submission, charges, postings, invoices and payments, in order of time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class _HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """What became of an invoice."""
+    """A status of an invoice."""
 
     invoice_id: str
     status: str
@@ -133,7 +133,7 @@ def charge(cursor: Asking, charge_id: str) -> ChargeRow | None:
 
 
 def statuses_of(cursor: Asking, invoice_ids: list[str]) -> list[StatusRow]:
-    """What became of these invoices, in order of time."""
+    """The statuses of these invoices, in order of time."""
     query = (
         "SELECT invoice_id, status, amount, currency, at,"
         " topic || '[' || partition || ']@' || record_offset AS \"where\""

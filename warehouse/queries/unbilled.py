@@ -1,4 +1,4 @@
-"""Work that is not billed yet, by region and age: submitted, parked, or charged and on no invoice."""
+"""Unbilled work by region and age: submitted, parked, or charged and on no invoice."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -70,12 +70,12 @@ def aged(cursor: Asking, today: date) -> list[Aged]:
 
 
 def by_client(cursor: Asking, stage: str, *, by_money: bool, limit: int = 50) -> list[OfClient]:
-    """The clients with most of a stage: of its amount, or of its minutes for who may not see amounts."""
+    """The clients with the largest part of a stage: by amount, or by minutes for users who may not see amounts."""
     query = sql.SQL(_CLIENTS).format(order=_BY_MONEY if by_money else _BY_WORK)
     return rows(cursor, OfClient, query, {"stage": stage, "limit": limit})
 
 
 def summed_at(cursor: Asking) -> datetime | None:
-    """When the sums were worked out last; None while they never were."""
+    """The time of the last computation of totals; None before the first."""
     found = cursor.execute("SELECT at FROM hourstream.summed").fetchone()
     return None if found is None else found[0]

@@ -1,6 +1,7 @@
 """The interface held to its own OpenAPI description by schemathesis: real server, real database, real Kafka."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 import schemathesis
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from console.access import rate_limit
 from devstack.stack import Stack
 from operations.all_topics import every_topic
 from storage.postgres import Pool
@@ -25,10 +27,16 @@ def bearer(pool: Pool) -> str:
     return token(pool, "admin")
 
 
+def console_of_many_tries(patch: pytest.MonkeyPatch, pool: Pool, broker: str) -> AbstractContextManager[str]:
+    """A console that answers every wrong token with 401: schemathesis sends more than a minute allows."""
+    patch.setattr(rate_limit, "WRONG_TOKENS", 100_000)
+    return console(pool, broker=broker)
+
+
 @pytest.fixture(scope="module")
 def described(pool: Pool, stack: Stack, bearer: str) -> Iterator[schemathesis.BaseSchema]:
     create_topics(admin_client(stack.broker), every_topic(1), 1)
-    with console(pool, broker=stack.broker) as address:
+    with pytest.MonkeyPatch.context() as patch, console_of_many_tries(patch, pool, stack.broker) as address:
         yield schemathesis.openapi.from_url(
             f"{address}/api/v1/openapi.json", headers={"Authorization": f"Bearer {bearer}"}
         )

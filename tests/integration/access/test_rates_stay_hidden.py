@@ -1,6 +1,7 @@
 """Amounts reach nobody without the right to see them: on no route, in no file, by no order, and not on a terminal."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -23,7 +24,7 @@ from warehouse.aggregates import sum_up
 from warehouse.writer import Warehouse
 
 MARK = Decimal("777.77")
-MARKS = ("777.77", "777,77", "77777", "778", "777 .77")
+MARKS = re.compile(r"(?<![\d.])(777[.,]77|777 \.77|(77777|778)(?!\d))")  # no part of an instant in seconds
 SAID = {
     "CAP_EXCEEDED": "777.77 EUR are beyond the cap of 777.77 EUR.",
     "EXPENSE_OVER_LIMIT": "hotel of 777.77 EUR is above the limit of 777.77 EUR for hotel.",
@@ -123,7 +124,7 @@ def test_no_route_tells_an_amount(app: FastAPI, pool: Pool, address: str) -> Non
             for path, query in paths:
                 answer = client.get(path, params=query)
                 assert answer.status_code == 200, (path, query, answer.text[:300])
-                if any(mark in answer.text for mark in MARKS):
+                if MARKS.search(answer.text):
                     told[sees_rates].add(f"{path} {query}")
     assert not told[False]
     seen = {told_of.split(" ")[0] for told_of in told[True]}

@@ -32,7 +32,7 @@ COMMANDS = {
 def environment(stack: Stack, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Of commands beside servers that are elsewhere."""
     home = tmp_path_factory.mktemp("signals")
-    settings = Settings.load(home=home, broker=stack.broker, postgres_url=database)
+    settings = Settings.load(home=home, broker=stack.broker, postgres_url=database, partitions=1)
     create_topics(AdminClient({"bootstrap.servers": stack.broker}), every_topic(settings.partitions), 1)
     (home / "folder").mkdir()
     (home / "secret").write_text("a secret of some length")
