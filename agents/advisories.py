@@ -18,6 +18,7 @@ from tables.advisories.entries import BY_CONSULTANT, Entries
 from tables.advisories.persons import OVERLAPS, Persons
 from tables.advisories.warnings import Warnings
 from tables.windows import Tally
+from topics import topic_names
 from topics.catalogue import ADVISORY_INPUTS
 
 NAME = "advisories"
@@ -43,7 +44,7 @@ def decide(batch: Batch, state: State) -> list[Output]:
     for record, value in read(batch.records, NAME, passed_over):
         said[record.topic].append(value)
     entries, persons = Entries(state), Persons(state)
-    facts = [cast(TimeEntry, fact("time.entries", value)) for value in said["time.entries"]]
+    facts = [cast(TimeEntry, fact(topic_names.TIME_ENTRIES, value)) for value in said[topic_names.TIME_ENTRIES]]
     entries.load(facts)
     for entry in facts:
         outputs += entries.take(entry)

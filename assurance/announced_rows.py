@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from assurance.publications import POSTINGS, STATUSES, Announcements, Said
+from assurance.publications import POSTINGS, STATUSES, Announcements, Said, document_name
 from sinks.journal import JOURNAL
 from sinks.routing_policy import Routes
 from storage.postgres import Pool, transaction
@@ -15,12 +15,14 @@ SELECT posting_id, system, charge_id, status, 'JRN-' || number, reason, revision
 FROM hourstream.journal_postings WHERE entry = 'charge'
 """
 _STATUSES: LiteralString = """
-SELECT invoice_id, engagement_id, standing, payable, currency, revision,
-       ARRAY(SELECT charge_id FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id ORDER BY charge_id)
-FROM hourstream.invoices i WHERE kind <> 'nothing'
+SELECT i.invoice_id, c.engagement_id, i.standing, i.payable, i.currency, i.revision, array_agg(charge_id)
+FROM hourstream.invoices i
+JOIN hourstream.invoice_charges USING (invoice_id) JOIN hourstream.charges c USING (charge_id)
+WHERE i.kind <> 'nothing' GROUP BY i.invoice_id, c.engagement_id
 """
 _UNSENT: LiteralString = """
-SELECT topic, coalesce(value ->> 'posting_id', value ->> 'invoice_id'), (value ->> 'revision')::bigint
+SELECT topic, coalesce(value ->> 'posting_id', (value ->> 'invoice_id') || ' of ' || (value ->> 'engagement_id')),
+       (value ->> 'revision')::bigint
 FROM hourstream.outbox WHERE sent_at IS NULL AND topic = ANY(%s)
 """
 
@@ -43,7 +45,10 @@ def rows(pool: Pool) -> Rows:
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         postings = {name: tuple(row) for name, *row in cursor.execute(_POSTINGS).fetchall()}
-        documents = {name: tuple(row) for name, *row in cursor.execute(_STATUSES).fetchall()}
+        documents = {
+            document_name(invoice_id, engagement_id): (engagement_id, *row)
+            for invoice_id, engagement_id, *row in cursor.execute(_STATUSES).fetchall()
+        }
         unsent = cursor.execute(_UNSENT, ([POSTINGS, STATUSES],)).fetchall()
         positions = cursor.execute(
             "SELECT sink, partition, next_offset FROM hourstream.positions WHERE topic = %s", (CHARGES_TOPIC,)
@@ -84,9 +89,9 @@ def status_faults(held: Rows, said: Announcements) -> Iterator[str]:
             continue
         if _status(told) != (engagement_id, standing, payable, currency, sorted(charge_ids)):
             yield f"{name} stands otherwise than {STATUSES} says"
-    for name in heard:
+    for name, told in heard.items():
         if name not in held.documents:
-            yield f"{STATUSES} speaks of {name}, which is no document"
+            yield f"{STATUSES} speaks of {told.last['invoice_id']}, which is no document"
 
 
 def _status(told: Said) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from rating.settle import settle
 from rating.time.derivation import rounding_in_words
 from rating.time.rates import labor_category
 from rating.time.time_checks import needs_rates
+from topics import topic_names
 from warehouse.queries.rates import CardSearched, Sought, cards_compared
 
 
@@ -141,7 +142,7 @@ def _cap(case: _Case, charge: Charge) -> Iterator[Step]:
     if engagement is None or engagement.cap is None or charge.kind not in ("time", "expense"):
         return
     uncapped = case.masters.with_records(
-        [("master.engagements", engagement.engagement_id, replace(engagement, cap=None))]
+        [(topic_names.MASTER_ENGAGEMENTS, engagement.engagement_id, replace(engagement, cap=None))]
     )
     full = settle(engagement.engagement_id, gathered(case.facts), uncapped).subjects[charge.subject].charge
     if full is not None:

@@ -24,12 +24,13 @@ from schemas.codec import REGISTRY
 from schemas.errors import UnknownSchema
 from schemas.json_codec import to_json
 from streaming.batch import Record
+from topics import topic_names
 
 FORMAT = 1
 VERIFIER = "verify_invoice.py"
 _CROSSINGS = {"EUR", "USD"}
 # Of persons and of the firm's own cost; no rule reads them.
-_LEFT_OUT = {"master.consultants": ("name", "weekly_capacity_minutes")}
+_LEFT_OUT = {topic_names.MASTER_CONSULTANTS: ("name", "weekly_capacity_minutes")}
 _ZIPPED_AT = (1980, 1, 1, 0, 0, 0)  # the same bundle has the same bytes
 
 
@@ -171,22 +172,24 @@ class _References:
         for said in masters:
             self._by.setdefault(said.record.topic, []).append(said.value)
         self._engagements = {value["engagement_id"] for _, value in values}
-        contracts = [v for v in self._all("master.engagements") if v["engagement_id"] in self._engagements]
+        contracts = [v for v in self._all(topic_names.MASTER_ENGAGEMENTS) if v["engagement_id"] in self._engagements]
         self._clients = _named(contracts, "client_id")
-        clients = [v for v in self._all("master.clients") if v["client_id"] in self._clients]
-        self._tasks = {v["task_id"] for t, v in values if t == "time.entries"}
-        self._consultants = {v["consultant_id"] for t, v in values if t == "time.entries"}
+        clients = [v for v in self._all(topic_names.MASTER_CLIENTS) if v["client_id"] in self._clients]
+        self._tasks = {v["task_id"] for t, v in values if t == topic_names.TIME_ENTRIES}
+        self._consultants = {v["consultant_id"] for t, v in values if t == topic_names.TIME_ENTRIES}
         self._entities = _named(contracts, "legal_entity")
         self._calendars = _named(contracts, "holiday_calendar")
         self._policies = _named(contracts, "expense_policy_id")
-        firm = {v["rate_card_id"] for v in self._all("master.rate-cards") if v["is_firm_default"]}
+        firm = {v["rate_card_id"] for v in self._all(topic_names.MASTER_RATE_CARDS) if v["is_firm_default"]}
         self._cards = firm | _named(contracts, "rate_card_id") | _named(clients, "default_rate_card_id")
         self._jurisdictions = _named(clients, "tax_jurisdiction") | _named(contracts, "seller_tax_jurisdiction")
         expenses = [v for t, v in values if t == "expenses"]
         self._places = _named(expenses, "place")
         self._days = [v["incurred_on"] for v in expenses]
-        per_diems = [v for v in self._all("master.per-diems") if v["place"] in self._places]
-        policies = [v for v in self._all("master.expense-policies") if v["expense_policy_id"] in self._policies]
+        per_diems = [v for v in self._all(topic_names.MASTER_PER_DIEMS) if v["place"] in self._places]
+        policies = [
+            v for v in self._all(topic_names.MASTER_EXPENSE_POLICIES) if v["expense_policy_id"] in self._policies
+        ]
         rules = [rule for policy in policies for rule in policy["rules"]]
         self._currencies = _CROSSINGS | _named([*expenses, *contracts, *per_diems], "currency")
         self._currencies |= _named(rules, "limit_currency")
@@ -198,27 +201,27 @@ class _References:
         """Whether a master is one of them."""
         value = said.value
         match said.record.topic:
-            case "master.engagements":
+            case topic_names.MASTER_ENGAGEMENTS:
                 return value["engagement_id"] in self._engagements
-            case "master.clients":
+            case topic_names.MASTER_CLIENTS:
                 return value["client_id"] in self._clients
-            case "master.legal-entities":
+            case topic_names.MASTER_LEGAL_ENTITIES:
                 return value["legal_entity_id"] in self._entities
-            case "master.tasks":
+            case topic_names.MASTER_TASKS:
                 return value["task_id"] in self._tasks
-            case "master.consultants":
+            case topic_names.MASTER_CONSULTANTS:
                 return value["consultant_id"] in self._consultants
-            case "master.rate-cards":
+            case topic_names.MASTER_RATE_CARDS:
                 return value["rate_card_id"] in self._cards
-            case "master.calendars":
+            case topic_names.MASTER_CALENDARS:
                 return value["calendar_id"] in self._calendars
-            case "master.expense-policies":
+            case topic_names.MASTER_EXPENSE_POLICIES:
                 return value["expense_policy_id"] in self._policies
-            case "master.per-diems":
+            case topic_names.MASTER_PER_DIEMS:
                 return value["place"] in self._places
-            case "master.tax-rules":
+            case topic_names.MASTER_TAX_RULES:
                 return value["jurisdiction"] in self._jurisdictions
-            case "master.fx-rates":
+            case topic_names.MASTER_FX_RATES:
                 return {value["base"], value["quote"]} <= self._currencies and self._is_near(value["date"])
             case _:
                 return False
@@ -241,7 +244,7 @@ def _invoice(evidence: Evidence) -> dict[str, Any]:
 def _shown(said: Said) -> dict[str, Any]:
     topic = said.record.topic
     value = {name: item for name, item in to_json(topic, said.value).items() if name not in _LEFT_OUT.get(topic, ())}
-    for grade in value["grades"] if topic == "master.consultants" else ():
+    for grade in value["grades"] if topic == topic_names.MASTER_CONSULTANTS else ():
         grade.pop("cost_rate", None)
     shown = _position(said.record) | {"value": value}
     return {**shown, "raw": _raw(said.record)} if topic in SEALED else shown

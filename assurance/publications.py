@@ -33,6 +33,11 @@ class Said:
     last: Mapping[str, Any] = field(default_factory=dict)
 
 
+def document_name(invoice_id: str, engagement_id: str) -> str:
+    """The name of a document's part of one engagement."""
+    return f"{invoice_id} of {engagement_id}"
+
+
 @dataclass(slots=True)
 class Announcements:
     """Records of the topics of announcements, by their object."""
@@ -52,6 +57,8 @@ class Announcements:
                 return
             self._numbers.add((record.topic, number))
         name = str(value[_NAMED_BY[record.topic]])
+        if record.topic == STATUSES:  # a document that engagements share has a record for each of them
+            name = document_name(name, value["engagement_id"])
         if record.topic == EXCEPTIONS:
             self._exception(record, name)
             return

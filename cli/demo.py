@@ -22,7 +22,8 @@ from assurance.statements import statements
 from cli import audit
 from cli.context import console, errors
 from cli.demo_erp import holds, post_to_tryton
-from cli.invoice import Documents, issue, write_documents
+from cli.invoice import issue
+from cli.invoice_documents import Documents, write_documents
 from cli.plain_console import styled, verdict
 from cli.progress import progress_bars, save_picture
 from cli.trace import show_trace

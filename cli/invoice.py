@@ -1,31 +1,23 @@
 """`hourstream invoice`: invoice runs (DOMAIN §4), documents, and voiding; payments are in `invoice_events`."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 from rich.table import Table
 
-from cli.context import attached, console, errors, print_json
+from cli.context import attached, console, print_json
+from cli.invoice_documents import DATE, Documents, charge_ends, render_documents, report_run, write_documents
+from cli.invoice_drafts import approve, draft, issue_
 from cli.invoice_events import desk_of, link, pay, status
-from invoicing.document import load_invoice
-from invoicing.file_names import file_stem
-from invoicing.formats.en16931 import IncompleteDocument
-from invoicing.formats.ubl import render
 from invoicing.holds import read_holds
-from invoicing.parties import Names
 from invoicing.party_lookup import names
-from invoicing.run import InvoiceRun, run_invoices, void_invoice
+from invoicing.run import InvoiceRun, run_invoices
+from invoicing.void import void_invoice
 from settings import Settings
-from storage.isolated_write import passes_on
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
-from streaming.topic_reader import topic_ends
-from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import invoices
-
-DATE = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()
@@ -51,41 +43,16 @@ def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: boo
         migrate(pool)
         done = issue(pool, stack.broker, cut_off.date(), issue_date.date())
         written = write_documents(pool, done, out_dir, names(stack.broker), pdf) if out_dir else Documents()
-    not_invoiced = [
-        f"not invoiced: client {each.client_id}, engagement {each.engagement_id}, {each.currency}: {each.reason}"
-        for each in done.refused
-    ]
-    if as_json:
-        print_json(
-            {
-                "issued": [i.invoice_id for i in done.issued],
-                "files": [str(path) for path in written.files],
-                "refused": [*not_invoiced, *written.refused, *written.failed],
-                "broken_rules": written.broken_rules,
-            }
-        )
-    else:
-        console.print(f"{len(done.issued)} documents, {done.netted_charges} charges consumed without one")
-        for each in done.issued:
-            console.print(f"  {each.invoice_id}  {each.kind}  {each.client_id}  {each.payable} {each.currency}")
-        for problem in (*not_invoiced, *written.refused, *written.failed, *written.broken_rules):
-            errors.print(problem, markup=False)
-    if not_invoiced:
-        raise click.ClickException(f"{len(not_invoiced)} accounts could not be invoiced; the others are")
-    if written.failed:
-        raise click.ClickException(f"{len(written.failed)} files could not be written; their invoices stand")
-    if written.broken_rules:
-        raise click.ClickException("a document breaks the official rules")
+    report_run(done, written, as_json)
 
 
 def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRun:
     """One invoice run over everything that `billing.ready` holds now."""
-    ends = {number: end for (_, number), end in topic_ends(broker, [CHARGES_TOPIC]).items()}
     done = run_invoices(
         pool,
         cut_off=cut_off,
         issue_date=issue_date,
-        end_offsets=ends,
+        end_offsets=charge_ends(broker),
         at=datetime.now(UTC),
         names=names(broker),
         holds=read_holds(broker, issue_date),
@@ -94,48 +61,22 @@ def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRu
     return done
 
 
-@dataclass(slots=True)
-class Documents:
-    """The files of a run; invoices without a file and the reason; official rules that a file breaks.
-
-    Refused: a master is missing, and the file can be written later. Failed: for an unexpected reason.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    broken_rules: list[str] = field(default_factory=list)
-
-
-def write_documents(pool: Pool, done: InvoiceRun, out_dir: Path, known: Names, pdf: bool = False) -> Documents:
-    """Each document of a run as a UBL 2.1 file, held to the official rules, and with `pdf` for people too."""
-    from invoicing.formats.factur_x import render_pdf
-    from invoicing.formats.schematron import (
-        validate,  # with the next, a second to load that other commands need not pay
-    )
-
-    out_dir.mkdir(parents=True, exist_ok=True)
-    documents = Documents()
-    for each in done.issued:
-        path = out_dir / f"{file_stem(each.invoice_id)}.xml"
+@invoice.command("render")
+@click.argument("invoice_ids", nargs=-1, required=True, metavar="INVOICE...")
+@click.option("--out", "out_dir", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--pdf", is_flag=True, help="Beside each file a PDF for people (Factur-X).")
+def render_(invoice_ids: tuple[str, ...], out_dir: Path, pdf: bool) -> None:
+    """Write documents again, with the content they had when they were issued; voided ones too."""
+    with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
+        migrate(pool)
         try:
-            document = load_invoice(pool, each.invoice_id, known)
-            path.write_bytes(render(document))
-            documents.files.append(path)
-            if pdf:
-                path.with_suffix(".pdf").write_bytes(render_pdf(document))
-                documents.files.append(path.with_suffix(".pdf"))
-        except IncompleteDocument as error:  # the invoice stands; its file can be written when the master exists
-            documents.refused.append(f"{each.invoice_id}: no file: {error}")
-            continue
-        except Exception as error:
-            if passes_on(error):
-                raise
-            documents.failed.append(f"{each.invoice_id}: no file: {type(error).__name__}: {error}")
-            continue
-        broken = validate(path.read_bytes())
-        documents.broken_rules += [f"{path.name}: {f.rule} at {f.location}: {f.text}" for f in broken]
-    return documents
+            written = render_documents(pool, invoice_ids, out_dir, names(stack.broker), pdf)
+        except KeyError as error:
+            raise click.ClickException(f"no document {error.args[0]}; see `hourstream invoice list`") from error
+    for path in written.files:
+        console.print(str(path), markup=False)
+    if problems := [*written.refused, *written.failed, *written.broken_rules]:
+        raise click.ClickException("; ".join(problems))
 
 
 @invoice.command("list")
@@ -171,5 +112,5 @@ def void(invoice_id: str, reason: str) -> None:
     console.print(f"{invoice_id} is voided, {freed} charges are free again")
 
 
-for command in (status, pay, link):
+for command in (draft, approve, issue_, status, pay, link):
     invoice.add_command(command)

@@ -1,14 +1,17 @@
 """An issued invoice, read back from PostgreSQL: the input of its documents."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow, dict_row
 
-from invoicing.draft import Account, TaxTotal
+from invoicing.draft import Account
 from invoicing.parties import Names, Party, buyer, filled, seller
+from invoicing.tax_totals import TaxTotal
 from rating.model.money import rounded_money
 from storage.postgres import Pool, transaction
 
@@ -27,13 +30,15 @@ class InvoiceLine:
     net: Decimal
     tax_category: str
     tax_rate: Decimal
+    engagement_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """An issued document (DOMAIN.md §4); kind invoice or credit_note, amounts in minor units of the currency.
 
-    `credits` are the invoices it credits, by number and issue date.
+    `engagement_id` is empty where engagements of a client share it. `credits` are the invoices it credits, by number
+    and issue date.
     """
 
     invoice_id: str
@@ -58,11 +63,11 @@ class Invoice:
 
 
 def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Invoice:
-    """A document as issued, also when it is voided; what its parties lacked then is taken from `names`.
+    """A document as issued, also when it is voided (DOMAIN.md §4.10).
 
+    Earlier versions issued documents whose parties have no country: those alone take from `names` what they lack.
     Raises KeyError for an unknown one, Unreachable.
     """
-    known = names or Names()
     with transaction(pool) as cursor:
         with cursor.connection.cursor(row_factory=dict_row) as reader:
             head = reader.execute(
@@ -82,8 +87,8 @@ def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Inv
             issue_date=head["issue_date"],
             due_date=head["due_date"],
             po_number=head["po_number"],
-            seller=filled(Party(**head["seller"]), seller(account, known)),
-            buyer=filled(Party(**head["buyer"]), buyer(account, known)),
+            seller=_party(head["seller"], seller(account, names or Names())),
+            buyer=_party(head["buyer"], buyer(account, names or Names())),
             tax_reason=head["tax_reason"],
             lines=_lines(cursor, invoice_id, currency),
             taxes=_taxes(cursor, invoice_id, currency),
@@ -91,13 +96,18 @@ def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Inv
             tax=rounded_money(head["tax"], currency),
             rounding=rounded_money(head["rounding"], currency),
             payable=rounded_money(head["payable"], currency),
-            credits=_credits(cursor, head["credits"]),
+            credits=credited_invoices(cursor, head["credits"]),
         )
+
+
+def _party(stored: Mapping[str, Any], known: Party) -> Party:
+    party = Party(**stored)
+    return party if party.country else filled(party, known)
 
 
 def _lines(cursor: Cursor[TupleRow], invoice_id: str, currency: str) -> tuple[InvoiceLine, ...]:
     rows = cursor.execute(
-        "SELECT line, period, name, note, quantity, unit, price, net, tax_category, tax_rate"
+        "SELECT line, period, name, note, quantity, unit, price, net, tax_category, tax_rate, engagement_id"
         " FROM hourstream.invoice_lines WHERE invoice_id = %s ORDER BY line",
         (invoice_id,),
     ).fetchall()
@@ -117,9 +127,10 @@ def _taxes(cursor: Cursor[TupleRow], invoice_id: str, currency: str) -> tuple[Ta
     )
 
 
-def _credits(cursor: Cursor[TupleRow], invoice_ids: list[str]) -> tuple[tuple[str, date], ...]:
+def credited_invoices(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> tuple[tuple[str, date], ...]:
+    """The invoices of these ids, by number and issue date."""
     rows = cursor.execute(
         "SELECT invoice_id, issue_date FROM hourstream.invoices WHERE invoice_id = ANY(%s) ORDER BY invoice_id",
-        (invoice_ids,),
+        (list(invoice_ids),),
     ).fetchall()
     return tuple((invoice_id, issued) for invoice_id, issued in rows)

@@ -5,27 +5,30 @@ and only its document turns them round.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from invoicing.tax_totals import TaxKey, TaxTotal, tax_totals, with_tax
 from rating.model.money import exact, nothing, rounded, rounded_money
 
 HOUR = "HUR"  # UN/ECE recommendation 20
 ONE = "C62"
 
 Kind = Literal["invoice", "credit_note", "nothing"]
-TaxKey: TypeAlias = tuple[str, Decimal]
-# Per live invoice: its net, by tax category and rate, that no live document has credited yet.
+# Of each live document: what of its net, by tax category and rate, no live document has credited yet.
 Rests: TypeAlias = Mapping[str, Mapping[TaxKey, Decimal]]
+# Of each group of documents that credit each other: what they ask for beyond their rests with tax.
+Residues: TypeAlias = Mapping[frozenset[str], Decimal]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """The group that may share an invoice (DOMAIN.md §4.2): one purchase order or none (empty); category O alone
-    (BR-O-11).
+    """What may share an invoice (DOMAIN.md §4.2); category O stands alone (BR-O-11).
+
+    Without an engagement (empty) it is the client's own: its engagements share a document. Empty po_number: no order.
     """
 
     legal_entity: str
@@ -35,10 +38,21 @@ class Account:
     outside_scope: bool
     po_number: str = ""
 
+    @property
+    def key(self) -> str:
+        """KEY of DOMAIN.md §4.3; an absent part is empty."""
+        category = "O" if self.outside_scope else "T"
+        parts = (self.legal_entity, self.client_id, self.engagement_id, self.currency, category, self.po_number)
+        return ":".join(parts)
+
 
 @dataclass(frozen=True, slots=True)
 class DueCharge:
-    """A charge or reversal that is on no live invoice; `credits` is the live invoice that bills the reversed charge."""
+    """A charge or reversal that is on no live invoice.
+
+    `credits` is the live invoice that bills what it reverses. `counterpart` is the live row that holds the other half
+    of the pair: what it reverses, or its own reversal; that row may be no document.
+    """
 
     charge_id: str
     reverses: str | None
@@ -61,18 +75,20 @@ class DueCharge:
     tax_rate: Decimal
     po_number: str | None
     credits: str | None
+    counterpart: str | None = None
 
-    def account(self) -> Account:
-        """The account it is billed to."""
+    def account(self, shared: bool = False) -> Account:
+        """The account it is billed to; where it is shared, the client's own."""
+        engagement_id = "" if shared else self.engagement_id
         outside = self.tax_category == "O"
-        order = self.po_number or ""
-        return Account(self.legal_entity, self.client_id, self.engagement_id, self.currency, outside, order)
+        return Account(self.legal_entity, self.client_id, engagement_id, self.currency, outside, self.po_number or "")
 
 
 @dataclass(frozen=True, slots=True)
 class LineKey:
     """The common values of one line; `subject` for all but time, which is summed over its entries."""
 
+    engagement_id: str
     period: str
     kind: str
     task_id: str | None
@@ -86,8 +102,16 @@ class LineKey:
     tax_rate: Decimal
 
     def order(self) -> tuple[str, ...]:
-        """The order of lines: by period, then kind of charge, then work."""
-        texts = (self.period, self.kind, self.task_id, self.labor_category, self.subject, self.reason)
+        """By engagement, period, kind of charge, then what was done."""
+        texts = (
+            self.engagement_id,
+            self.period,
+            self.kind,
+            self.task_id,
+            self.labor_category,
+            self.subject,
+            self.reason,
+        )
         return (*(text or "" for text in texts), f"{self.rate or 0:030f}", f"{self.multiplier:030f}", self.tax_category)
 
 
@@ -107,16 +131,6 @@ class LineDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class TaxTotal:
-    """The tax of one category and rate (percent): amount = base x rate / 100, rounded half away from zero."""
-
-    category: str
-    rate: Decimal
-    base: Decimal
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """An invoice before it has a number; payable = net + tax + rounding (BR-CO-15, BR-CO-16)."""
 
@@ -128,16 +142,31 @@ class Draft:
     tax: Decimal
     rounding: Decimal
     payable: Decimal
-    charge_ids: tuple[str, ...]
+    charges: Mapping[str, tuple[str, ...]]
     credits: tuple[str, ...]
     po_number: str | None
 
+    @property
+    def charge_ids(self) -> tuple[str, ...]:
+        """Every charge on it, by engagement, then in the order published."""
+        return tuple(charge_id for charge_ids in self.charges.values() for charge_id in charge_ids)
 
-def by_account(charges: Iterable[DueCharge]) -> dict[Account, list[DueCharge]]:
-    """The charges of each account, in order of account; `charges` are in order of publication."""
+    @property
+    def is_document(self) -> bool:
+        """Whether it gets a number; a set that nets to nothing does not (DOMAIN.md §4.4)."""
+        return self.kind != "nothing"
+
+
+def by_account(
+    charges: Iterable[DueCharge], is_shared: Callable[[DueCharge], bool] = lambda _: False
+) -> dict[Account, list[DueCharge]]:
+    """The charges of each account, in order of account; `charges` come in the order they were published.
+
+    `is_shared` tells a charge whose engagement shares its client's document (DOMAIN.md §4.2).
+    """
     accounts: dict[Account, list[DueCharge]] = defaultdict(list)
     for charge in charges:
-        accounts[charge.account()].append(charge)
+        accounts[charge.account(is_shared(charge))].append(charge)
     return {account: accounts[account] for account in sorted(accounts)}
 
 
@@ -146,45 +175,41 @@ def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
     return [draft_invoice(account, due, rests) for account, due in by_account(charges).items()]
 
 
-def tax_totals(nets: Iterable[tuple[TaxKey, Decimal]], currency: str) -> tuple[TaxTotal, ...]:
-    """Tax by category and rate of net amounts: on the sum of each, never by line (BR-CO-17)."""
-    bases: dict[TaxKey, Decimal] = defaultdict(lambda: nothing(currency))
-    for key, net in nets:
-        bases[key] += net
-    return tuple(
-        TaxTotal(category, rate, rounded_money(base, currency), tax_of(base, rate, currency))
-        for (category, rate), base in sorted(bases.items())
-    )
-
-
-def tax_of(base: Decimal, rate: Decimal, currency: str) -> Decimal:
-    """Tax of a net amount at a rate in percent, in minor units, half away from zero."""
-    return rounded(exact(base) * exact(rate) / 100, currency)
-
-
-def draft_invoice(account: Account, charges: Sequence[DueCharge], rests: Rests) -> Draft:
+def draft_invoice(
+    account: Account, charges: Sequence[DueCharge], rests: Rests, residues: Residues | None = None
+) -> Draft:
     """The draft of one account."""
     currency = account.currency
     lines = tuple(_lines(charges, currency))
-    # Compute tax from the lines: BR-Z-01 and similar rules forbid a category without a line.
+    # Compute tax from the lines: BR-Z-01 forbids a category without a line.
     taxes = tax_totals((((line.key.tax_category, line.key.tax_rate), line.net) for line in lines), currency)
     net = sum((total.base for total in taxes), nothing(currency))
     tax = sum((total.amount for total in taxes), nothing(currency))
-    rounding = _rest_of_a_cent(charges, rests, tax, currency)
+    is_document = any(total.base for total in taxes)
+    rounding = nothing(currency)
+    if is_document:
+        rounding += _rounding(charges, rests, residues or {}, net + tax, currency)
     payable = net + tax + rounding
     return Draft(
         account=account,
-        kind="nothing" if not any(total.base for total in taxes) else "credit_note" if payable < 0 else "invoice",
+        kind="nothing" if not is_document else "credit_note" if payable < 0 else "invoice",
         lines=lines,
         taxes=taxes,
         net=net,
         tax=tax,
         rounding=rounding,
         payable=payable,
-        charge_ids=tuple(charge.charge_id for charge in charges),
+        charges=_by_engagement(charges),
         credits=tuple(sorted({charge.credits for charge in charges if charge.credits})),
         po_number=account.po_number or None,
     )
+
+
+def _by_engagement(charges: Iterable[DueCharge]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for charge in charges:
+        found[charge.engagement_id].append(charge.charge_id)
+    return {engagement_id: tuple(found[engagement_id]) for engagement_id in sorted(found)}
 
 
 def _lines(charges: Iterable[DueCharge], currency: str) -> Iterable[LineDraft]:
@@ -206,6 +231,7 @@ def _lines(charges: Iterable[DueCharge], currency: str) -> Iterable[LineDraft]:
 
 def _line_key(charge: DueCharge) -> LineKey:
     return LineKey(
+        engagement_id=charge.engagement_id,
         period=charge.period,
         kind=charge.kind,
         task_id=charge.task_id,
@@ -244,11 +270,12 @@ def _six_digits(number: Fraction) -> Decimal:
     return Decimal(-micro if number < 0 else micro).scaleb(-6)
 
 
-def _rest_of_a_cent(charges: Sequence[DueCharge], rests: Rests, tax: Decimal, currency: str) -> Decimal:
-    """The rounding amount (BT-114) of a document that only credits, so that the credits sum to the invoice.
+def _rounding(charges: Sequence[DueCharge], rests: Rests, residues: Residues, asked: Decimal, currency: str) -> Decimal:
+    """The rounding amount (BT-114) of a document that credits: what makes credits tie to what was invoiced.
 
-    Tax is rounded on each document's own sum, so crediting 68.33, 68.33, 57.50 and 85.00 at 20 % one by one would give
-    back 335.00 of an invoice of 334.99. The amount that stays owed must equal an invoice of the rest.
+    Tax is rounded on each document's own sum, so crediting 68.33, 68.33, 57.50 and 85.00 at 20 % one by one would
+    give back 335.00 of an invoice of 334.99. What all documents that credit each other ask for is to be what is left
+    of each, with its tax.
     """
     offered = {charge.charge_id for charge in charges}
     undone = {charge.reverses for charge in charges if charge.reverses in offered}
@@ -257,13 +284,20 @@ def _rest_of_a_cent(charges: Sequence[DueCharge], rests: Rests, tax: Decimal, cu
         for charge in charges
         if charge.amount and charge.charge_id not in undone and charge.reverses not in offered
     ]
-    if any(charge.credits is None for charge in alone):
+    linked = {row for charge in alone if (row := charge.credits or charge.counterpart)}
+    if not linked:
         return nothing(currency)
+    own: dict[TaxKey, Decimal] = defaultdict(Decimal)
     credited: dict[tuple[str, TaxKey], Decimal] = defaultdict(Decimal)
     for charge in alone:
-        credited[str(charge.credits), (charge.tax_category, charge.tax_rate)] += charge.amount
-    due = nothing(currency)
-    for (invoice_id, key), amount in credited.items():
-        before = rests[invoice_id][key]
-        due += tax_of(before + amount, key[1], currency) - tax_of(before, key[1], currency)
-    return due - tax
+        key, row = (charge.tax_category, charge.tax_rate), charge.credits or charge.counterpart
+        if row is None:
+            own[key] += charge.amount
+        elif charge.reverses:
+            credited[row, key] += charge.amount
+    due = sum((with_tax(net, key[1], currency) for key, net in own.items()), nothing(currency))
+    for (row, key), amount in credited.items():
+        before = rests[row][key]
+        due += with_tax(before + amount, key[1], currency) - with_tax(before, key[1], currency)
+    due -= sum(residue for rows, residue in residues.items() if rows & linked)
+    return rounded_money(due - asked, currency)

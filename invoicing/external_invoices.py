@@ -9,11 +9,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.decimals import plain
+from invoicing.credit_state import credit_state
 from invoicing.draft import Draft, draft_invoices
-from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
+from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
 from invoicing.problems import Problem, ProblemFound
 from invoicing.status_events import StoredEvent
-from invoicing.store import open_charges, rests_of, store_foreign
+from invoicing.store import open_charges, store_foreign
 from rating.model.money import minor_units, nothing
 
 
@@ -29,7 +30,7 @@ def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) 
     if twice := sorted(name for name, reason in charges.items() if reason != "NON_BILLABLE" and name not in taken):
         message = f"charge {twice[0]} is on a live invoice already, so {event.system} {event.invoice} bills it twice"
         raise ProblemFound(Problem("CHARGE_INVOICED_TWICE", f"{message}: void one of the two", None))
-    drafts = draft_invoices(due, rests_of(cursor, (charge.credits for charge in due if charge.credits)))
+    drafts = draft_invoices(due, credit_state(cursor, due).rests)
     if not drafts:
         raise ProblemFound(
             Problem("NOTHING_TO_INVOICE", f"{event.system} {event.invoice} bills no billable charge", None)
@@ -38,11 +39,10 @@ def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) 
     drafts = _to_the_total(event, drafts)
     names = store_foreign(cursor, drafts, event.system, document, issued_at)
     records = [
-        status_record(
-            name, d.account.engagement_id, "issued", d.charge_ids, d.payable, d.account.currency, issued_at, 1
-        )
+        record
         for name, d in zip(names, drafts, strict=True)
-        if d.kind != "nothing"
+        if d.is_document
+        for record in status_records(name, d.charges, "issued", d.payable, d.account.currency, issued_at, 1)
     ]
     announce(cursor, STATUS_TOPIC, records)
     return document

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import Draft, LineDraft
+from invoicing.draft import Account, Draft, LineDraft
 from invoicing.parties import Names, buyer, line_name, line_note, seller
 
 
@@ -15,7 +15,6 @@ def issue(
     account = draft.account
     client = names.clients.get(account.client_id)
     engagement = names.engagements.get(account.engagement_id)
-    override = engagement.tax_override if engagement else None
     return Invoice(
         invoice_id=invoice_id,
         kind=draft.kind,
@@ -25,11 +24,11 @@ def issue(
         currency=account.currency,
         issue_date=issue_date,
         due_date=_due(issue_date, client.payment_terms_days) if client and draft.kind == "invoice" else None,
-        po_number=draft.po_number or (engagement.po_number if engagement else None),
+        po_number=draft.po_number,
         seller=seller(account, names),
         buyer=buyer(account, names),
-        tax_reason=override.reason if override else None,
-        lines=tuple(_line(number, line, account.currency, names) for number, line in enumerate(draft.lines, start=1)),
+        tax_reason=_tax_reason(draft, names),
+        lines=tuple(_line(number, line, account, names) for number, line in enumerate(draft.lines, start=1)),
         taxes=draft.taxes,
         net=draft.net,
         tax=draft.tax,
@@ -39,6 +38,13 @@ def issue(
     )
 
 
+def _tax_reason(draft: Draft, names: Names) -> str | None:
+    """The agreed reasons of its engagements; a document has one text for each category (BT-120)."""
+    engagements = [names.engagements.get(engagement_id) for engagement_id in draft.charges]
+    reasons = {each.tax_override.reason for each in engagements if each and each.tax_override}
+    return "; ".join(sorted(reasons)) or None
+
+
 def _due(issue_date: date, terms_days: int) -> date:
     try:
         return issue_date + timedelta(terms_days)
@@ -46,16 +52,17 @@ def _due(issue_date: date, terms_days: int) -> date:
         raise OverflowError(f"payment_terms_days {terms_days} leads from {issue_date} out of the calendar") from error
 
 
-def _line(number: int, line: LineDraft, currency: str, names: Names) -> InvoiceLine:
+def _line(number: int, line: LineDraft, account: Account, names: Names) -> InvoiceLine:
     return InvoiceLine(
         line=number,
         period=line.key.period,
         name=line_name(line.key, names),
-        note=line_note(line, currency),
+        note=line_note(line, account, names),
         quantity=line.quantity,
         unit=line.unit,
         price=line.price,
         net=line.net,
         tax_category=line.key.tax_category,
         tax_rate=line.key.tax_rate,
+        engagement_id=line.key.engagement_id,
     )

@@ -17,7 +17,26 @@ STATUS_TOPIC, EXCEPTIONS_TOPIC = topic_names.INVOICE_STATUS, topic_names.BILLING
 SYSTEM = "hourstream"
 
 
-def status_record(
+def status_records(
+    invoice_id: str,
+    charges: Mapping[str, Sequence[str]],
+    status: str,
+    amount: Decimal,
+    currency: str,
+    at: datetime,
+    revision: int,
+) -> list[dict[str, object]]:
+    """The records of `invoice.status` in their JSON form: one for each engagement, with its `charges`.
+
+    `amount` is the invoice's total with tax, in each of them.
+    """
+    return [
+        _status_record(invoice_id, engagement_id, status, charge_ids, amount, currency, at, revision)
+        for engagement_id, charge_ids in sorted(charges.items())
+    ]
+
+
+def _status_record(
     invoice_id: str,
     engagement_id: str,
     status: str,
@@ -27,7 +46,6 @@ def status_record(
     at: datetime,
     revision: int,
 ) -> dict[str, object]:
-    """A record of `invoice.status` in its JSON form; `amount` is the invoice's total with tax."""
     return {
         "invoice_id": invoice_id,
         "engagement_id": engagement_id,
@@ -52,6 +70,8 @@ def exception_record(
     status: str,
     first_seen: datetime,
     attempts: int,
+    owner: str = "",
+    region: str = "",
 ) -> dict[str, object]:
     """A record of `billing.exceptions` in its JSON form, of something that holds no minutes."""
     return {
@@ -67,8 +87,8 @@ def exception_record(
         "status": status,
         "first_seen": instant_text(first_seen),
         "attempts": attempts,
-        "owner": "",
-        "region": "",
+        "owner": owner,
+        "region": region,
     }
 
 

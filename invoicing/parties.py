@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 from common.decimals import plain
-from invoicing.draft import Account, LineDraft, LineKey
+from invoicing.draft import Account, DueCharge, LineDraft, LineKey
 from rating.model.master_data import Address, Client, Engagement, LegalEntity, Task
 
 _NAMED_CREDITS = 10  # a line names so many of the subjects it credits; the list by charge is on `invoice.status`
@@ -27,6 +27,12 @@ class Names:
     legal_entities: Mapping[str, LegalEntity] = field(default_factory=dict)
     engagements: Mapping[str, Engagement] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
+
+    def is_shared(self, charge: DueCharge) -> bool:
+        """Whether a charge goes on its client's own document: its engagement's choice, else its client's."""
+        engagement, client = self.engagements.get(charge.engagement_id), self.clients.get(charge.client_id)
+        choice = (engagement and engagement.invoice_per) or (client and client.invoice_per)
+        return choice == "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,17 @@ def line_name(key: LineKey, names: Names) -> str:
     return f"{kind.capitalize()} {identity}"
 
 
-def line_note(line: LineDraft, currency: str) -> str | None:
-    """The pricing of a line (labor category, agreed rate, multiplier, why it costs nothing), and the invoice it
-    credits.
+def line_note(line: LineDraft, account: Account, names: Names) -> str | None:
+    """How it was priced (labor category, agreed rate, multiplier, why it costs nothing), and what it credits.
+
+    On a document that engagements share it names the engagement first (DOMAIN.md §4.2).
     """
     key = line.key
-    parts = [key.labor_category] if key.labor_category else []
+    parts = [] if account.engagement_id else [_engagement(key.engagement_id, names)]
+    if key.labor_category:
+        parts.append(key.labor_category)
     if key.rate is not None:
-        parts.append(f"{plain(key.rate)} {currency} per {key.rate_unit}")
+        parts.append(f"{plain(key.rate)} {account.currency} per {key.rate_unit}")
     if key.multiplier != Decimal(1):
         parts.append(f"times {plain(key.multiplier)}")
     if key.reason:
@@ -94,6 +103,11 @@ def line_note(line: LineDraft, currency: str) -> str | None:
         named = " ".join(line.credited[:_NAMED_CREDITS])
         parts.append(f"credits {named}" + (f" and {more} more" if more > 0 else ""))
     return ", ".join(parts) or None
+
+
+def _engagement(engagement_id: str, names: Names) -> str:
+    engagement = names.engagements.get(engagement_id)
+    return f"engagement {engagement_id} ({engagement.name})" if engagement else f"engagement {engagement_id}"
 
 
 def _party(

@@ -19,7 +19,7 @@ from common.errors import SinkError
 from common.isolation import ISOLATED, divide
 from common.timestamps import instant_text
 from invoicing.external_invoices import register
-from invoicing.outbox_records import STATUS_TOPIC, announce, status_record
+from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
 from invoicing.payment_status import InvoiceEvent, Standing, Status, history
 from invoicing.problems import Problem, ProblemFound, tell
 from invoicing.status_events import (
@@ -60,13 +60,16 @@ class _Row:
     revision: int
     announced: list[list[str]]
     issued_at: datetime
-    charge_ids: list[str]
+    charges: dict[str, list[str]]
 
 
 _ROWS = """
 SELECT invoice_id, engagement_id, status, currency, payable, revision, announced,
        coalesce(issued_at, run_at) AS issued_at,
-       (SELECT array_agg(charge_id) FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id) AS charge_ids
+       (SELECT jsonb_object_agg(engagement_id, charge_ids) FROM (
+            SELECT engagement_id, array_agg(charge_id ORDER BY charge_id) AS charge_ids
+            FROM hourstream.invoice_charges l JOIN hourstream.charges USING (charge_id)
+            WHERE l.invoice_id = i.invoice_id GROUP BY engagement_id) c) AS charges
 FROM hourstream.invoices i LEFT JOIN hourstream.invoice_runs USING (run)
 WHERE document = %s AND kind <> 'nothing' ORDER BY invoice_id
 """
@@ -268,18 +271,7 @@ def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[Standing]) -
             break
         revision += 1
         told.append(_key(one))
-        records.append(
-            status_record(
-                row.invoice_id,
-                row.engagement_id,
-                one.status,
-                row.charge_ids,
-                row.payable,
-                row.currency,
-                one.at,
-                revision,
-            )
-        )
+        records += status_records(row.invoice_id, row.charges, one.status, row.payable, row.currency, one.at, revision)
     announce(cursor, STATUS_TOPIC, records)
     cursor.execute(_STANDS, (last.status, last.at, Jsonb(told), revision, row.invoice_id))
     if last.status == "voided":

@@ -1,9 +1,8 @@
 """Invoices in PostgreSQL: reads the charges due and writes the invoices of a run, within the run's own transaction."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
 from hashlib import sha256
 from operator import attrgetter
 from typing import LiteralString
@@ -13,7 +12,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from invoicing.document import Invoice
-from invoicing.draft import Draft, DueCharge, Rests, TaxKey
+from invoicing.draft import Draft, DueCharge
 from invoicing.issue import issue
 from invoicing.outbox_records import SYSTEM
 from invoicing.parties import Names
@@ -24,7 +23,10 @@ _OPEN = """
 SELECT c.charge_id, c.reverses, c.legal_entity, c.client_id, c.engagement_id, c.currency, c.subject, c.kind, c.period,
        c.task_id, c.labor_category, c.billable_minutes, c.rate, c.rate_unit, c.multiplier, c.amount, c.reason,
        c.tax_category, c.tax_rate, c.po_number,
-       CASE WHEN credited.kind <> 'nothing' THEN credited.invoice_id END AS credits
+       CASE WHEN credited.kind <> 'nothing' THEN credited.invoice_id END AS credits,
+       coalesce(origin.invoice_id, (
+           SELECT placed.invoice_id FROM hourstream.charges r JOIN hourstream.invoice_charges placed USING (charge_id)
+           WHERE r.reverses = c.charge_id AND placed.live)) AS counterpart
 FROM hourstream.charges c
 LEFT JOIN hourstream.invoice_charges origin ON origin.charge_id = c.reverses AND origin.live
 LEFT JOIN hourstream.invoices credited ON credited.invoice_id = origin.invoice_id
@@ -33,15 +35,11 @@ WHERE c.reason IS DISTINCT FROM 'NON_BILLABLE'
 """
 _IN_ORDER = " ORDER BY c.topic, c.partition, c.record_offset"
 
-_RESTS = """
-SELECT own.invoice_id, c.tax_category, c.tax_rate, sum(c.amount)
-FROM hourstream.invoice_charges own JOIN hourstream.charges c USING (charge_id)
-WHERE own.invoice_id = ANY(%s) AND NOT EXISTS (
-    SELECT FROM hourstream.charges r JOIN hourstream.invoice_charges elsewhere USING (charge_id)
-    WHERE r.reverses = c.charge_id AND elsewhere.live AND elsewhere.invoice_id <> own.invoice_id)
-GROUP BY own.invoice_id, c.tax_category, c.tax_rate
+_COPY_LINES: LiteralString = """
+COPY hourstream.invoice_lines (invoice_id, line, period, kind, subject, task_id, labor_category, name, note, quantity,
+                               unit, price, net, tax_category, tax_rate, engagement_id)
+FROM STDIN
 """
-
 _NEXT_NUMBER = """
 INSERT INTO hourstream.invoice_numbers AS n VALUES (%s, %s, 1)
 ON CONFLICT (legal_entity, year) DO UPDATE SET last = n.last + 1 RETURNING last
@@ -60,14 +58,6 @@ def open_charges(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[Du
         return reader.execute(_OPEN + " AND c.charge_id = ANY(%s)" + _IN_ORDER, (list(charge_ids),)).fetchall()
 
 
-def rests_of(cursor: Cursor[TupleRow], invoice_ids: Iterable[str]) -> Rests:
-    """The part of those invoices that no other live document has credited yet."""
-    rests: dict[str, dict[TaxKey, Decimal]] = defaultdict(dict)
-    for invoice_id, category, rate, net in cursor.execute(_RESTS, (sorted(set(invoice_ids)),)).fetchall():
-        rests[invoice_id][category, rate] = net
-    return rests
-
-
 def number_of(legal_entity: str, year: int, sequence: int) -> str:
     """An invoice number: the entity, the year and the sequence, in at most 200 characters (DOMAIN.md §1.10).
 
@@ -78,23 +68,18 @@ def number_of(legal_entity: str, year: int, sequence: int) -> str:
     return f"{legal_entity}-{year}-{sequence:05d}"
 
 
-def store(
-    cursor: Cursor[TupleRow], run: int, drafts: Sequence[Draft], issue_date: date, names: Names, before: int = 0
-) -> list[str]:
-    """Number and insert the drafts; gives their invoice ids. A number is the next one of its legal entity and year.
+def store(cursor: Cursor[TupleRow], run: int, draft: Draft, invoice: Invoice, position: int) -> Invoice:
+    """Number and insert a draft as `invoice`; gives it with its number.
 
-    `before` is how many drafts of the run were stored already.
+    The number is the next one of its legal entity and year. `position` is how many drafts of the run were stored.
     """
-    issued = []
-    for position, draft in enumerate(drafts, before):
-        sequence = None if draft.kind == "nothing" else _next_number(cursor, draft, issue_date)
-        number = number_of(draft.account.legal_entity, issue_date.year, sequence) if sequence else None
-        issued.append(issue(draft, number or f"nothing-{run}-{position}", issue_date, names))
-        _store_head(
-            cursor, issued[-1], draft, run=run, sequence=sequence, document=issued[-1].invoice_id, system=SYSTEM
-        )
-    _store_rest(cursor, issued, drafts)
-    return [invoice.invoice_id for invoice in issued]
+    year = invoice.issue_date.year
+    sequence = _next_number(cursor, draft, year) if draft.is_document else None
+    number = number_of(draft.account.legal_entity, year, sequence) if sequence else f"nothing-{run}-{position}"
+    issued = replace(invoice, invoice_id=number)
+    _store_head(cursor, issued, draft, run=run, sequence=sequence, document=number, system=SYSTEM)
+    _store_rest(cursor, [issued], [draft])
+    return issued
 
 
 def store_foreign(
@@ -111,16 +96,16 @@ def store_foreign(
 
 
 def _store_rest(cursor: Cursor[TupleRow], issued: Sequence[Invoice], drafts: Sequence[Draft]) -> None:
-    documents = [(invoice, draft) for invoice, draft in zip(issued, drafts, strict=True) if draft.kind != "nothing"]
-    _copy(cursor, "COPY hourstream.invoice_lines FROM STDIN", (row for pair in documents for row in _lines(*pair)))
+    documents = [(invoice, draft) for invoice, draft in zip(issued, drafts, strict=True) if draft.is_document]
+    _copy(cursor, _COPY_LINES, (row for pair in documents for row in _lines(*pair)))
     taxes = ((i.invoice_id, t.category, t.rate, t.base, t.amount) for i, _ in documents for t in i.taxes)
     _copy(cursor, "COPY hourstream.invoice_taxes FROM STDIN", taxes)
     charges = ((i.invoice_id, charge_id) for i, d in zip(issued, drafts, strict=True) for charge_id in d.charge_ids)
     _copy(cursor, "COPY hourstream.invoice_charges (invoice_id, charge_id) FROM STDIN", charges)
 
 
-def _next_number(cursor: Cursor[TupleRow], draft: Draft, issue_date: date) -> int:
-    row = cursor.execute(_NEXT_NUMBER, (draft.account.legal_entity, issue_date.year)).fetchone()
+def _next_number(cursor: Cursor[TupleRow], draft: Draft, year: int) -> int:
+    row = cursor.execute(_NEXT_NUMBER, (draft.account.legal_entity, year)).fetchone()
     return 0 if row is None else int(row[0])
 
 
@@ -176,7 +161,7 @@ def _lines(invoice: Invoice, draft: Draft) -> Iterable[tuple[object, ...]]:
     grouped = attrgetter("kind", "subject", "task_id", "labor_category")
     for line, drafted in zip(invoice.lines, draft.lines, strict=True):
         said = (line.name, line.note, line.quantity, line.unit, line.price, line.net, line.tax_category, line.tax_rate)
-        yield (invoice.invoice_id, line.line, line.period, *grouped(drafted.key), *said)
+        yield (invoice.invoice_id, line.line, line.period, *grouped(drafted.key), *said, line.engagement_id)
 
 
 def _copy(cursor: Cursor[TupleRow], statement: LiteralString, rows: Iterable[tuple[object, ...]]) -> None:

@@ -94,6 +94,11 @@ CODES: dict[str, Code] = {
         "the defect is mended; then a start, a changed master or any record of it",
     ),
     "UNMAPPED_CODE": Code("§3", ("master.code-map",), "the code is mapped: `hourstream exceptions map`"),
+    "INVOICE_INVALID": Code(
+        "§4",
+        ("master.clients", "master.legal-entities"),
+        "what the document lacks is published, and the next run issues it",
+    ),
     "UNMAPPABLE": Code(
         "DESIGN §1", ("master.code-map",), "the source sends a corrected record, or its mapping file is mended"
     ),

@@ -11,7 +11,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import TaxTotal
 from invoicing.formats.en16931 import (
     CREDIT_NOTE_CODE,
     INVOICE_CODE,
@@ -25,6 +24,7 @@ from invoicing.formats.en16931 import (
     xml_text,
 )
 from invoicing.parties import Party
+from invoicing.tax_totals import TaxTotal
 
 _UN = "urn:un:unece:uncefact:data:"
 _NAMESPACES = {
@@ -99,7 +99,8 @@ class _Document(Document):
         self._party(_path(agreement, "ram:BuyerTradeParty"), invoice.buyer)
         if invoice.po_number:
             _text(_path(agreement, "ram:BuyerOrderReferencedDocument"), "IssuerAssignedID", invoice.po_number)
-        _text(_path(agreement, "ram:ContractReferencedDocument"), "IssuerAssignedID", invoice.engagement_id)
+        if invoice.engagement_id:
+            _text(_path(agreement, "ram:ContractReferencedDocument"), "IssuerAssignedID", invoice.engagement_id)
 
     def _party(self, party: Element, about: Party) -> None:
         _text(party, "ID", about.party_id)

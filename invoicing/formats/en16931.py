@@ -13,6 +13,7 @@ from common.decimals import plain
 from common.errors import SinkError
 from invoicing.document import Invoice
 from rating.model.money import minor_units
+from rating.vat_ids import EU_COUNTRIES
 
 INVOICE_CODE = "380"
 CREDIT_NOTE_CODE = "381"
@@ -36,6 +37,21 @@ def require_complete(invoice: Invoice) -> None:
     gaps = [*_missing_masters(invoice), *_contradictory_taxes(invoice), *_amounts_too_fine(invoice)]
     if gaps:
         raise IncompleteDocument(f"{invoice.invoice_id}: " + "; ".join(gaps))
+
+
+def outside_standard(invoice: Invoice) -> str | None:
+    """Why EN 16931 does not apply to a document that is right by itself; None where it does.
+
+    Its amounts have two decimals (BR-DEC). Its taxes are VAT, and its seller has a VAT id (BR-S-02 and the like): a
+    seller elsewhere than in the EU may have neither.
+    """
+    if fine := next(_amounts_too_fine(invoice), None):
+        return fine
+    seller = invoice.seller
+    is_elsewhere = seller.country is not None and seller.country not in EU_COUNTRIES
+    if is_elsewhere and not seller.vat_id and not outside_scope(invoice) and not any(_contradictory_taxes(invoice)):
+        return f"{seller.party_id} is in {seller.country} and has no vat_id"
+    return None
 
 
 def amount_text(amount: Decimal, currency: str) -> str:

@@ -22,9 +22,10 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTempl
 
 from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import HOUR, TaxTotal
+from invoicing.draft import HOUR
 from invoicing.formats.en16931 import exemption, months, outside_scope, payment_terms, xml_text
 from invoicing.parties import Party
+from invoicing.tax_totals import TaxTotal
 from rating.model.money import minor_units
 
 TITLES = {"invoice": "Invoice", "credit_note": "Credit note"}

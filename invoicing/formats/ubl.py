@@ -10,7 +10,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from common.decimals import plain
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import TaxTotal
 from invoicing.formats.en16931 import (
     CREDIT_NOTE_CODE,
     INVOICE_CODE,
@@ -24,6 +23,7 @@ from invoicing.formats.en16931 import (
     xml_text,
 )
 from invoicing.parties import Party
+from invoicing.tax_totals import TaxTotal
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CBC = f"{_UBL}CommonBasicComponents-2"
@@ -81,7 +81,8 @@ class _Document(Document):
             reference = _group(_group(root, "BillingReference"), "InvoiceDocumentReference")
             _text(reference, "ID", number)
             _text(reference, "IssueDate", issued.isoformat())
-        _text(_group(root, "ContractDocumentReference"), "ID", self._invoice.engagement_id)
+        if self._invoice.engagement_id:
+            _text(_group(root, "ContractDocumentReference"), "ID", self._invoice.engagement_id)
 
     def _party(self, root: Element, role: str, about: Party) -> None:
         party = _group(_group(root, role), "Party")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from common.decimals import plain
-from invoicing.draft import LineDraft, LineKey
+from invoicing.draft import Account, LineDraft, LineKey
 from invoicing.parties import Names, line_name, line_note
 from rating.model.money import rounded_money
 from storage.charge_batch import ChargeRecord
@@ -35,7 +35,9 @@ class Line:
         """The text of a line: work, dates, pricing, and the hours where the quantity does not show them."""
         minutes = sum(charge["billable_minutes"] for charge in self.charges)
         drafted = LineDraft(self.key, self.quantity, self.unit, self.price, self.net)
-        parts = [line_name(self.key, names), self.key.period, line_note(drafted, currency)]
+        first = self.charges[0]
+        account = Account(first["legal_entity"], first["client_id"], self.key.engagement_id, currency, False)
+        parts = [line_name(self.key, names), self.key.period, line_note(drafted, account, names)]
         if minutes and self.unit == "one":
             parts.append(
                 f"{minutes // 60}:{minutes % 60:02} h" if minutes > 0 else f"-{-minutes // 60}:{-minutes % 60:02} h"
@@ -63,6 +65,7 @@ def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[Line], list[ChargeRe
 
 def _key(charge: ChargeRecord, category: str, rate: Decimal) -> LineKey:
     return LineKey(
+        engagement_id=charge["engagement_id"],
         period=charge["period"],
         kind=charge["kind"],
         task_id=charge["task_id"],

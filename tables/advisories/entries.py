@@ -18,9 +18,9 @@ from schemas.codec import encode
 from streaming.batch import Output
 from streaming.state_tables import StateRows, Table
 from tables.advisories.warnings import Warnings
-from topics import state_keys
+from topics import state_keys, topic_names
 
-BY_CONSULTANT = "time.by-consultant"
+BY_CONSULTANT = topic_names.TIME_BY_CONSULTANT
 
 
 class EntryRow(msgspec.Struct, array_like=True, frozen=True):

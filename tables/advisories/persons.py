@@ -12,9 +12,9 @@ from streaming.batch import Output
 from streaming.state_tables import Numbers, StateRows, Table
 from tables.advisories.intervals import Interval, Intervals
 from tables.advisories.warnings import Warnings
-from topics import state_keys
+from topics import state_keys, topic_names
 
-OVERLAPS = "time.overlaps"
+OVERLAPS = topic_names.TIME_OVERLAPS
 
 
 class WorkRow(msgspec.Struct, array_like=True, frozen=True):

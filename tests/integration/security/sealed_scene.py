@@ -40,6 +40,7 @@ from storage.postgres import Pool, open_pool
 from streaming.batch import Record
 from streaming.topic_reader import read_all
 from tests.contract.sinks.sink_charges import charge
+from tests.unit.sinks.documents import NAMES
 from topics.catalogue import CHARGES_TOPIC
 
 KEY = b"kept elsewhere"
@@ -252,7 +253,7 @@ def _round(broker: str, pool: Pool, number: int) -> None:
 
 def _invoice(pool: Pool, ends: Mapping[int, int]) -> None:
     at = datetime(2025, 4, 1, 12, tzinfo=UTC)
-    run_invoices(pool, cut_off=date(2025, 3, 31), issue_date=date(2025, 4, 1), end_offsets=ends, at=at)
+    run_invoices(pool, cut_off=date(2025, 3, 31), issue_date=date(2025, 4, 1), end_offsets=ends, at=at, names=NAMES)
 
 
 def altered(record: Record, **fields: object) -> Record:

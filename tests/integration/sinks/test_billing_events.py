@@ -11,10 +11,10 @@ import pytest
 
 from common.errors import Fenced
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
-from invoicing.run import NotVoidable, void_invoice
 from invoicing.status_events import BillingEvent, EventRow
 from invoicing.status_intake import EVENTS_TOPIC, NoSuchInvoice, StatusDesk
 from invoicing.status_mapping import WordsWrong, load_words
+from invoicing.void import NotVoidable, void_invoice
 from rating.charge_status import Life, Notice, noticed, progress
 from schemas.json_codec import from_json
 from sinks.outbox import Outbox, OutboxRow

@@ -8,7 +8,8 @@ from invoicing.document import load_invoice
 from invoicing.formats.cii import render_cii
 from invoicing.formats.schematron import validate
 from invoicing.formats.ubl import render
-from invoicing.run import InvoiceRun, run_invoices, void_invoice
+from invoicing.run import InvoiceRun, run_invoices
+from invoicing.void import void_invoice
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal

@@ -4,32 +4,31 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
 
+from invoicing.account_run import IssueDateTooEarly
 from invoicing.charge_projection import Projection
 from invoicing.document import load_invoice
 from invoicing.holds import Holds
-from invoicing.run import (
-    STATUS_TOPIC,
-    InvoiceRun,
-    IssueDateTooEarly,
-    NotVoidable,
-    ProjectionBehind,
-    run_invoices,
-    void_invoice,
-)
+from invoicing.outbox_records import STATUS_TOPIC
+from invoicing.projection_wait import ProjectionBehind
+from invoicing.run import InvoiceRun, run_invoices
+from invoicing.void import NotVoidable, void_invoice
 from schemas.json_codec import from_json
 from sinks.journal import Journal
 from sinks.outbox import Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from tests.unit.sinks.documents import NAMES
 from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import client_totals, invoices, step_of_charge, steps_of_subject
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
+TERMS: dict[str, Any] = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "at": AT, "names": NAMES}
 
 
 def publish(pool: Pool, *charges: ChargeRecord) -> None:
@@ -41,7 +40,7 @@ def publish(pool: Pool, *charges: ChargeRecord) -> None:
 def invoice(pool: Pool, cut_off: date = date(2025, 3, 31), issue_date: date = date(2025, 4, 1)) -> InvoiceRun:
     """One run over all that is published."""
     ends = {0: Projection(pool).positions(CHARGES_TOPIC, 0)}
-    return run_invoices(pool, cut_off=cut_off, issue_date=issue_date, end_offsets=ends, at=AT)
+    return run_invoices(pool, cut_off=cut_off, issue_date=issue_date, end_offsets=ends, at=AT, names=NAMES)
 
 
 def told(run: InvoiceRun) -> list[tuple[str, str, str]]:
@@ -215,11 +214,17 @@ def test_an_invoice_with_a_live_credit_note_is_not_voided_before_it(pool: Pool, 
 def test_a_charge_that_is_held_waits_for_a_later_run(pool: Pool) -> None:
     publish(pool, charge("a"), charge("b", "60.00"))
     ends = {0: 2}
-    terms = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "end_offsets": ends, "at": AT}
+    terms = {
+        "cut_off": date(2025, 3, 31),
+        "issue_date": date(2025, 4, 1),
+        "end_offsets": ends,
+        "at": AT,
+        "names": NAMES,
+    }
     held = Holds(subjects=frozenset({("E-1", "time:b")}))
-    assert [each.net for each in run_invoices(pool, holds=held, **terms).issued] == [Decimal("100.00")]  # type: ignore[arg-type]
-    assert run_invoices(pool, holds=Holds(engagements=frozenset({"E-1"})), **terms).issued == ()  # type: ignore[arg-type]
-    assert [each.net for each in run_invoices(pool, **terms).issued] == [Decimal("60.00")]  # type: ignore[arg-type]
+    assert [each.net for each in run_invoices(pool, holds=held, **terms).issued] == [Decimal("100.00")]
+    assert run_invoices(pool, holds=Holds(engagements=frozenset({"E-1"})), **terms).issued == ()
+    assert [each.net for each in run_invoices(pool, **terms).issued] == [Decimal("60.00")]
 
 
 def test_a_run_before_the_latest_document_of_a_seller_is_refused_whole(pool: Pool) -> None:
@@ -250,7 +255,13 @@ def test_statuses_are_records_of_their_topic(pool: Pool, four: list[ChargeRecord
 def test_a_run_waits_for_the_projection_and_says_where_it_is(pool: Pool) -> None:
     publish(pool, charge("a"))
     ahead = {0: Projection(pool).positions(CHARGES_TOPIC, 0) + 2}
-    arguments = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "end_offsets": ahead, "at": AT}
+    arguments = {
+        "cut_off": date(2025, 3, 31),
+        "issue_date": date(2025, 4, 1),
+        "end_offsets": ahead,
+        "at": AT,
+        "names": NAMES,
+    }
     with pytest.raises(ProjectionBehind, match=r"partition 0 at 2 of 4\); start the billing worker"):
         run_invoices(pool, **arguments, timeout_seconds=0.2)
     assert invoices(pool) == []

@@ -1,30 +1,23 @@
 """An account that cannot be invoiced is named and left open; every other one is invoiced as if it were not there."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from invoicing.parties import Names
 from invoicing.run import InvoiceRun, run_invoices
-from rating.model.master_data import Client
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge
 from tests.integration.sinks.test_invoice_run import AT, Projection, audit_holds, publish, told
+from tests.unit.sinks.documents import NAMES, client
 from topics.catalogue import CHARGES_TOPIC
-
-
-def client(client_id: str, terms: int) -> Client:
-    return Client(
-        client_id=client_id, name=client_id, country="DE", region="EMEA", tax_jurisdiction="DE", currency="EUR",
-        payment_terms_days=terms, source="test", revision=1, occurred_at=AT,
-    )  # fmt: skip
 
 
 def invoiced(pool: Pool, terms: int = 30) -> InvoiceRun:
     """A run where the terms of C-2 are as given."""
     ends = {0: Projection(pool).positions(CHARGES_TOPIC, 0)}
-    names = Names(clients={f"C-{n}": client(f"C-{n}", terms if n == 2 else 30) for n in range(1, 5)})
+    names = replace(NAMES, clients={**NAMES.clients, "C-2": client("C-2", payment_terms_days=terms)})
     return run_invoices(
         pool, cut_off=date(2025, 3, 31), issue_date=date(2025, 4, 1), end_offsets=ends, at=AT, names=names
     )
@@ -36,8 +29,8 @@ def test_terms_beyond_the_calendar_and_totals_beyond_the_column_stop_nobody_else
         pool,
         charge("a", client_id="C-1", engagement_id="E-1"),
         charge("b", client_id="C-2", engagement_id="E-2"),
-        charge("c", client_id="C-3", engagement_id="E-3", subject="adjustment:1", amount=largest, tax_rate=Decimal(0)),
-        charge("d", client_id="C-3", engagement_id="E-3", subject="adjustment:2", amount=largest, tax_rate=Decimal(0)),
+        charge("c", client_id="C-3", engagement_id="E-3", subject="adjustment:1", amount=largest),
+        charge("d", client_id="C-3", engagement_id="E-3", subject="adjustment:2", amount=largest),
         charge("e", client_id="C-4", engagement_id="E-4"),
     )
     run = invoiced(pool, terms=2147483647)

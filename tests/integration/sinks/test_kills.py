@@ -12,11 +12,13 @@ from psycopg import sql
 
 from accounting.journal_balance import journal_balance
 from invoicing.charge_projection import Projection
-from invoicing.run import STATUS_TOPIC, run_invoices
+from invoicing.outbox_records import STATUS_TOPIC
+from invoicing.run import run_invoices
 from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge
+from tests.unit.sinks.documents import NAMES
 from topics.catalogue import CHARGES_TOPIC
 from warehouse.reports import invoices
 
@@ -24,6 +26,7 @@ _POST = """
 from storage.postgres import open_pool
 from sinks.journal import Journal
 from tests.contract.sinks.sink_charges import batch, charge
+from tests.unit.sinks.documents import NAMES
 with open_pool({url!r}) as pool:
     Journal(pool).write(batch(0, [charge(str(n)) for n in range(30)]))
 """
@@ -31,9 +34,10 @@ _INVOICE = """
 from datetime import UTC, date, datetime
 from invoicing.run import run_invoices
 from storage.postgres import open_pool
+from tests.unit.sinks.documents import NAMES
 with open_pool({url!r}) as pool:
     run_invoices(pool, cut_off=date(2025, 3, 31), issue_date=date(2025, 4, 1), end_offsets={{}},
-                 at=datetime(2025, 4, 1, tzinfo=UTC))
+                 at=datetime(2025, 4, 1, tzinfo=UTC), names=NAMES)
 """
 
 
@@ -75,6 +79,7 @@ def test_an_invoice_run_killed_inside_its_transaction_has_issued_nothing(pool: P
         issue_date=date(2025, 4, 1),
         end_offsets={0: 31},
         at=datetime(2025, 4, 1, tzinfo=UTC),
+        names=NAMES,
     )
     assert [issued.invoice_id for issued in done.issued] == [f"LE-1-2025-0000{n}" for n in (1, 2, 3)]
     assert Outbox(pool, STATUS_TOPIC).unsent() == 3

@@ -4,38 +4,47 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import DueCharge, TaxTotal
+from invoicing.draft import DueCharge
 from invoicing.parties import Names, Party
+from invoicing.tax_totals import TaxTotal
 from rating.model.master_data import Address, Client, LegalEntity
 
 _ABOUT = {"source": "crm", "revision": 1, "occurred_at": datetime(2025, 1, 1, tzinfo=UTC)}
+
+
+def client(client_id: str = "C-1", **fields: object) -> Client:
+    """A client that a document can be made for."""
+    about: dict[str, object] = {
+        "client_id": client_id,
+        "name": "Buyer GmbH",
+        "country": "DE",
+        "region": "EMEA",
+        "tax_jurisdiction": "DE",
+        "vat_id": "DE123456789",
+        "currency": "EUR",
+        "payment_terms_days": 30,
+        "address": Address(street="Am Ring 1", city="Bonn", postcode="53111", country="DE"),
+    }
+    return Client(**(about | fields), **_ABOUT)  # type: ignore[arg-type]
+
+
+def entity(legal_entity_id: str = "LE-1", **fields: object) -> LegalEntity:
+    """A seller that a document can be made for."""
+    about: dict[str, object] = {
+        "legal_entity_id": legal_entity_id,
+        "name": "Seller Ltd",
+        "country": "AT",
+        "tax_jurisdiction": "AT",
+        "vat_id": "ATU12345678",
+        "registration_id": "FN 1",
+        "address": Address(street="Ring 1", city="Wien", postcode="1010", country="AT"),
+    }
+    return LegalEntity(**(about | fields), **_ABOUT)  # type: ignore[arg-type]
+
+
 NAMES = Names(
-    clients={
-        "C-1": Client(
-            client_id="C-1",
-            name="Buyer GmbH",
-            country="DE",
-            region="EMEA",
-            tax_jurisdiction="DE",
-            vat_id="DE123456789",
-            currency="EUR",
-            payment_terms_days=30,
-            address=Address(street="Am Ring 1", city="Bonn", postcode="53111", country="DE"),
-            **_ABOUT,
-        )
-    },
-    legal_entities={
-        "LE-1": LegalEntity(
-            legal_entity_id="LE-1",
-            name="Seller Ltd",
-            country="AT",
-            tax_jurisdiction="AT",
-            vat_id="ATU12345678",
-            registration_id="FN 1",
-            address=Address(street="Ring 1", city="Wien", postcode="1010", country="AT"),
-            **_ABOUT,
-        )
-    },
+    clients={f"C-{n}": client(f"C-{n}") for n in range(1, 5)},
+    legal_entities={f"LE-{n}": entity(f"LE-{n}") for n in range(1, 3)},
 )
 
 

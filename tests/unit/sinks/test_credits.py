@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from invoicing.draft import Draft, DueCharge, TaxKey, draft_invoices
+from invoicing.draft import Draft, DueCharge, draft_invoices
 from invoicing.formats.schematron import validate
 from invoicing.formats.ubl import render
 from invoicing.issue import issue
+from invoicing.tax_totals import TaxKey
 from tests.unit.sinks.documents import NAMES, due
 from tests.unit.sinks.ubl_reader import broken, read
 

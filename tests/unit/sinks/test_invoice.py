@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from invoicing.draft import Draft, DueCharge, TaxKey, draft_invoices, tax_of
+from invoicing.draft import Draft, DueCharge, draft_invoices
 from invoicing.store import number_of
+from invoicing.tax_totals import TaxKey, tax_of
 from tests.unit.sinks.documents import due
 
 AMOUNTS = st.decimals(Decimal("-5000"), Decimal("5000"), places=2)

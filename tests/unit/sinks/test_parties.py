@@ -16,6 +16,7 @@ ACCOUNT = Account("LE-1", "C-1", "E-1", "EUR", False)
 def key(subject: str | None = None, **fields: object) -> LineKey:
     """What a line has in common; time unless a subject is named."""
     about: dict[str, object] = {
+        "engagement_id": "E-1",
         "period": "2025-03",
         "kind": "time",
         "task_id": "T-1",
@@ -87,18 +88,18 @@ def test_lines_are_called_by_their_task_or_their_subject() -> None:
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
-        ({}, "Senior, 104 USD per hour"),
-        ({"multiplier": Decimal("1.5")}, "Senior, 104 USD per hour, times 1.5"),
-        ({"reason": "COVERED_BY_RETAINER"}, "Senior, 104 USD per hour, included in the retainer"),
+        ({}, "Senior, 104 EUR per hour"),
+        ({"multiplier": Decimal("1.5")}, "Senior, 104 EUR per hour, times 1.5"),
+        ({"reason": "COVERED_BY_RETAINER"}, "Senior, 104 EUR per hour, included in the retainer"),
         ({"labor_category": None, "rate": None}, None),
     ],
 )
 def test_notes_say_how_a_line_was_priced(fields: dict[str, object], note: str | None) -> None:
-    assert line_note(line(key(**fields)), "USD") == note
+    assert line_note(line(key(**fields)), ACCOUNT, Names()) == note
 
 
 def test_notes_name_what_a_line_credits_as_far_as_a_reader_follows() -> None:
     bare = key(labor_category=None, rate=None)
-    assert line_note(line(bare, "time:e1", "time:e2"), "USD") == "credits time:e1 time:e2"
-    many = line_note(line(bare, *(f"time:{n}" for n in range(12))), "USD")
+    assert line_note(line(bare, "time:e1", "time:e2"), ACCOUNT, Names()) == "credits time:e1 time:e2"
+    many = line_note(line(bare, *(f"time:{n}" for n in range(12))), ACCOUNT, Names())
     assert many == "credits " + " ".join(f"time:{n}" for n in range(10)) + " and 2 more"

@@ -130,7 +130,7 @@ def test_a_secret_is_a_reference_and_read_when_it_is_used(tmp_path: Path, monkey
 def test_only_a_system_that_can_tell_is_asked_what_became_of_invoices(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "acme.statuses: a system of kind http cannot be asked" in wrong(
+    assert "acme.statuses: kind http cannot be polled" in wrong(
         folder, ACME + HTTP + "    statuses: {every_seconds: 30}\n"
     )
     assert "every_seconds" in wrong(folder, ACME + HTTP + "    statuses: {every_seconds: 0}\n")

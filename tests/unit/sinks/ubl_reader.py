@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from xml.etree.ElementTree import Element, fromstring
 
-from invoicing.draft import TaxKey, tax_totals
+from invoicing.tax_totals import TaxKey, tax_totals
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 NAMES = {"cbc": f"{_UBL}CommonBasicComponents-2", "cac": f"{_UBL}CommonAggregateComponents-2"}
