@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from settings import Settings
 from tests.containers import images
 from tests.containers.compose import Compose, as_version_1
 
@@ -29,15 +28,7 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def local_images(engine: None) -> dict[str, str]:
     """The tag of each service's image, built where it is not there yet."""
-    settings = Settings.load()
-    return {
-        "hourstream": images.ours(),
-        "kafka": images.kafka(settings),
-        "registry": images.registry(settings),
-        "postgres": images.postgres(),
-        "prometheus": images.prometheus(),
-        "alertmanager": images.alertmanager(),
-    }
+    return images.build_all()
 
 
 @pytest.fixture(scope="module")

@@ -109,3 +109,21 @@ def _built(name: str, files: dict[str, Path], dockerfile: Path | None = None, **
         given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         run("docker", "build", "--quiet", "--network", "host", "--tag", tag, *given, folder)
     return tag
+
+
+def build_all() -> dict[str, str]:
+    """The tag of each service's image, built where the engine has none of its content."""
+    settings = Settings.load()
+    return {
+        "hourstream": ours(),
+        "kafka": kafka(settings),
+        "registry": registry(settings),
+        "postgres": postgres(),
+        "prometheus": prometheus(),
+        "alertmanager": alertmanager(),
+    }
+
+
+if __name__ == "__main__":
+    for service, image in build_all().items():
+        print(f"{service}: {image}")

@@ -3,7 +3,11 @@
 import json
 import time
 
+import pytest
+
 from tests.containers.compose import Compose
+
+pytestmark = pytest.mark.timeout(1500)  # a new machine builds the images first
 
 SERVERS = ["kafka", "postgres", "registry"]
 WORKERS = [

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from tests.containers import images
+
+pytestmark = pytest.mark.timeout(1500)  # a new machine builds the images first
 
 testcontainers_config.ryuk_disabled = True  # its image cannot be pulled here; every container is a context manager
 
