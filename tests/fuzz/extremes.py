@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from schemas import binary
 from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Leaf, Many, Maybe, Raw, Record, Shape, Text, Whole
 from tests.contract.schema_records import sample
-from tests.fuzz.wire import Bytes
+from tests.fuzz.wire import PlantedBytes
 
 HUGE = 600_000  # characters: over the bound of an upstream record, and with the rest near the broker's
 Path = tuple[str | int, ...]
@@ -26,7 +26,7 @@ class Extreme(NamedTuple):
 
 
 def _bytes(data: bytes) -> Extreme:
-    return Extreme(Bytes(data), broken=True)
+    return Extreme(PlantedBytes(data), broken=True)
 
 
 _OVERLONG = _bytes(b"\xff" * 10 + b"\x01")
@@ -72,7 +72,7 @@ def of_leaf(leaf: Leaf) -> list[Extreme]:
         case Whole():
             return _WHOLES
         case Flag():
-            return [Extreme(True), Extreme(False), Extreme(Bytes(b"\x02")), Extreme(Bytes(b"\xff"))]
+            return [Extreme(True), Extreme(False), Extreme(PlantedBytes(b"\x02")), Extreme(PlantedBytes(b"\xff"))]
         case Raw():
             return [Extreme(b""), Extreme(b"\0" * 1_000), Extreme(b"x" * HUGE), _bytes(binary.long(-1))]
         case Day():
@@ -94,7 +94,7 @@ def of_shape(shape: Shape) -> list[Extreme]:
     """The extremes of a value of any shape; of a list and of a union those beside the ones of what is in it."""
     match shape:
         case Maybe():
-            return [Extreme(None), *(Extreme(Bytes(raw, union=True), broken=True) for raw in (b"\x04", b"\x01"))]
+            return [Extreme(None), *(Extreme(PlantedBytes(raw, union=True), broken=True) for raw in (b"\x04", b"\x01"))]
         case Many(items):
             one = sample(items)
             large = (_bytes(binary.long(n)) for n in (2**40, 2**62))

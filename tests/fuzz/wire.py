@@ -9,22 +9,22 @@ from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
-    """Bytes in place of a value; with `union`, also in place of the branch of its union."""
+class PlantedBytes:
+    """PlantedBytes in place of a value; with `union`, also in place of the branch of its union."""
 
     data: bytes
     union: bool = False
 
 
 def written(topic: str, record: dict[str, Any]) -> bytes:
-    """A record in Python form in the Confluent wire format; each `Bytes` in it as it is."""
+    """A record in Python form in the Confluent wire format; each `PlantedBytes` in it as it is."""
     out = bytearray(header(topic))
     _write(out, shape(topic), record)
     return bytes(out)
 
 
 def _write(out: bytearray, of: Shape, value: Any) -> None:  # noqa: ANN401 - whatever the shape is of
-    if isinstance(value, Bytes) and (value.union or not isinstance(of, Maybe)):
+    if isinstance(value, PlantedBytes) and (value.union or not isinstance(of, Maybe)):
         out += value.data
         return
     match of:
