@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from accounting.parity import Entry
+from accounting.parity import BookedEntry
 from common.errors import SinkError
 from storage.postgres import Pool, scalar, transaction
 
@@ -23,7 +23,9 @@ class UnknownJournal(SinkError):
 
 
 @contextmanager
-def entries(pool: Pool, system: str, client: str | None = None, period: str | None = None) -> Iterator[Iterator[Entry]]:
+def entries(
+    pool: Pool, system: str, client: str | None = None, period: str | None = None
+) -> Iterator[Iterator[BookedEntry]]:
     """The entries of a journal in the order of charge ids, read lazily. Raises UnknownJournal, Unreachable."""
     with transaction(pool) as cursor:
         known = "SELECT 1 FROM hourstream.journal_postings WHERE system = %s LIMIT 1"
@@ -32,4 +34,4 @@ def entries(pool: Pool, system: str, client: str | None = None, period: str | No
         with cursor.connection.cursor(name="parity") as reader:
             reader.itersize = 5_000
             reader.execute(_ENTRIES, {"system": system, "client": client, "period": period})
-            yield (Entry(*row) for row in reader)
+            yield (BookedEntry(*row) for row in reader)

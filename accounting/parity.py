@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BookedEntry:
     """A system's booking of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
 
     charge_id: str
@@ -21,7 +21,7 @@ class Entry:
     day: date
 
 
-COMPARED = tuple(each.name for each in fields(Entry) if each.name != "charge_id")
+COMPARED = tuple(each.name for each in fields(BookedEntry) if each.name != "charge_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Parity:
     only_new: list[str] = field(default_factory=list)
 
 
-def parity(old: Iterable[Entry], new: Iterable[Entry]) -> Parity:
+def parity(old: Iterable[BookedEntry], new: Iterable[BookedEntry]) -> Parity:
     """Both systems' entries compared; each in the order of charge ids (by code point), none twice."""
     found = Parity()
     for before, after in _paired(iter(old), iter(new)):
@@ -63,7 +63,9 @@ def parity(old: Iterable[Entry], new: Iterable[Entry]) -> Parity:
     return found
 
 
-def _paired(old: Iterator[Entry], new: Iterator[Entry]) -> Iterator[tuple[Entry | None, Entry | None]]:
+def _paired(
+    old: Iterator[BookedEntry], new: Iterator[BookedEntry]
+) -> Iterator[tuple[BookedEntry | None, BookedEntry | None]]:
     """Entries of one charge beside each other, None where a system has none; neither side is held as a whole."""
     before, after = next(old, None), next(new, None)
     while before is not None or after is not None:

@@ -28,7 +28,7 @@ class NoMonth(SinkError):
     """A text that is no month."""
 
 
-class Account(NamedTuple):
+class RevenueAccount(NamedTuple):
     """The account of a revenue entry."""
 
     engagement_id: str
@@ -38,11 +38,11 @@ class Account(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PostedEntry:
     """An entry posted by a close; revenue above 0 means that more is earned than the earlier entries state."""
 
     period: str
-    account: Account
+    account: RevenueAccount
     revenue: Decimal
     deferred: Decimal
     unbilled: Decimal
@@ -53,7 +53,7 @@ class Closed:
     """The result of a close; engagements whose month is not closed are left as they are, and named."""
 
     periods: tuple[str, ...]
-    posted: tuple[Posted, ...]
+    posted: tuple[PostedEntry, ...]
     still_open: tuple[str, ...]
 
 
@@ -113,7 +113,7 @@ def close(
         for engagement_id in {engagement_id for engagement_id, _ in closed} & engagements.keys():
             books.months.setdefault(_account_of(engagements[engagement_id]), {})  # charged or not
         later = [one for one in books.runs if one > period]
-        posted, still_open = list[Posted](), set[str]()
+        posted, still_open = list[PostedEntry](), set[str]()
         for month in (period, *later):
             entries = 0
             for account in sorted(books.months):
@@ -133,8 +133,8 @@ def close(
     return Closed((period, *later), tuple(posted), tuple(sorted(still_open)))
 
 
-def _account_of(engagement: Engagement) -> Account:
-    return Account(engagement.engagement_id, engagement.client_id, engagement.legal_entity, engagement.currency)
+def _account_of(engagement: Engagement) -> RevenueAccount:
+    return RevenueAccount(engagement.engagement_id, engagement.client_id, engagement.legal_entity, engagement.currency)
 
 
 class _Books:
@@ -143,9 +143,9 @@ class _Books:
     def __init__(self, cursor: Cursor[TupleRow], system: str) -> None:
         self._system = system
         self.months = _booked(cursor, system)
-        self._entries: dict[Account, dict[str, list[EntryLine]]] = defaultdict(lambda: defaultdict(list))
+        self._entries: dict[RevenueAccount, dict[str, list[EntryLine]]] = defaultdict(lambda: defaultdict(list))
         for *names, period, account, debit, credit in cursor.execute(_LINES, (system,)).fetchall():
-            self._entries[Account(*names)][period].append(EntryLine(account, debit, credit))
+            self._entries[RevenueAccount(*names)][period].append(EntryLine(account, debit, credit))
         plans = cursor.execute("SELECT engagement_id, planned_minutes FROM hourstream.revenue_plans ORDER BY number")
         self._plans: dict[str, int | None] = dict(plans.fetchall())
         runs = cursor.execute(
@@ -159,13 +159,18 @@ class _Books:
         )
         self._n: dict[tuple[str, str], int] = {(str(e), str(s)): int(n) for e, s, n in counts.fetchall()}
 
-    def concerns(self, account: Account, period: str) -> bool:
+    def concerns(self, account: RevenueAccount, period: str) -> bool:
         """Whether the account has any booking by the end of the month."""
         return any(month <= period for month in self.months[account])
 
     def close(
-        self, cursor: Cursor[TupleRow], account: Account, period: str, engagement: Engagement | None, at: datetime
-    ) -> list[Posted]:
+        self,
+        cursor: Cursor[TupleRow],
+        account: RevenueAccount,
+        period: str,
+        engagement: Engagement | None,
+        at: datetime,
+    ) -> list[PostedEntry]:
         """Bring the account's balances at the end of a month to their target; post nothing if they are there."""
         entries = self._entries[account]
         before = standing(line for month, lines in entries.items() if month <= period for line in lines)
@@ -177,12 +182,12 @@ class _Books:
             return []
         entries[period] += lines
         self._post(cursor, account, period, lines, after.adjustment - before.adjustment, at)
-        return [Posted(period, account, after.adjustment - before.adjustment, after.deferred, after.unbilled)]
+        return [PostedEntry(period, account, after.adjustment - before.adjustment, after.deferred, after.unbilled)]
 
     def _post(
         self,
         cursor: Cursor[TupleRow],
-        account: Account,
+        account: RevenueAccount,
         period: str,
         lines: Iterable[EntryLine],
         revenue: Decimal,
@@ -213,13 +218,13 @@ class _Books:
         cursor.execute(_POST, parameters)
 
 
-def _booked(cursor: Cursor[TupleRow], system: str) -> dict[Account, dict[str, Booked]]:
+def _booked(cursor: Cursor[TupleRow], system: str) -> dict[RevenueAccount, dict[str, Booked]]:
     """{account: {month: booked amounts}} of a journal."""
-    amounts: dict[Account, dict[str, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
-    minutes: dict[tuple[Account, str], int] = defaultdict(int)
-    milestones: dict[tuple[Account, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    amounts: dict[RevenueAccount, dict[str, dict[str, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+    minutes: dict[tuple[RevenueAccount, str], int] = defaultdict(int)
+    milestones: dict[tuple[RevenueAccount, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for *names, period, kind, amount, worked, made, undone in cursor.execute(_BOOKED, (system,)).fetchall():
-        account = Account(*names)
+        account = RevenueAccount(*names)
         amounts[account][period][kind] = amount
         minutes[account, period] += worked
         for subjects, by in ((made, 1), (undone, -1)):

@@ -19,7 +19,7 @@ from accounting.chart_of_accounts import DEFERRED, REVENUE, UNBILLED
 from rating.items.fees import fee_terms, prorated_fee
 from rating.model.days import month_bounds, month_number, month_of
 from rating.model.master_data import Engagement, Retainer, Subscription
-from rating.model.money import ONE, exact, nothing, rounded, rounded_money
+from rating.model.money import ONE, exact, rounded, rounded_money, zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def balances(
     if contract is None:
         return Balances()
     past = [booked for month, booked in sorted(months.items()) if month <= period]
-    currency, owed = contract.currency, nothing(contract.currency)
+    currency, owed = contract.currency, zero(contract.currency)
     for kind, earned in _rules(contract, planned_minutes, past, period):
-        charged = sum((booked.amounts.get(kind, Decimal(0)) for booked in past), nothing(currency))
+        charged = sum((booked.amounts.get(kind, Decimal(0)) for booked in past), zero(currency))
         owed += rounded(earned, currency) - charged
     return Balances(unbilled=owed) if owed > 0 else Balances(deferred=-owed)
 

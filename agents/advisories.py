@@ -13,7 +13,7 @@ from streaming.batch import Batch, Output
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.stateful_process import deciding_process
+from streaming.stateful_process import stateful_process
 from tables.advisories.entries import BY_CONSULTANT, Entries
 from tables.advisories.persons import OVERLAPS, Persons
 from tables.advisories.warnings import Warnings
@@ -27,7 +27,7 @@ GATHER_SECONDS = 0.25  # a warning waits for no charge: fewer and larger transac
 
 def process(settings: Settings) -> BatchProcess:
     """The advisories process: one committer a partition."""
-    advisories = deciding_process(NAME, ADVISORY_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    advisories = stateful_process(NAME, ADVISORY_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
 
     @advisories.app.agent(advisories.topic)
     async def warn(batches: Batches) -> None:

@@ -12,8 +12,8 @@ from streaming.batch import Batch, Output
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.stateful_process import deciding_process
-from tables.charge_status import STATES, Lives, News
+from streaming.stateful_process import stateful_process
+from tables.charge_status import STATES, ChargeEvent, ChargeHistories
 from tables.cycle_times import histograms, in_windows, is_cycle
 from tables.windows import Tally, count_set_aside
 from topics.catalogue import LIFECYCLE_INPUTS
@@ -25,7 +25,7 @@ GATHER_SECONDS = 0.25
 
 def process(settings: Settings) -> BatchProcess:
     """The lifecycle process: one committer a partition."""
-    lifecycle = deciding_process(
+    lifecycle = stateful_process(
         NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
     )
     lifecycle.figures = LifecycleFigures(lifecycle)
@@ -41,8 +41,10 @@ def process(settings: Settings) -> BatchProcess:
 def decide(batch: Batch, state: State) -> list[Output]:
     """The states that a batch changes."""
     outputs, tally = list[Output](), Tally()
-    lives = Lives(state, tally)
-    lives.hear([News(record.topic, value, record.timestamp_ms) for record, value in read(batch.records, NAME, outputs)])
+    lives = ChargeHistories(state, tally)
+    lives.hear(
+        [ChargeEvent(record.topic, value, record.timestamp_ms) for record, value in read(batch.records, NAME, outputs)]
+    )
     tally.count("dead", batch.timestamp_ms, len(outputs))
     for engagement_id, record in lives.told():
         outputs.append(Output(STATES, engagement_id.encode(), encode(STATES, record)))

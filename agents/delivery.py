@@ -17,9 +17,9 @@ from sinks.delivery.exceptions import EXCEPTIONS_TOPIC
 from sinks.delivery.master_data_target import NamesMasters
 from sinks.delivery.queue import DeliverySink
 from sinks.delivery.stats import DeliveryFigures
-from sinks.delivery.status_poller import StatusWatch
+from sinks.delivery.status_poller import StatusPoller
 from sinks.delivery.status_source import StatusSource
-from sinks.delivery.worker import Deliverer
+from sinks.delivery.worker import DeliveryWorker
 from sinks.journal import POSTINGS_TOPIC
 from sinks.routing_file import load_routes
 from storage.postgres import Pool
@@ -39,10 +39,10 @@ def process(settings: Settings, declared: Declared) -> BatchProcess:
         topics.append(EVENTS_TOPIC)
 
     def make(pool: Pool) -> DeliverySink:
-        deliverer = Deliverer(target, pool, declared.policy)
+        deliverer = DeliveryWorker(target, pool, declared.policy)
         _start(PREFIX + declared.name, deliverer.run)
         if isinstance(target, StatusSource):
-            watch = StatusWatch(target, pool, declared.policy, declared.status_seconds)
+            watch = StatusPoller(target, pool, declared.policy, declared.status_seconds)
             _start(f"statuses-{declared.name}", watch.run)
         return DeliverySink(pool, target, deliverer.wake, routes)
 

@@ -12,7 +12,7 @@ from rating.model.charge import Missing, Parked
 from schemas.codec import encode
 from settings import Settings
 from sources.canonical import Canonical
-from sources.engine import Mapper, Problem
+from sources.engine import Mapper, MappingProblem
 from sources.mapping import catalogue
 from sources.mapping.code_map import CODE_MAP
 from sources.mapping.errors import Unusable
@@ -22,7 +22,7 @@ from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import DEAD_LETTERS, dead_letter, read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.stateful_process import deciding_process
+from streaming.stateful_process import stateful_process
 from tables.settlement.exception_record import EXCEPTIONS, RESOLVED, StandingException, exception_record
 from tables.windows import Tally, count_set_aside
 
@@ -50,7 +50,7 @@ def name_of(source: str) -> str:
 def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
     mapper = Mapper(load_mapping(file))
     topics = mapper.mapping.topics
-    intake = deciding_process(
+    intake = stateful_process(
         name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS, note=count_set_aside
     )
 
@@ -113,7 +113,7 @@ def _canonical(made: Canonical) -> Output:
     return Output(made.topic, made.key.encode(), encode(made.topic, made.record), headers)
 
 
-def _problem(problem: Problem) -> Output:
+def _problem(problem: MappingProblem) -> Output:
     parked = Parked(
         code=problem.code,
         message=problem.message,

@@ -15,7 +15,7 @@ from common.timestamps import instant
 from invoicing.charge_projection import Projection
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
 from invoicing.status_events import BillingEvent, EventRow
-from invoicing.status_intake import EVENTS_TOPIC, StatusDesk
+from invoicing.status_intake import EVENTS_TOPIC, StatusIntake
 from invoicing.status_mapping import DEFAULT, load_words
 from metrics.metric_catalogue import gauge
 from settings import Settings
@@ -37,7 +37,7 @@ _RESIDUES_MS = 30_000
 class BillingCommitter(SinkCommitter):
     """One partition number of charges and of what billing systems say, both committed in the one database."""
 
-    def __init__(self, partition: int, projection: Projection, desk: StatusDesk, announcer: Announcer) -> None:
+    def __init__(self, partition: int, projection: Projection, desk: StatusIntake, announcer: Announcer) -> None:
         super().__init__(NAME, partition, projection, announcer)
         self._desk = desk
 
@@ -77,7 +77,7 @@ class BillingCommitter(SinkCommitter):
 
         try:
             self._until_reachable(lambda: self._desk.write(self.partition, start, end, rows, set_aside))
-        except errors.Fenced as error:
+        except errors.SinkFenced as error:
             raise committer.Fenced(str(error)) from error
 
 
@@ -104,7 +104,7 @@ def process(settings: Settings) -> BatchProcess:
     desk_words = load_words(settings.billing_statuses or DEFAULT)
     pool = open_pool(settings.database_url)
     migrate(pool)
-    projection, desk, announcer = Projection(pool), StatusDesk(pool, desk_words), Announcer(settings.bootstrap)
+    projection, desk, announcer = Projection(pool), StatusIntake(pool, desk_words), Announcer(settings.bootstrap)
     for topic in (STATUS_TOPIC, EXCEPTIONS_TOPIC):
         OutboxFeeder(NAME, Outbox(pool, topic), announcer)
     billing = BatchProcess(

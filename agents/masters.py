@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import msgspec
 
 from rating.model.masters import lookups_touched, master
-from rating.model.revision_order import judge
+from rating.model.revision_order import resolve_revision
 from schemas.codec import decode_for, encode
 from settings import Settings
 from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.state_tables import Table
-from streaming.stateful_process import deciding_process
+from streaming.state_tables import StateTable
+from streaming.stateful_process import stateful_process
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
 from tables.settlement.exception_record import EXCEPTIONS, OPEN, RESOLVED, StandingException, exception_record
 from tables.settlement.masters_snapshot import LOOKUPS_HEADER, bounded
@@ -34,12 +34,12 @@ class Winner:
     lookups: tuple[str, ...]
 
 
-WINNERS = Table(state_keys.WINNERS, Winner)  # (topic, id)
+WINNERS = StateTable(state_keys.WINNERS, Winner)  # (topic, id)
 
 
 def process(settings: Settings) -> BatchProcess:
     """The masters process: one partition, one total order."""
-    masters = deciding_process(NAME, MASTERS, settings, lambda: decide, note=count_set_aside)
+    masters = stateful_process(NAME, MASTERS, settings, lambda: decide, note=count_set_aside)
 
     @masters.app.agent(masters.topic)
     async def pick_winners(batches: Batches) -> None:
@@ -66,7 +66,7 @@ def _take(record: Record, value: dict[str, object], state: State, tally: Tally) 
     row = WINNERS.get(state, topic, master_id)
     standing = None if row is None else master(topic, decode_for(topic, row.value))
     arrived = master(topic, value)
-    verdict = judge(standing, arrived)
+    verdict = resolve_revision(standing, arrived)
     tally.count(verdict, record.timestamp_ms)
     if verdict == "conflict":
         told = raise_conflict(state, "", topic, master_id, arrived.revision, "", record.timestamp_ms)

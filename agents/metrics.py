@@ -15,7 +15,7 @@ from streaming.batch import Batch, Output
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.stateful_process import deciding_process
+from streaming.stateful_process import stateful_process
 from tables.cycle_times import is_cycle
 from tables.finance_rollup import Overview
 from tables.rollup_sums import sums
@@ -33,7 +33,7 @@ def process(settings: Settings) -> BatchProcess:
     """The metrics process: one committer per partition, and the masters for names of labels."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
-    metrics = deciding_process(
+    metrics = stateful_process(
         NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
     )
     metrics.figures = MetricsFigures(metrics, masters)

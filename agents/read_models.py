@@ -26,7 +26,7 @@ from streaming.dead_letters import dead_letter, explained, read
 from streaming.isolation import is_environment
 from streaming.partitions import crash
 from streaming.process import Batches, BatchProcess
-from streaming.topic_follower import Follower
+from streaming.topic_follower import TopicTableReader
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from topics.records import current_masters, header_text
 from warehouse.aggregates import is_due, sum_up
@@ -72,7 +72,7 @@ class WarehouseCommitter(Committer):
         fault_point(f"{NAME}:decided")
         try:
             self._until_reachable(lambda: self._warehouse.write(self.partition, ends, arrivals, set_aside))
-        except errors.Fenced as error:
+        except errors.SinkFenced as error:
             raise committer.Fenced(str(error)) from error
         fault_point(f"{NAME}:committed")
         self.positions = {**self.positions, **{topic: end for topic, (_, end) in ends.items()}}
@@ -95,7 +95,7 @@ class MastersMirror:
 
     def __init__(self, broker: str, pool: Pool, stall_seconds: float) -> None:
         self.end, self._pool = 0, pool
-        self._follower = Follower(broker, CURRENT, self._apply, stall_seconds)
+        self._follower = TopicTableReader(broker, CURRENT, self._apply, stall_seconds)
         self._follower.start()
 
     def _apply(self, records: Sequence[Record], end: int) -> None:

@@ -14,8 +14,8 @@ from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import read
 from streaming.process import Batches, BatchProcess
 from streaming.state import State
-from streaming.stateful_process import deciding_process
-from streaming.transactions import Derived, TransactionalCommitter
+from streaming.stateful_process import stateful_process
+from streaming.transactions import DerivedRows, TransactionalCommitter
 from tables.settlement.bucket import Told, name_of, origin_of
 from tables.settlement.bucket_store import PLACES, day_bucket, own_bucket, places_in
 from tables.settlement.engine import Settling
@@ -40,13 +40,13 @@ def process(settings: Settings) -> BatchProcess:
     """The settle process: one committer per partition, all over one table of masters."""
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
-    settle = deciding_process(
+    settle = stateful_process(
         NAME,
         SETTLE_INPUTS,
         settings,
         lambda: functools.partial(decide, masters.snapshot, Memory()),
         due=functools.partial(_sweep_is_due, masters),
-        derived=Derived(PLACES.key(), places_in),
+        derived=DerivedRows(PLACES.key(), places_in),
         note=count_set_aside,
         batch_records=_MOST_RECORDS,
     )

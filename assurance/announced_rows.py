@@ -28,7 +28,7 @@ FROM hourstream.outbox WHERE sent_at IS NULL AND topic = ANY(%s)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class AnnouncedRows:
     """The database at one moment: rows by their announced name, the positions of journals, and waiting announcements by
     topic, name and revision.
     """
@@ -40,7 +40,7 @@ class Rows:
     journals: frozenset[str]
 
 
-def rows(pool: Pool) -> Rows:
+def rows(pool: Pool) -> AnnouncedRows:
     """All of it. Raises Unreachable."""
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -53,7 +53,7 @@ def rows(pool: Pool) -> Rows:
         positions = cursor.execute(
             "SELECT sink, partition, next_offset FROM hourstream.positions WHERE topic = %s", (CHARGES_TOPIC,)
         ).fetchall()
-    return Rows(
+    return AnnouncedRows(
         postings,
         documents,
         frozenset((topic, name, revision) for topic, name, revision in unsent),
@@ -62,7 +62,7 @@ def rows(pool: Pool) -> Rows:
     )
 
 
-def posting_faults(held: Rows, said: Announcements) -> Iterator[str]:
+def posting_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
     """Postings that were not announced as they are, and announcements of postings that are not there."""
     heard = said.said[POSTINGS]
     for name, (system, charge_id, status, reference, reason, revision) in held.postings.items():
@@ -78,7 +78,7 @@ def posting_faults(held: Rows, said: Announcements) -> Iterator[str]:
             yield f"{POSTINGS} says {told.last['system']} has {told.last['charge_id']}, which has no posting"
 
 
-def status_faults(held: Rows, said: Announcements) -> Iterator[str]:
+def status_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
     """Documents whose present status was not announced, and announcements of documents that do not exist."""
     heard = said.said[STATUSES]
     for name, (engagement_id, standing, payable, currency, revision, charge_ids) in held.documents.items():
@@ -100,7 +100,7 @@ def _status(told: Said) -> tuple[object, ...]:
 
 
 def unposted(
-    held: Rows, routes: Routes, charges: Iterable[Mapping[str, Any]], places: Mapping[str, tuple[int, int]]
+    held: AnnouncedRows, routes: Routes, charges: Iterable[Mapping[str, Any]], places: Mapping[str, tuple[int, int]]
 ) -> Iterator[str]:
     """Charges that a journal has read, that routes give to it, and that it has not posted. `places` by charge id."""
     posted = {(system, charge_id) for system, charge_id, *_ in held.postings.values()}

@@ -36,7 +36,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnmappedRecords:
     """Records of a source and kind that arrived and are not mapped yet; their month is unknown here.
 
     `exceptions` of them are open exceptions, the others wait for another record. `dead` could not be read at all.
@@ -57,7 +57,7 @@ class Completeness:
     arrived: Arrived
     missing_records: int
     missing_minutes: int
-    waiting: Waiting
+    waiting: UnmappedRecords
 
 
 def standing_totals(totals: Iterable[ControlTotal]) -> dict[Part, ControlTotal]:
@@ -75,17 +75,17 @@ def _rank(total: ControlTotal) -> tuple[datetime, int, int]:
 
 
 def completeness(
-    totals: Iterable[ControlTotal], arrived: Mapping[Part, Arrived], waiting: Mapping[tuple[str, str], Waiting]
+    totals: Iterable[ControlTotal], arrived: Mapping[Part, Arrived], waiting: Mapping[tuple[str, str], UnmappedRecords]
 ) -> list[Completeness]:
     """Every month that a source stated or sent, in order; `waiting` is by source and kind of record."""
     stated = standing_totals(totals)
     return [
-        _judge(part, stated.get(part), arrived.get(part, Arrived(0, 0)), waiting.get(part[:2], Waiting(0, 0)))
+        _judge(part, stated.get(part), arrived.get(part, Arrived(0, 0)), waiting.get(part[:2], UnmappedRecords(0, 0)))
         for part in sorted({*stated, *arrived})
     ]
 
 
-def _judge(part: Part, stated: ControlTotal | None, arrived: Arrived, waiting: Waiting) -> Completeness:
+def _judge(part: Part, stated: ControlTotal | None, arrived: Arrived, waiting: UnmappedRecords) -> Completeness:
     if stated is None:
         return Completeness(part, "unproven", None, arrived, 0, 0, waiting)
     records = stated.count - arrived.count

@@ -11,7 +11,7 @@ Ledger = Mapping[tuple[str, str], Line]
 
 
 @dataclass(slots=True)
-class Change:
+class EngagementDifference:
     """The differences of one engagement and currency; amounts in that currency."""
 
     client_id: str
@@ -28,15 +28,15 @@ class Change:
         return self.after - self.before
 
 
-def changes(old: Ledger, new: Ledger, clients: Mapping[str, str]) -> list[Change]:
+def changes(old: Ledger, new: Ledger, clients: Mapping[str, str]) -> list[EngagementDifference]:
     """Engagements in which a line differs, by client; `clients` names the client of an engagement."""
-    found: dict[tuple[str, str], Change] = {}
+    found: dict[tuple[str, str], EngagementDifference] = {}
     for where in sorted({*old, *new}):
         before, after = old.get(where, {}), new.get(where, {})
         engagement_id = where[0]
         for currency in sorted({str(line.get("currency") or "") for line in (before, after)} - {""}) or [""]:
             change = found.setdefault(
-                (engagement_id, currency), Change(clients.get(engagement_id, ""), engagement_id, currency)
+                (engagement_id, currency), EngagementDifference(clients.get(engagement_id, ""), engagement_id, currency)
             )
             change.before += _amount(before, currency)
             change.after += _amount(after, currency)

@@ -17,7 +17,7 @@ from rating.model.master_data import Master
 from rating.model.master_records import master
 from rating.model.masters import Masters
 from rating.model.money import rounded_money
-from rating.model.revision_order import judge, winner
+from rating.model.revision_order import resolve_revision, winner
 from rating.settle import settle
 from schemas.errors import Undecodable
 from streaming.batch import Record
@@ -100,7 +100,7 @@ class Books:
         self.facts[where] = winner(self.facts.get(where), arrived)
 
     def _take_master(self, topic: str, master_id: str, arrived: Master) -> None:
-        if judge(self.masters.get((topic, master_id)), arrived) == "replaced":
+        if resolve_revision(self.masters.get((topic, master_id)), arrived) == "replaced":
             self.masters[topic, master_id] = arrived
 
     def engagements(self) -> dict[str, list[Fact]]:

@@ -7,8 +7,17 @@ from decimal import Decimal
 
 from assurance.completeness import Completeness, completeness
 from assurance.ledger_reader import Line, net_charge
-from assurance.reconciliation import NON_BILLABLE, NOT_YET_INVOICED, Account, Charged, Hours, Posted, Tie, reconcile
-from assurance.sink_snapshot import Standing, standing
+from assurance.reconciliation import (
+    NON_BILLABLE,
+    NOT_YET_INVOICED,
+    AccountKey,
+    HeldPosting,
+    Hours,
+    ReconciledCharge,
+    Tie,
+    reconcile,
+)
+from assurance.sink_snapshot import SinkSnapshot, standing
 from assurance.source_totals import Arrivals, day_of
 from sinks.journal import JOURNAL
 from sinks.routing_policy import Routes
@@ -19,7 +28,7 @@ _READINGS = 3  # of a stream in motion: records under way in one reading have ar
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
+class ReconciliationReport:
     """Both halves, of one reading."""
 
     sources: list[Completeness]
@@ -31,7 +40,7 @@ class Reconciliation:
         return all(tie.ties for tie in self.ties)
 
 
-def reconciled(broker: str, pool: Pool, routes: Routes | None) -> Reconciliation:
+def reconciled(broker: str, pool: Pool, routes: Routes | None) -> ReconciliationReport:
     """The books read again, until they tie or have been read three times. Without routes the journal has everything."""
     for reading in range(_READINGS):
         if reading:
@@ -43,7 +52,7 @@ def reconciled(broker: str, pool: Pool, routes: Routes | None) -> Reconciliation
     return found
 
 
-def _reconcile(books: Arrivals, held: Standing, routes: Routes) -> Reconciliation:
+def _reconcile(books: Arrivals, held: SinkSnapshot, routes: Routes) -> ReconciliationReport:
     charged = list(_charged(books, held, routes))
     known = books.positions.keys()
     unknown = [
@@ -53,7 +62,7 @@ def _reconcile(books: Arrivals, held: Standing, routes: Routes) -> Reconciliatio
         if charge_id not in known
     ]
     sources = completeness(books.totals, books.arrived(), books.waiting())
-    return Reconciliation(sources, reconcile(_hours(books), charged, held.invoice_lines, unknown))
+    return ReconciliationReport(sources, reconcile(_hours(books), charged, held.invoice_lines, unknown))
 
 
 def _hours(books: Arrivals) -> Iterator[Hours]:
@@ -75,7 +84,9 @@ def _hours(books: Arrivals) -> Iterator[Hours]:
             day = day_of(fact) if fact else None
             period = f"{day:%Y-%m}" if day else ""
             account = (
-                Account(engagement.client_id, period, engagement.currency) if engagement else Account("", period, "")
+                AccountKey(engagement.client_id, period, engagement.currency)
+                if engagement
+                else AccountKey("", period, "")
             )
         yield Hours(
             name=f"{where[0]}/{where[1]}",
@@ -92,11 +103,11 @@ def _why(exception: Line) -> str:
     return f"{'waived' if exception['status'] == 'waived' else 'parked'} {exception['code']}"
 
 
-def _account(charge: Line) -> Account:
-    return Account(str(charge["client_id"]), str(charge["period"]), str(charge["currency"]))
+def _account(charge: Line) -> AccountKey:
+    return AccountKey(str(charge["client_id"]), str(charge["period"]), str(charge["currency"]))
 
 
-def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charged]:
+def _charged(books: Arrivals, held: SinkSnapshot, routes: Routes) -> Iterator[ReconciledCharge]:
     """Every charge and reversal, with its state in each system."""
     elsewhere: dict[str, dict[str, Line]] = {}
     for posting in books.postings.values():
@@ -110,17 +121,17 @@ def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charge
             amount = Decimal(str(record["amount"]))
             if charge_id in seen:  # no posting is left for it, so it never ties
                 name = f"charge {charge_id} of {record['engagement_id']}/{record['subject']}, published again,"
-                yield Charged(name, account, amount, (JOURNAL,), {}, NOT_YET_INVOICED)
+                yield ReconciledCharge(name, account, amount, (JOURNAL,), {}, NOT_YET_INVOICED)
                 continue
             seen.add(charge_id)
             postings = _in_journals(charge_id, books, held)
             for system, posting in elsewhere.get(charge_id, {}).items():
                 # Another system's amounts are not ours to read; that it has the charge is.
-                postings[system] = Posted(account, amount, str(posting["status"]))
+                postings[system] = HeldPosting(account, amount, str(posting["status"]))
             wanted = routes.targets_of(record) if record["reverses"] is None else went.get(record["reverses"], ())
             postings |= dict.fromkeys(set(wanted) - held.postings.keys() - postings.keys())  # not heard of it yet
             went[record["charge_id"]] = tuple(dict.fromkeys((*wanted, *(s for s, p in postings.items() if p))))
-            yield Charged(
+            yield ReconciledCharge(
                 name=f"charge {charge_id} of {record['engagement_id']}/{record['subject']}",
                 account=account,
                 amount=amount,
@@ -130,9 +141,9 @@ def _charged(books: Arrivals, held: Standing, routes: Routes) -> Iterator[Charge
             )
 
 
-def _in_journals(charge_id: str, books: Arrivals, held: Standing) -> dict[str, Posted | None]:
+def _in_journals(charge_id: str, books: Arrivals, held: SinkSnapshot) -> dict[str, HeldPosting | None]:
     partition, offset = books.positions[charge_id]
-    found: dict[str, Posted | None] = {}
+    found: dict[str, HeldPosting | None] = {}
     for system, holdings in held.postings.items():
         if (holding := holdings.get(charge_id)) is not None:
             found[system] = holding.posted
@@ -141,7 +152,7 @@ def _in_journals(charge_id: str, books: Arrivals, held: Standing) -> dict[str, P
     return found
 
 
-def _invoicing(record: Line, held: Standing) -> str:
+def _invoicing(record: Line, held: SinkSnapshot) -> str:
     if record["reason"] == "NON_BILLABLE":
         return NON_BILLABLE
     return held.invoicing.get(str(record["charge_id"]), NOT_YET_INVOICED)

@@ -16,7 +16,7 @@ NOT_YET_INVOICED, VOIDED, NETTED, NON_BILLABLE = "not yet invoiced", "voided", "
 _NOTHING = Decimal(0)
 
 
-class Account(NamedTuple):
+class AccountKey(NamedTuple):
     """Client, month (YYYY-MM) and currency; client and currency are empty if unknown."""
 
     client_id: str
@@ -32,7 +32,7 @@ class Hours:
     """
 
     name: str
-    account: Account
+    account: AccountKey
     approved: int
     charged: int = 0
     reason: str | None = None
@@ -41,16 +41,16 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class HeldPosting:
     """A system of record's entry for a charge."""
 
-    account: Account
+    account: AccountKey
     amount: Decimal
     status: str  # posted, refused
 
 
 @dataclass(frozen=True, slots=True)
-class Charged:
+class ReconciledCharge:
     """A record of `billing.ready` and its state in each system.
 
     `systems` are its destinations. `postings` has the systems that hold it, and None for those that have yet to read
@@ -58,10 +58,10 @@ class Charged:
     """
 
     name: str
-    account: Account
+    account: AccountKey
     amount: Decimal
     systems: tuple[str, ...]
-    postings: Mapping[str, Posted | None]
+    postings: Mapping[str, HeldPosting | None]
     invoicing: str
 
 
@@ -73,7 +73,7 @@ class Tie:
     names the subjects and charges behind them, each even where they cancel out.
     """
 
-    account: Account
+    account: AccountKey
     approved: int = 0
     minutes: Counter[str] = field(default_factory=Counter)
     charges: Decimal = _NOTHING
@@ -91,21 +91,21 @@ class Tie:
         return not (self.off or self.hours_residue or self.invoice_residue or any(self.journal_residue.values()))
 
 
-TieOf: TypeAlias = Callable[[Account], Tie]
+TieOf: TypeAlias = Callable[[AccountKey], Tie]
 
 
 def reconcile(
     hours: Iterable[Hours],
-    charges: Iterable[Charged],
-    invoice_lines: Mapping[Account, Decimal],
-    unknown: Iterable[tuple[str, str, Posted]] = (),
+    charges: Iterable[ReconciledCharge],
+    invoice_lines: Mapping[AccountKey, Decimal],
+    unknown: Iterable[tuple[str, str, HeldPosting]] = (),
 ) -> list[Tie]:
     """Every account, in order. `invoice_lines` are the net amounts of live invoices; `unknown` the entries of systems
     (name, system, posting) for charges that were never decided.
     """
-    ties: dict[Account, Tie] = {}
+    ties: dict[AccountKey, Tie] = {}
 
-    def tie(account: Account) -> Tie:
+    def tie(account: AccountKey) -> Tie:
         return ties.setdefault(account, Tie(account))
 
     for hour in hours:
@@ -134,7 +134,7 @@ def _tie_hours(tie: Tie, hour: Hours) -> None:
         tie.off.append(hour.name)
 
 
-def _tie_charge(tie: Tie, charge: Charged, tie_of: TieOf) -> None:
+def _tie_charge(tie: Tie, charge: ReconciledCharge, tie_of: TieOf) -> None:
     tie.charges += charge.amount
     if charge.invoicing != "on_invoice":
         tie.invoicing[charge.invoicing] += charge.amount

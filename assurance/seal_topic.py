@@ -23,7 +23,7 @@ _HASH = sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSeals:
     """A seal and its position; `signed` says whether its MAC fits the key, None that it has none."""
 
     seal: Seal
@@ -35,11 +35,11 @@ class Found:
 class SealTopic:
     """The seals by the place they seal, in the order of the topic, and the other records found there, as text."""
 
-    found: dict[Place, list[Found]]
+    found: dict[Place, list[FoundSeals]]
     garbage: tuple[str, ...]
 
     @property
-    def all(self) -> list[Found]:
+    def all(self) -> list[FoundSeals]:
         """Every seal of every chain."""
         return [each for chain in self.found.values() for each in chain]
 
@@ -49,13 +49,13 @@ class Followed:
     """A chain in its order, the seals that are not part of it, and whether the seal of its head is missing."""
 
     chain: list[Seal]
-    skipped: list[Found]
+    skipped: list[FoundSeals]
     headless: bool
 
 
 def read_seals(broker: str, key: bytes) -> SealTopic:
     """Read the whole topic."""
-    found: dict[Place, list[Found]] = {}
+    found: dict[Place, list[FoundSeals]] = {}
     garbage = []
     for record in read_all(broker, [SEALS]):
         position = f"{record.topic}[{record.partition}]@{record.offset}"
@@ -64,7 +64,7 @@ def read_seals(broker: str, key: bytes) -> SealTopic:
         except (ValueError, TypeError, ArithmeticError) as error:
             garbage.append(f"{position} is no seal and is skipped: {error}")
             continue
-        found.setdefault((seal.topic, seal.partition), []).append(Found(seal, position, _signed(key, record)))
+        found.setdefault((seal.topic, seal.partition), []).append(FoundSeals(seal, position, _signed(key, record)))
     return SealTopic(found, tuple(garbage))
 
 
@@ -103,7 +103,7 @@ def _signed(key: bytes, record: Record) -> bool | None:
     return hmac.compare_digest(macs[-1] or b"", _mac(key, record.key or b"", record.value or b""))
 
 
-def follow(found: Sequence[Found], head: bytes | None) -> Followed:
+def follow(found: Sequence[FoundSeals], head: bytes | None) -> Followed:
     """The chain of a place.
 
     With a head (the hash of its last seal, as kept elsewhere) the chain consists of the seals that lead back from it,
@@ -125,7 +125,7 @@ def follow(found: Sequence[Found], head: bytes | None) -> Followed:
     return Followed([each.seal for each in chain], skipped, head is not None and end is None)
 
 
-def _stranded(each: Found, after: int, *, lost: bool) -> bool:
+def _stranded(each: FoundSeals, after: int, *, lost: bool) -> bool:
     """Whether a seal without a predecessor belongs to the chain all the same: a seal before it is missing."""
     return each.seal.start > after and (each.signed is True or (each.signed is None and not lost))
 
@@ -133,18 +133,18 @@ def _stranded(each: Found, after: int, *, lost: bool) -> bool:
 class _Links:
     """Seals by their hash and by the hash before them."""
 
-    def __init__(self, found: Sequence[Found]) -> None:
-        self._by_hash: dict[bytes, list[Found]] = {}
-        self._by_previous: dict[bytes, list[Found]] = {}
+    def __init__(self, found: Sequence[FoundSeals]) -> None:
+        self._by_hash: dict[bytes, list[FoundSeals]] = {}
+        self._by_previous: dict[bytes, list[FoundSeals]] = {}
         for each in found:
             self._by_hash.setdefault(each.seal.hash, []).append(each)
             self._by_previous.setdefault(each.seal.previous, []).append(each)
 
-    def of_hash(self, hash_: bytes) -> Found | None:
+    def of_hash(self, hash_: bytes) -> FoundSeals | None:
         """The seal of a hash: of copies the one that has its MAC."""
         return self._best(self._by_hash.get(hash_, ()))
 
-    def back(self, end: Found) -> list[Found]:
+    def back(self, end: FoundSeals) -> list[FoundSeals]:
         """The seals before a seal, as far as they exist, in order."""
         chain = [end]
         while chain[-1].seal.previous:
@@ -156,9 +156,9 @@ class _Links:
             chain.append(self._best(before) or before[0])
         return chain[::-1]
 
-    def onwards(self, last: Found | None, counts: Callable[[Found], bool]) -> list[Found]:
+    def onwards(self, last: FoundSeals | None, counts: Callable[[FoundSeals], bool]) -> list[FoundSeals]:
         """The seals that follow a seal, or begin a chain."""
-        chain: list[Found] = []
+        chain: list[FoundSeals] = []
         while True:
             end, previous = (0, b"") if last is None else (last.seal.end, last.seal.hash)
             following = [e for e in self._by_previous.get(previous, ()) if e.seal.start == end and counts(e)]
@@ -167,6 +167,6 @@ class _Links:
                 return chain
             chain.append(last)
 
-    def _best(self, found: Iterable[Found]) -> Found | None:
+    def _best(self, found: Iterable[FoundSeals]) -> FoundSeals | None:
         """Of several seals in one place: one made with the key, then one with followers, then the first."""
         return max(found, key=lambda each: (each.signed is True, each.seal.hash in self._by_previous), default=None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from assurance.hash_chain import KEYLESS, SEALED, SEALS, Place, Readers, Seal, Verdict, verdict
 from assurance.seal_heads import Copy, Heads, Kept, kept
-from assurance.seal_topic import Followed, Found, SealTopic, follow, read_seals
+from assurance.seal_topic import Followed, FoundSeals, SealTopic, follow, read_seals
 from assurance.sealer import readers_of
 from streaming.batch import Record
 
@@ -120,7 +120,7 @@ def _same(end: int, records: int, hash_: bytes, seal: Seal) -> bool:
     return (end, records, hash_) == (seal.end, seal.records, seal.hash)
 
 
-def _skipped(each: Found) -> str:
+def _skipped(each: FoundSeals) -> str:
     seal = each.seal
     named = f"{each.position} is no part of the chain of {seal.topic}[{seal.partition}] and is skipped"
     return named if each.signed else f"{named}: it was not made with this key"

@@ -13,14 +13,14 @@ from confluent_kafka import KafkaException, Producer
 
 from assurance.hash_chain import KEYLESS, SEALED, SEALS, Place, Readers, Seal, made_with, make
 from assurance.seal_heads import Copy, Heads, Kept, heads_of, kept
-from assurance.seal_topic import Found, SealTopic, follow, publish, read_seals
+from assurance.seal_topic import FoundSeals, SealTopic, follow, publish, read_seals
 from assurance.sealed_tables import StillWriting
 from streaming.batch import Record
 from streaming.topic_reader import partitions_of, read_partitions
 from streaming.transactions import producer_config
 
 _MOST = 500  # records of one seal
-_LastUnsigned = Callable[[Place, Sequence[Found]], Seal]
+_LastUnsigned = Callable[[Place, Sequence[FoundSeals]], Seal]
 
 
 class SealingRefused(RuntimeError):
@@ -109,7 +109,7 @@ class Sealer:
             copy.write(heads.text)
         self._heads, self._noted = heads, True
 
-    def _last_unsigned(self, place: Place, found: Sequence[Found]) -> Seal:
+    def _last_unsigned(self, place: Place, found: Sequence[FoundSeals]) -> Seal:
         """The last seal of a chain without head and MAC. Raises SealingRefused if it was made otherwise.
 
         Seals of a run without the key are dropped at the end. One that fits no key stays: a record of it was altered,
@@ -127,7 +127,7 @@ class Sealer:
             " `hourstream seal --adopt REASON`"
         )
 
-    def _last_adopted(self, place: Place, found: Sequence[Found]) -> Seal | None:
+    def _last_adopted(self, place: Place, found: Sequence[FoundSeals]) -> Seal | None:
         """The last seal of a chain that is there and was made with the key, or else without one."""
         chain = follow(found, None).chain
         signed = {each.seal.hash for each in found if each.signed}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from assurance.reconciliation import NETTED, VOIDED, Account, Posted
+from assurance.reconciliation import NETTED, VOIDED, AccountKey, HeldPosting
 from sinks.journal import JOURNAL
 from storage.postgres import Pool, transaction
 from topics.catalogue import CHARGES_TOPIC
@@ -15,20 +15,20 @@ ON_INVOICE = "on_invoice"
 class Holding:
     """A journal's posting of a charge, with the charge's partition and offset."""
 
-    posted: Posted
+    posted: HeldPosting
     partition: int
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SinkSnapshot:
     """`read` is the next offset by (system, partition); `postings` by system and charge id. `invoicing` says of charges
     that are or were on an invoice: on_invoice, netted or voided. `invoice_lines` are net, of live invoices."""
 
     read: dict[tuple[str, int], int]
     postings: dict[str, dict[str, Holding]]
     invoicing: dict[str, str]
-    invoice_lines: dict[Account, Decimal]
+    invoice_lines: dict[AccountKey, Decimal]
 
 
 _INVOICING = """
@@ -46,7 +46,7 @@ FROM hourstream.journal_postings WHERE entry = 'charge'
 """
 
 
-def standing(pool: Pool) -> Standing:
+def standing(pool: Pool) -> SinkSnapshot:
     """All of it as of one moment. Raises Unreachable."""
     with transaction(pool) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -59,18 +59,18 @@ def standing(pool: Pool) -> Standing:
     held: dict[str, dict[str, Holding]] = {JOURNAL: {}}
     for system, charge_id, *holding in postings:
         held.setdefault(str(system), {})[str(charge_id)] = _holding(*holding)
-    return Standing(
+    return SinkSnapshot(
         read={(str(sink), int(partition)): int(at) for sink, partition, at in positions},
         postings=held,
         invoicing={str(name): ON_INVOICE if billed else NETTED if live else VOIDED for name, billed, live in invoicing},
-        invoice_lines={Account(client, period, currency): net for client, period, currency, net in lines},
+        invoice_lines={AccountKey(client, period, currency): net for client, period, currency, net in lines},
     )
 
 
 def _holding(
     client_id: str, period: str, currency: str, amount: Decimal, status: str, partition: int, offset: int
 ) -> Holding:
-    return Holding(Posted(Account(client_id, period, currency), amount, status), partition, offset)
+    return Holding(HeldPosting(AccountKey(client_id, period, currency), amount, status), partition, offset)
 
 
 _RESIDUES = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from assurance.completeness import Arrived, ControlTotal, Part, Waiting
+from assurance.completeness import Arrived, ControlTotal, Part, UnmappedRecords
 from assurance.ledger_reader import READY, Books
 from common.errors import InvalidRecord
 from rating.model.facts import Adjustment, Expense, Fact, Milestone, Outcome, TimeEntry, identity
@@ -98,7 +98,7 @@ class Arrivals(Books):
             minutes[part] += fact.minutes if isinstance(fact, TimeEntry) else 0
         return {part: Arrived(len(names), minutes[part]) for part, names in records.items()}
 
-    def waiting(self) -> dict[tuple[str, str], Waiting]:
+    def waiting(self) -> dict[tuple[str, str], UnmappedRecords]:
         """By system and entity: source records not mapped yet, and the number of open exceptions among them."""
         parked = defaultdict[tuple[str, str], set[str]](set)
         for (_, subject), exception in self.exceptions.items():
@@ -109,7 +109,7 @@ class Arrivals(Books):
         for key in {*self.mapped, *parked}:  # an entity without publications is only looked up by others
             left = (self.sent.get(key, set()) - self.mapped.get(key, set())) | parked[key]
             if left or self.dead[key]:
-                found[key] = Waiting(len(left), len(parked[key]), self.dead[key])
+                found[key] = UnmappedRecords(len(left), len(parked[key]), self.dead[key])
         return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
-from assurance.announced_rows import Rows, posting_faults, rows, status_faults, unposted
+from assurance.announced_rows import AnnouncedRows, posting_faults, rows, status_faults, unposted
 from assurance.ledger_reader import Books, Line, approved_minutes
 from assurance.posted_charges import Holdings, holdings
 from assurance.publications import doubled, out_of_order
@@ -61,7 +61,7 @@ def _said_once(books: Books) -> Statement:
     return Statement(7, says, figures, not faults)
 
 
-def _announced_as_held(books: Books, held: Rows, routes: Routes) -> Statement:
+def _announced_as_held(books: Books, held: AnnouncedRows, routes: Routes) -> Statement:
     charges = (record for records in books.charges.values() for record in records)
     faults = [
         *unposted(held, routes, charges, books.positions),

@@ -21,7 +21,7 @@ from streaming.batch import Batch, Record
 from streaming.state import State
 from streaming.store import Store
 from tables.settlement.masters_snapshot import TOPIC, MastersTable
-from tables.settlement.resettle import CURSOR, Cursor
+from tables.settlement.resettle import CURSOR, ResettleCursor
 
 EVENTS = 1_000
 STAMP = {"source": "benchmark", "revision": 1, "occurred_at": "2024-01-01T00:00:00.000Z"}
@@ -123,7 +123,7 @@ class Bench:
     def sweep(self) -> tuple[float, int]:
         """CPU seconds and publications until every changed master is applied."""
         began, published = time.process_time(), 0
-        while (CURSOR.get(State(self.store)) or Cursor()).applied < self.masters.snapshot().end:
+        while (CURSOR.get(State(self.store)) or ResettleCursor()).applied < self.masters.snapshot().end:
             published += self.settle([])
         return time.process_time() - began, published
 

@@ -6,7 +6,7 @@ from rich.table import Table
 from cli.context import console, print_json
 from settings import Settings
 from streaming.admin import admin_client
-from topics.acls import Change, Right, apply, rights
+from topics.acls import AclChange, KafkaRight, apply, rights
 from topics.consumers import PROCESSES
 
 FORM = "User:hourstream-{process}"
@@ -35,7 +35,7 @@ def acls(form: str, applied: bool, compare: bool, as_json: bool) -> None:
         console.print(table)
 
 
-def _tell(change: Change, *, done: bool, as_json: bool) -> None:
+def _tell(change: AclChange, *, done: bool, as_json: bool) -> None:
     if as_json:
         print_json({"given": list(map(_plain, change.given)), "taken": list(map(_plain, change.taken))})
         return
@@ -46,7 +46,7 @@ def _tell(change: Change, *, done: bool, as_json: bool) -> None:
     console.print(f"{len(change.given)} rights {word}, {len(change.taken)} {word.replace('given', 'taken')}")
 
 
-def _plain(right: Right) -> dict[str, object]:
+def _plain(right: KafkaRight) -> dict[str, object]:
     return {
         "principal": right.principal,
         "operation": right.operation.name,

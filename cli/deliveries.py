@@ -11,7 +11,7 @@ from rich.table import Table
 from cli.context import attached, console, print_json
 from settings import Settings
 from sinks.delivery.replay import Replayed, Selection, replay
-from sinks.delivery.stats import Delivery, Standing, listed, replays, standing
+from sinks.delivery.stats import Delivery, DeliveryStats, delivery_stats, listed, replays
 from storage.migrations import migrate
 from storage.postgres import open_pool
 
@@ -46,7 +46,7 @@ def list_(limit: int, as_json: bool, **selected: str | None) -> None:
     each = any(value is not None for value in selected.values())
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
-        systems = [] if each else standing(pool)
+        systems = [] if each else delivery_stats(pool)
         found = listed(pool, Selection(**selected), limit) if each else []
     if as_json:
         print_json([asdict(one) for one in found] if each else [asdict(one) for one in systems])
@@ -54,7 +54,7 @@ def list_(limit: int, as_json: bool, **selected: str | None) -> None:
         console.print(_of(found) if each else _of_systems(systems))
 
 
-def _of_systems(found: list[Standing]) -> Table:
+def _of_systems(found: list[DeliveryStats]) -> Table:
     headings = ("system", "breaker", "waiting", "oldest", "refused", "unreachable", "posted", "cancelled", "calls")
     table = Table(*headings, "statuses")
     for one in found:
@@ -74,7 +74,7 @@ def _of_systems(found: list[Standing]) -> Table:
     return table
 
 
-def _told(one: Standing) -> str:
+def _told(one: DeliveryStats) -> str:
     """The age of the last complete report of invoice statuses."""
     if one.statuses is None:
         return "not asked"

@@ -54,7 +54,7 @@ ISSUED = date(2015, 8, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class DemoFigures:
     """The output of the stream: settle's own totals and the sinks' database."""
 
     entries: int
@@ -64,7 +64,7 @@ class Figures:
     residue: int
 
     @classmethod
-    def ask(cls, workers: Workers, pool: Pool) -> "Figures":
+    def ask(cls, workers: Workers, pool: Pool) -> "DemoFigures":
         """The figures of this moment."""
         status = workers.status("settle")
         if status is None:
@@ -162,11 +162,11 @@ def _play(play: Play) -> bool:
         for topic, key, value in records:
             if topic == lines:
                 publisher.publish(topic, key, value)
-    before = Figures.ask(play.workers, play.pool)
+    before = DemoFigures.ask(play.workers, play.pool)
     runs = [] if play.erp else [_invoice(play)]
     with play.publishing("rate card for the other grades") as publisher:
         publisher.publish_file(SECOND_ACT)
-    after = Figures.ask(play.workers, play.pool)
+    after = DemoFigures.ask(play.workers, play.pool)
     runs += [] if play.erp else [_invoice(play)]
     with progress_bars(play.workers) as show:
         wait_until_quiet(play.workers, play.stack.broker, lambda: unsent(play.pool), progress=show)
@@ -205,7 +205,7 @@ def _invoice(play: Play) -> Invoiced:
     return Invoiced(run, write_documents(play.pool, run, play.home / "invoices", names(play.stack.broker)))
 
 
-def _compare(counted: LinesCounted, before: Figures, after: Figures, runs: Sequence[Invoiced]) -> Table:
+def _compare(counted: LinesCounted, before: DemoFigures, after: DemoFigures, runs: Sequence[Invoiced]) -> Table:
     table = Table(title="18F's Tock, October 2014 to July 2015", title_justify="left")
     for heading in ("", "first act", "second act", "difference"):
         table.add_column(heading, justify="left" if not heading else "right")

@@ -21,7 +21,7 @@ from cli.plain_console import verdict
 from cli.progress import progress_bars
 from devstack.stack import Stack
 from devstack.supervisor import Workers
-from devstack.tryton import Company, Currency, Tryton, TrytonBooks
+from devstack.tryton import Company, TrytonBooks, TrytonCurrency, TrytonServer
 from invoicing.party_lookup import names
 from invoicing.status_intake import EVENTS_TOPIC
 from operations.quiescence import DELIVERY, NotQuiet, unsent, wait_until_quiet
@@ -29,7 +29,7 @@ from rating.model.money import minor_units
 from sinks.delivery.secret_ref import Secret
 from sinks.http.client import Calls
 from sinks.outbox import Outbox
-from sinks.tryton.client import Tryton as Client
+from sinks.tryton.client import TrytonClient
 from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
 from sinks.tryton.rpc import TrytonRpc
@@ -55,7 +55,7 @@ targets:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ErpFigures:
     """The content of Tryton's database, and the time it took: seconds for charges, for posting and for payments."""
 
     charges: int
@@ -86,7 +86,7 @@ def books_of(pool: Pool, broker: str, until: date) -> TrytonBooks:
         companies.append(Company(entity_id, name, currency, country))
     return TrytonBooks(
         companies=companies,
-        currencies=[Currency(code, minor_units(code)) for code in sorted({currency for _, currency in sold})],
+        currencies=[TrytonCurrency(code, minor_units(code)) for code in sorted({currency for _, currency in sold})],
         taxes=[(category, str(rate)) for category, rate in taxes],
         years=[*range(since, until.year + 1)],
     )
@@ -94,15 +94,15 @@ def books_of(pool: Pool, broker: str, until: date) -> TrytonBooks:
 
 def post_to_tryton(
     stack: Stack, workers: Workers, pool: Pool, home: Path, issued: date, tell: Tell
-) -> tuple[Taken, Table]:
+) -> tuple[ErpFigures, Table]:
     """Run all steps in Tryton; returns its content, and the table that compares it with the ledger."""
-    with Tryton.start(
+    with TrytonServer.start(
         home / "tryton", stack.settings, stack.postgres_url, books_of(pool, stack.broker, issued + PAYS_AFTER), tell
     ) as tryton:
         with _delivering(stack, tryton, tell) as delivery:
             seconds = [_timed(lambda: _until_delivered(stack, pool, delivery))]
             calls = Calls(5.0, _ANSWER_SECONDS, None)
-            client = Client(tryton.url, Secret.of(f"file:{tryton.secret('delivery-key')}"), calls)
+            client = TrytonClient(tryton.url, Secret.of(f"file:{tryton.secret('delivery-key')}"), calls)
             invoices = TrytonInvoices(client)
             tell(f"posting {len(invoices.all('draft'))} draft invoices there, dated {issued} ...")
             seconds.append(_timed(lambda: [invoices.post(each, issued) for each in invoices.all("draft", "validated")]))
@@ -125,7 +125,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _delivering(stack: Stack, tryton: Tryton, tell: Tell) -> Iterator[Workers]:
+def _delivering(stack: Stack, tryton: TrytonServer, tell: Tell) -> Iterator[Workers]:
     """The worker of this one target, which delivers to it and polls it for the status of its invoices."""
     file = tryton.secret("delivery-key").parent.parent / "targets.yaml"
     key = tryton.secret("delivery-key")
@@ -164,7 +164,7 @@ def _pay(payments: TrytonPayments, posted: list[TrytonInvoice], on: date) -> Non
         payments.pay(invoice, f"demo payment of {invoice.number}", on)
 
 
-def _ask(tryton: Tryton, seconds: tuple[float, float, float]) -> Taken:
+def _ask(tryton: TrytonServer, seconds: tuple[float, float, float]) -> ErpFigures:
     with psycopg.connect(tryton.database_url) as connection:
         charges = connection.execute(
             "SELECT count(*), coalesce(sum(worked_minutes), 0), coalesce(sum(amount), 0),"
@@ -186,7 +186,7 @@ def _ask(tryton: Tryton, seconds: tuple[float, float, float]) -> Taken:
         ).fetchone()
     if charges is None or net is None or receivable is None or invoices is None:
         raise RuntimeError("Tryton's database answered with no row to a sum")
-    return Taken(
+    return ErpFigures(
         charges=int(charges[0]),
         minutes=int(charges[1]),
         amount=charges[2],
@@ -226,7 +226,7 @@ def _states(stack: Stack) -> Mapping[str, int]:
     return Counter(last.values())
 
 
-def _table(taken: Taken, ledger: Ledger, lives: Mapping[str, int]) -> Table:
+def _table(taken: ErpFigures, ledger: Ledger, lives: Mapping[str, int]) -> Table:
     table = Table(title="The same charges in Tryton, asked of its own database", title_justify="left")
     for heading in ("", "ledger", "Tryton", ""):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -249,7 +249,7 @@ def _table(taken: Taken, ledger: Ledger, lives: Mapping[str, int]) -> Table:
     return table
 
 
-def holds(taken: Taken, pool: Pool) -> bool:
+def holds(taken: ErpFigures, pool: Pool) -> bool:
     """Whether Tryton's books equal the ledger, to the cent."""
     ledger = _ledger(pool)
     same = (taken.charges, taken.minutes, taken.on_invoices) == (ledger.charges, ledger.minutes, ledger.with_amount)

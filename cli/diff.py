@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from assurance.ledger_difference import Change, Line, by_subject, changes
+from assurance.ledger_difference import EngagementDifference, Line, by_subject, changes
 from cli.context import console, print_json
 from cli.plain_console import styled
 from common.decimals import plain
@@ -20,7 +20,7 @@ from common.decimals import plain
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def changes_between(a: Path, b: Path) -> list[Change]:
+def changes_between(a: Path, b: Path) -> list[EngagementDifference]:
     """`changes` of two runs. Raises click.ClickException for a folder that no run wrote."""
     old, new = (by_subject(_lines(folder / "ledger.jsonl")) for folder in (a, b))
     return changes(old, new, _clients(a) | _clients(b))
@@ -56,12 +56,12 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
         console.print("no difference: both runs bill the same, subject by subject")
 
 
-def as_json_of(found: Sequence[Change]) -> list[dict[str, object]]:
+def as_json_of(found: Sequence[EngagementDifference]) -> list[dict[str, object]]:
     """The changes for scripts."""
     return [asdict(change) | {"difference": plain(change.difference)} for change in found]
 
 
-def table_of(found: Sequence[Change], before: str, after: str) -> Table:
+def table_of(found: Sequence[EngagementDifference], before: str, after: str) -> Table:
     """The changes by client and engagement, and in all by currency."""
     table = Table("client", "engagement", "currency", before, after, "difference", "subjects", "state changes")
     for column in table.columns[3:7]:

@@ -15,10 +15,10 @@ from cli.plain_console import shortened
 from common.errors import InvalidRecord
 from console.visibility import visible
 from devstack.stack import Stack
-from operations.code_suggestions import Names
+from operations.code_suggestions import RecordNames
 from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code, refusal
 from privacy.decrypt import Reading, readable, reading
-from privacy.encrypt import Sealing, sealing
+from privacy.encrypt import Encryption, sealing
 from privacy.open_vault import open_to_publish, open_vault
 from schemas.json_codec import to_json
 from settings import Settings
@@ -124,7 +124,7 @@ def show(engagement: str, subject: str, as_json: bool) -> None:
     with _reading() as (stack, look):
         value = _standing(stack.broker, engagement, subject)
         key = _code_missing(value)
-        found = [] if key is None else Names(stack.broker, look).suggestions(key)
+        found = [] if key is None else RecordNames(stack.broker, look).suggestions(key)
         record = _read(look, to_json(TOPIC, visible(value, stack.settings)))
     if as_json:
         print_json({**record, "suggestions": [asdict(each) for each in found]})
@@ -147,7 +147,7 @@ def codes(as_json: bool) -> None:
     """List unmapped codes, how much waits for each, and suggestions."""
     with _reading() as (stack, look):
         waiting = Counter(key for value in open_exceptions(stack.broker).values() if (key := _code_missing(value)))
-        names = Names(stack.broker, look) if waiting else None
+        names = RecordNames(stack.broker, look) if waiting else None
         rows = [
             (readable(look, key), count, names.suggestions(key) if names else [])
             for key, count in waiting.most_common()
@@ -245,7 +245,7 @@ def map_(system: str, kind: str, code: str, canonical_id: str | None, accept: bo
 
 def _accepted(broker: str, look: Reading | None, key: str) -> str:
     """The id of the only clear suggestion for a code. Raises ClickException with the suggestions otherwise."""
-    found = Names(broker, look).suggestions(key)
+    found = RecordNames(broker, look).suggestions(key)
     sure = certain(found)
     if sure is None:
         may = "; ".join(map(_said, found)) or "nothing here is called anything like it"
@@ -253,7 +253,7 @@ def _accepted(broker: str, look: Reading | None, key: str) -> str:
     return sure.canonical_id
 
 
-def _map(broker: str, sealed: Sealing | None, names: tuple[str, str, str], canonical_id: str, why: Why) -> str:
+def _map(broker: str, sealed: Encryption | None, names: tuple[str, str, str], canonical_id: str, why: Why) -> str:
     """Publish the next revision of a code, unless it changes nothing; returns the message for the person."""
     waiting = _waiting_for(broker, key_of(*names))
     try:

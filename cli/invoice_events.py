@@ -11,7 +11,7 @@ from common.decimals import plain
 from common.errors import InvalidRecord
 from common.timestamps import instant_text
 from invoicing.outbox_records import SYSTEM
-from invoicing.status_intake import EVENTS_TOPIC, StatusDesk
+from invoicing.status_intake import EVENTS_TOPIC, StatusIntake
 from invoicing.status_mapping import DEFAULT, load_words
 from operations.jsonl_ingest import Publisher
 from settings import Settings
@@ -22,9 +22,9 @@ from warehouse.reports import InvoiceSummary, invoices
 AT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
-def desk_of(pool: Pool) -> StatusDesk:
+def desk_of(pool: Pool) -> StatusIntake:
     """The desk as the billing worker has it."""
-    return StatusDesk(pool, load_words(Settings.load().billing_statuses or DEFAULT))
+    return StatusIntake(pool, load_words(Settings.load().billing_statuses or DEFAULT))
 
 
 @click.command()

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from assurance.as_known import FOREVER, books_as_known, moment
-from assurance.ledger_difference import Change, Line, SubjectChange, by_subject, changes, subject_changes
+from assurance.ledger_difference import EngagementDifference, Line, SubjectChange, by_subject, changes, subject_changes
 from assurance.ledger_reader import Books
 from cli.context import attached, console, errors, print_json
 from cli.diff import as_json_of, table_of
@@ -84,7 +84,7 @@ def _compare(between: tuple[str, str], as_json: bool) -> None:
         console.print("no difference: the ledger was the same at both moments, subject by subject")
 
 
-def _differences(before: Books, after: Books) -> tuple[list[Change], list[SubjectChange]]:
+def _differences(before: Books, after: Books) -> tuple[list[EngagementDifference], list[SubjectChange]]:
     """By engagement and by subject; a client that only the earlier moment knew is named too."""
     old, new = by_subject(before.expected()), by_subject(after.expected())
     clients = before.clients() | after.clients()

@@ -16,7 +16,7 @@ from console.access.user import ROLES, User
 from privacy.errors import PeopleError
 from privacy.locate_person import files_naming, in_clear, tokens_of, with_other_names
 from privacy.open_vault import vault_of
-from privacy.vault import Entry, Vault
+from privacy.vault import PersonEntry, Vault
 from settings import Settings
 from sources.similarity import suggestions
 from storage.migrations import migrate
@@ -116,11 +116,11 @@ def _tokens(broker: str, vault: Vault, who: str) -> list[str]:
     return found
 
 
-def _entries(vault: Vault, tokens: Iterable[str]) -> list[Entry]:
+def _entries(vault: Vault, tokens: Iterable[str]) -> list[PersonEntry]:
     return [entry for entry, _ in vault.opened(list(tokens)).values()]
 
 
-def _perhaps_theirs(vault: Vault, erased: list[Entry]) -> list[Entry]:
+def _perhaps_theirs(vault: Vault, erased: list[PersonEntry]) -> list[PersonEntry]:
     """Other persons with nearly the same name, for example of a system whose code for them is not mapped."""
     known = {entry.token for entry in erased}
     left = {e.token: e for e in vault.entries() if e.name and e.kind == "person" and e.token not in known}
@@ -129,12 +129,12 @@ def _perhaps_theirs(vault: Vault, erased: list[Entry]) -> list[Entry]:
     return [left[token] for token in dict.fromkeys(each.canonical_id for each in found if each.score >= _ALIKE)]
 
 
-def _said(entry: Entry) -> str:
+def _said(entry: PersonEntry) -> str:
     what = "a file whose bad rows name them, of " if entry.kind == "file" else ""
     return f"{entry.token} ({what}{entry.system or 'our own records'})"
 
 
-def _tell(entries: list[Entry], as_json: bool) -> None:
+def _tell(entries: list[PersonEntry], as_json: bool) -> None:
     if as_json:
         print_json([asdict(entry) for entry in entries])
         return

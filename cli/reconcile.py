@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from assurance.completeness import Completeness
-from assurance.reconcile import Reconciliation, reconciled
-from assurance.reconciliation import Account, Tie
+from assurance.reconcile import ReconciliationReport, reconciled
+from assurance.reconciliation import AccountKey, Tie
 from cli.context import attached, console, errors, print_json
 from cli.plain_console import styled
 from common.decimals import plain
@@ -44,13 +44,13 @@ def reconcile(client: str | None, period: str | None, each: bool, as_json_: bool
     ties = [t for t in found.ties if client in (None, t.account.client_id) and period in (None, t.account.period)]
     sources = [one for one in found.sources if period in (None, one.part[2])]
     if as_json_:
-        print_json(as_json(Reconciliation(sources, ties)))
+        print_json(as_json(ReconciliationReport(sources, ties)))
     else:
-        show(Reconciliation(sources, ties), each)
+        show(ReconciliationReport(sources, ties), each)
     sys.exit(0 if all(tie.ties for tie in ties) else 1)
 
 
-def as_json(found: Reconciliation) -> dict[str, object]:
+def as_json(found: ReconciliationReport) -> dict[str, object]:
     """For scripts: decimals are strings."""
     return {
         "ties": found.holds,
@@ -80,7 +80,7 @@ def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
     return {name: plain(amount) for name, amount in sorted(amounts.items())}
 
 
-def show(found: Reconciliation, each: bool) -> None:
+def show(found: ReconciliationReport, each: bool) -> None:
     """Both halves as tables; residues are named."""
     if found.sources:
         console.print(_sources_table(found.sources))
@@ -142,7 +142,7 @@ def _by_currency(ties: Iterable[Tie]) -> list[Tie]:
     counts: dict[str, int] = {}
     for tie in ties:
         currency = tie.account.currency
-        total = found.setdefault(currency, Tie(Account("", "", currency)))
+        total = found.setdefault(currency, Tie(AccountKey("", "", currency)))
         counts[currency] = counts.get(currency, 0) + 1
         total.approved += tie.approved
         total.minutes.update(tie.minutes)
@@ -159,5 +159,5 @@ def _by_currency(ties: Iterable[Tie]) -> list[Tie]:
         for system, amount in tie.journal_residue.items():
             total.journal_residue[system] += amount
     for currency, total in found.items():
-        total.account = Account(f"{counts[currency]:,}", "", currency)
+        total.account = AccountKey(f"{counts[currency]:,}", "", currency)
     return [found[currency] for currency in sorted(found)]

@@ -16,7 +16,7 @@ from cli.plain_console import verdict
 from common.decimals import plain
 from invoicing.party_lookup import names
 from rating.model.facts import BillingPeriod, Fact, fact
-from rating.model.revision_order import judge
+from rating.model.revision_order import resolve_revision
 from settings import Settings
 from sinks.journal import JOURNAL
 from storage.migrations import migrate
@@ -112,7 +112,7 @@ def closed_periods(broker: str) -> set[tuple[str, str]]:
     for _, value in read_valid(broker, [PERIODS]):
         arrived = fact(PERIODS, value)
         where = arrived.engagement_id, str(value["period"])
-        if judge(found.get(where), arrived) == "replaced":
+        if resolve_revision(found.get(where), arrived) == "replaced":
             found[where] = arrived
     return {where for where, each in found.items() if isinstance(each, BillingPeriod) and each.status == "closed"}
 

@@ -15,7 +15,7 @@ from cli.context import console, errors
 from cli.plain_console import styled
 from cli.progress import progress_bars
 from cli.worker import workers_of, workers_of_a_run
-from devstack.record import Record
+from devstack.record import ProcessRecord
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
@@ -63,7 +63,7 @@ def process(
     settings: Settings,
     seconds: float,
     names: Sequence[str] | None = None,
-    record: Record | None = None,
+    record: ProcessRecord | None = None,
 ) -> dict[str, object]:
     """The run itself, on a stack that is up; returns the content of summary.json."""
     admin = admin_client(settings.bootstrap)

@@ -11,7 +11,7 @@ from httpx2 import HTTPError
 
 from cli.context import console, print_json
 from schemas import confluent
-from schemas.released import Contract, read_contracts, release
+from schemas.released import SubjectVersions, read_contracts, release
 from settings import CHECKOUT, Settings, SettingsError
 from sources.mapping.fields_read import fields_read
 from sources.mapping.parser import mapping_of
@@ -42,7 +42,7 @@ def _mapping_files() -> list[Path]:
     return list((CHECKOUT / "sources").glob("*.yaml"))
 
 
-def _contracts(*, unkept: bool = False) -> dict[str, Contract]:
+def _contracts(*, unkept: bool = False) -> dict[str, SubjectVersions]:
     try:
         return read_contracts(unkept=unkept)
     except ValueError as error:
@@ -72,7 +72,7 @@ def check(as_json: bool) -> None:
         console.print(f"{len(contracts)} contracts keep what they promise{told}")
 
 
-def _refused_by_registry(contracts: dict[str, Contract]) -> list[str]:
+def _refused_by_registry(contracts: dict[str, SubjectVersions]) -> list[str]:
     settings = Settings.load()
     if settings.schema_registry_url is None:
         return []
@@ -82,7 +82,7 @@ def _refused_by_registry(contracts: dict[str, Contract]) -> list[str]:
 
 
 @contextmanager
-def _registry(settings: Settings) -> Iterator[confluent.Client]:
+def _registry(settings: Settings) -> Iterator[confluent.RegistryClient]:
     if settings.schema_registry_url is None:
         raise SettingsError("HOURSTREAM_SCHEMA_REGISTRY_URL is not set: without a registry the ids of schemas/ hold")
     try:

@@ -9,7 +9,7 @@ import click
 
 from cli.context import errors
 from cli.plain_console import styled
-from devstack.record import Record
+from devstack.record import ProcessRecord
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from settings import Settings
@@ -74,7 +74,7 @@ def _console_command(port: int, without_login: bool) -> tuple[str, ...]:
     return ("console", "--port", str(port), *(("--without-login",) if without_login else ()))
 
 
-def _stand_by(workers: Workers, record: Record, console_port: int | None) -> None:
+def _stand_by(workers: Workers, record: ProcessRecord, console_port: int | None) -> None:
     """Report starts and restarts, without end."""
     told: set[str] = set()
     seen: dict[str, str] = {}

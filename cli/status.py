@@ -11,7 +11,7 @@ from rich.table import Table
 
 from devstack.home import HomeTaken, refuse_taken
 from devstack.leftover import is_same_start
-from devstack.record import Record
+from devstack.record import ProcessRecord
 from settings import Settings
 
 NOTHING_RUNS, PART_DOWN = 3, 4
@@ -54,7 +54,7 @@ def _tell_why_not(home: Path, as_json: bool) -> NoReturn:
 def supervised(home: Path) -> dict[str, Any] | None:
     """The supervisor that runs on `home` and its processes, each with `running`; None where none runs."""
     try:
-        found: dict[str, Any] = json.loads(Record.file_of(home).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(ProcessRecord.file_of(home).read_text(encoding="utf-8"))
         if not _runs(found["supervisor"]):
             return None
     except (OSError, ValueError, KeyError, TypeError):

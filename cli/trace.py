@@ -55,7 +55,7 @@ FOLLOWED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimelineStep:
     """One thing that happened to the subject: when (append time), where (topic, partition, offset), what."""
 
     at: str
@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ChargeProgress:
     """The state of a charge, with the instant of each step; null for a step not reached."""
 
     charge_id: str
@@ -109,7 +109,7 @@ def trace(subject: str, as_json: bool) -> None:
             show_trace(stack.broker, pool, engagement, name, look, settings)
 
 
-def _read(look: Reading | None, step: Step) -> Step:
+def _read(look: Reading | None, step: TimelineStep) -> TimelineStep:
     """A step as the caller may read it."""
     return replace(step, what=readable(look, step.what))
 
@@ -136,12 +136,12 @@ def resolve(broker: str, given: str) -> tuple[str, str]:
     return engagements.pop(), given
 
 
-def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
+def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[TimelineStep]:
     """Everything that happened to the subject, source record first."""
     topic = _TOPIC_OF[subject.partition(":")[0]]
-    found: list[Step] = []
+    found: list[TimelineStep] = []
     charges = {step.charge_id: step for step in steps_of_subject(pool, engagement, subject)}
-    sources: dict[str, Step] = {}
+    sources: dict[str, TimelineStep] = {}
     for record in _of_engagement(broker, engagement, (topic, *FOLLOWED)):
         value = _decoded(record)
         if value is None:
@@ -154,14 +154,16 @@ def steps(broker: str, pool: Pool, engagement: str, subject: str) -> list[Step]:
             found.append(_step(record, *words))
     found += [_said(one) for one in said_of_invoices(pool, engagement, subject)]
     invoiced = [
-        Step(str(c.issue_date), "invoice", f"{c.invoice_id}", f"charge {c.charge_id[:8]} is on it, {c.invoice_status}")
+        TimelineStep(
+            str(c.issue_date), "invoice", f"{c.invoice_id}", f"charge {c.charge_id[:8]} is on it, {c.invoice_status}"
+        )
         for c in charges.values()
         if c.invoice_id is not None
     ]
     return [*sources.values(), *sorted(found, key=lambda step: step.at), *invoiced]
 
 
-def _said(said: SaidOfInvoice) -> Step:
+def _said(said: SaidOfInvoice) -> TimelineStep:
     """A status or payment that a billing system reported for an invoice."""
     words = [f"{said.system} of {said.document}:", said.status or ""]
     if said.payment is not None:
@@ -171,18 +173,20 @@ def _said(said: SaidOfInvoice) -> Step:
     words.append(f"on {said.at:%Y-%m-%d %H:%M:%S}")
     at = said.appended_at.isoformat(timespec="milliseconds")
     stage = "said" if said.payment is None else "payment"
-    return Step(at, stage, f"{said.topic}[{said.partition}]@{said.record_offset}", " ".join(filter(None, words)))
+    return TimelineStep(
+        at, stage, f"{said.topic}[{said.partition}]@{said.record_offset}", " ".join(filter(None, words))
+    )
 
 
-def standings(broker: str, engagement: str, subject: str) -> list[Standing]:
+def standings(broker: str, engagement: str, subject: str) -> list[ChargeProgress]:
     """The last published state of each charge of the subject, in the order of decision."""
-    last: dict[str, Standing] = {}
+    last: dict[str, ChargeProgress] = {}
     for record in _of_engagement(broker, engagement, (STATES,)):
         value = _decoded(record)
         if value is not None and value["subject"] == subject:
-            told: dict[str, Any] = {name: value[name] for name in Standing.__dataclass_fields__}
+            told: dict[str, Any] = {name: value[name] for name in ChargeProgress.__dataclass_fields__}
             amount = rounded_money(Decimal(str(value["amount"])), str(value["currency"]))
-            last[str(value["charge_id"])] = Standing(**told | {"amount": f"{amount} {value['currency']}"})
+            last[str(value["charge_id"])] = ChargeProgress(**told | {"amount": f"{amount} {value['currency']}"})
     return list(last.values())
 
 
@@ -199,12 +203,12 @@ def _decoded(record: Record) -> dict[str, object] | None:
         return None
 
 
-def _step(record: Record, stage: str, what: str) -> Step:
+def _step(record: Record, stage: str, what: str) -> TimelineStep:
     at = instant(record.timestamp_ms).isoformat(timespec="milliseconds")
-    return Step(at, stage, f"{record.topic}[{record.partition}]@{record.offset}", what)
+    return TimelineStep(at, stage, f"{record.topic}[{record.partition}]@{record.offset}", what)
 
 
-def _source(broker: str, record: Record) -> Step | None:
+def _source(broker: str, record: Record) -> TimelineStep | None:
     """The source record that a canonical revision says it was made from."""
     position = _POSITION.fullmatch(header_text(record, "source.position") or "")
     if position is None or position[1] not in TOPICS:

@@ -15,7 +15,7 @@ class SinkError(Exception):
     """An error of a sink; nothing of the batch was written."""
 
 
-class Fenced(SinkError):
+class SinkFenced(SinkError):
     """The position is not where the batch starts: another process has taken the partition. Read positions() again."""
 
 

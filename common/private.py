@@ -14,7 +14,7 @@ _OTHERS = 0o077  # permission bits of the group and of all others
 _NOT_GROUP_READ = 0o037  # the same without the group's right to read
 
 
-class Shared(PermissionError):
+class SharedFile(PermissionError):
     """Others can read a file of a key or a secret; the text names the remedy."""
 
 
@@ -39,7 +39,7 @@ def _refuse(path: Path, found: os.stat_result) -> None:
     shared = found.st_mode & (_NOT_GROUP_READ if mounted else _OTHERS)
     if shared:
         mode = stat.S_IMODE(found.st_mode)
-        raise Shared(errno.EACCES, f"others may read this secret (mode {mode:04o}); run chmod 600 on it", str(path))
+        raise SharedFile(errno.EACCES, f"others may read this secret (mode {mode:04o}); run chmod 600 on it", str(path))
 
 
 def make_private(folder: Path) -> None:

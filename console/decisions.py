@@ -13,7 +13,7 @@ from common.errors import InvalidRecord
 from console.access.audit import record
 from console.access.user import User
 from operations import decisions
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.open_vault import has_vault
 from privacy.vault import Vault
 from sources.mapping.personal_data import CONSULTANT
@@ -24,7 +24,7 @@ MOST = 1_000  # decided at once
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecisionCounts:
     """The numbers of published decisions, of exceptions resolved meanwhile, and of unknown ids."""
 
     decided: int
@@ -40,7 +40,7 @@ def decide(
     ids: list[str],
     why: decisions.Why,
     request: str = "",
-) -> Decided:
+) -> DecisionCounts:
     """Waive or retry exceptions; exceptions that were resolved meanwhile are left alone.
 
     Raises 422 for an exception that takes no decision, and 503 if Kafka does not answer.
@@ -62,7 +62,7 @@ def decide(
         raise HTTPException(422, f"This cannot be decided: {error}") from error
     except KafkaException as error:
         raise _unpublished(error) from error
-    return Decided(decided, len(found) - decided, len(set(ids)) - len(found))
+    return DecisionCounts(decided, len(found) - decided, len(set(ids)) - len(found))
 
 
 def map_code(
@@ -73,7 +73,7 @@ def map_code(
     names: tuple[str, str, str],
     canonical_id: str,
     why: decisions.Why,
-) -> decisions.Mapped:
+) -> decisions.CodeMapped:
     """Map a code (system, kind, code) to our id; with a vault, a person's name is audited as the token.
 
     Raises 422 if it cannot be mapped, 503 if Kafka does not answer.
@@ -81,7 +81,7 @@ def map_code(
     system, kind, code = names
     for what, text in (("the system", system), ("the kind", kind), ("the code", code), ("the id", canonical_id)):
         _hold_to_bounds(what, text)
-    sealing = None if vault is None else Sealing(vault)
+    sealing = None if vault is None else Encryption(vault)
     if sealing is not None:
         code = sealing.code(system, kind, code)
     elif kind == CONSULTANT and not is_token(code) and has_vault(cursor):

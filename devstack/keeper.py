@@ -12,7 +12,7 @@ from collections import deque
 from typing import Protocol
 
 from devstack.child import Child, lasting_thread
-from devstack.record import Record
+from devstack.record import ProcessRecord
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.2
 _RECENT_SECONDS, _LONGEST_SECONDS = 60.0, 10.0
 
 
-class Backoff:
+class RestartDelay:
     """The wait before the next start: at first none, then longer, up to 10 s."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Server(Protocol):
 class Keeper:
     """Watches one server from a thread of its own."""
 
-    def __init__(self, name: str, server: Server, record: Record) -> None:
+    def __init__(self, name: str, server: Server, record: ProcessRecord) -> None:
         self._name, self._server, self._record = name, server, record
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"keep-{name}", daemon=True)
@@ -90,7 +90,7 @@ class Keeper:
     def _restore(self) -> None:
         ending = self._record.ended(self._name, self._server.child.exit_code, self._server.last_line())
         log.warning("%s %s (%s); it is started again", self._name, ending.what, ending.last_line)
-        backoff = Backoff()
+        backoff = RestartDelay()
         while not self._stopping.wait(backoff.next()):
             self._record.write()
             try:

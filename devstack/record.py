@@ -46,7 +46,7 @@ class Entry:
     endings: deque[Ending] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
 
-class Record:
+class ProcessRecord:
     """The processes of one supervisor. All methods may be called from any thread, and raise nothing."""
 
     def __init__(self, home: Path, command: str) -> None:

@@ -27,7 +27,7 @@ from devstack.kafka import Kafka
 from devstack.keeper import Keeper, Server
 from devstack.leftover import end_orphans
 from devstack.postgres import Postgres
-from devstack.record import Record
+from devstack.record import ProcessRecord
 from settings import Settings
 
 _ORPHAN_SECONDS = 5.0  # that a worker of a killed run has for an orderly end; killed, it loses nothing
@@ -128,12 +128,12 @@ class Stack:
                     steps.callback(server.stop)
 
     @contextlib.contextmanager
-    def kept(self, command: str) -> Iterator[Record]:
+    def kept(self, command: str) -> Iterator[ProcessRecord]:
         """During the block, restarts servers of this stack that end; yields the record of running processes.
 
         `command` is the command that a person typed, for `hourstream status`.
         """
-        record = Record(self._home, command)
+        record = ProcessRecord(self._home, command)
         servers: dict[str, Server | None] = {"kafka": self._kafka, "postgres": self._postgres}
         keepers = [Keeper(name, server, record) for name, server in servers.items() if server is not None]
         with contextlib.ExitStack() as steps:

@@ -21,9 +21,9 @@ from typing import Any
 
 from common.exit_codes import EXIT_FENCED
 from devstack.child import Child, lasting_thread
-from devstack.keeper import Backoff
+from devstack.keeper import RestartDelay
 from devstack.prometheus_targets import write_targets
-from devstack.record import Record
+from devstack.record import ProcessRecord
 from settings import CHECKOUT, Settings
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Workers:
         environment: Mapping[str, str],
         *,
         others: Mapping[str, Sequence[str]] | None = None,
-        record: Record | None = None,
+        record: ProcessRecord | None = None,
     ) -> None:
         self._settings, self.names = settings, tuple(names)
         self._environment = {**os.environ, **environment}
@@ -63,7 +63,7 @@ class Workers:
         self._record = record
         self._ended: dict[str, list[tuple[float, int]]] = {name: [] for name in self._commands}
         self._began: dict[str, float] = {}
-        self._backoff = {name: Backoff() for name in self._commands}
+        self._backoff = {name: RestartDelay() for name in self._commands}
         self._due: dict[str, float] = {}  # when a process that ended is started again
         self._stopping = threading.Event()
         self._lock = threading.Lock()

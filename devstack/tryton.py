@@ -36,7 +36,7 @@ from devstack.ports import LOOPBACK, free_port, port_like
 from devstack.postgres import Postgres
 from devstack.tryton_environment import make, program
 from devstack.tryton_template import (
-    Template,
+    TemplateDatabase,
     activate,
     create_database,
     digest,
@@ -72,7 +72,7 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
-class Currency:
+class TrytonCurrency:
     """A currency, the digits of its minor unit, and units of it for one of the currency whose rate is 1."""
 
     code: str
@@ -85,12 +85,12 @@ class TrytonBooks:
     """The data that prepares a new database of Tryton: `taxes` are (category, percent), `years` calendar years."""
 
     companies: Sequence[Company]
-    currencies: Sequence[Currency]
+    currencies: Sequence[TrytonCurrency]
     taxes: Sequence[tuple[str, str]]
     years: Sequence[int]
 
 
-class Tryton:
+class TrytonServer:
     """A running Tryton. Made by `start`; `database` is its database's name on the PostgreSQL server."""
 
     def __init__(
@@ -206,8 +206,8 @@ class Tryton:
         self._write_secrets()
         self._write_config(port_like(None))
 
-    def _template(self) -> Template:
-        return Template(self._server, self._owner_url(""), self._settings.cache_dir, self._progress)
+    def _template(self) -> TemplateDatabase:
+        return TemplateDatabase(self._server, self._owner_url(""), self._settings.cache_dir, self._progress)
 
     def _write_secrets(self) -> None:
         (self._folder / "secrets").mkdir(mode=0o700, exist_ok=True)
@@ -292,4 +292,4 @@ def _says_its_version(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    Tryton.prebuild(Settings.load(), lambda line: print(line, file=sys.stderr, flush=True))
+    TrytonServer.prebuild(Settings.load(), lambda line: print(line, file=sys.stderr, flush=True))

@@ -39,7 +39,7 @@ def dump_in(cache: Path) -> Path:
     return cache / "tryton" / f"{digest()}.dump"
 
 
-class Template:
+class TemplateDatabase:
     """The template database of a server; `owner_url` is the address of the role that will own its content."""
 
     def __init__(self, server_url: str, owner_url: str, cache: Path, progress: Callable[[str], None]) -> None:

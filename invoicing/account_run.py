@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from common.errors import SinkError
 from invoicing.credit_state import credit_state
 from invoicing.document import Invoice, credited_invoices
-from invoicing.draft import Account, Draft, DueCharge, draft_invoice
+from invoicing.draft import DocumentKey, Draft, DueCharge, draft_invoice
 from invoicing.issue import issue
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
 from invoicing.parties import Names
@@ -33,7 +33,7 @@ class IssueDateTooEarly(SinkError):
 class Outcome:
     """What became of an account. Without a document it has the error, and its charges stay open."""
 
-    account: Account
+    account: DocumentKey
     charges: Sequence[DueCharge]
     made: tuple[Draft, Invoice] | None
     error: Exception | None = None
@@ -65,7 +65,7 @@ class AccountRun:
         self.number = 0 if row is None else int(row[0])
         self.outcomes: list[Outcome] = []
 
-    def attempt(self, account: Account, charges: Sequence[DueCharge], make: Make) -> None:
+    def attempt(self, account: DocumentKey, charges: Sequence[DueCharge], make: Make) -> None:
         """Make, number, store and announce a document. Raises IssueDateTooEarly and faults of the environment."""
         try:
             with self._cursor.connection.transaction():
@@ -98,7 +98,7 @@ class AccountRun:
 
 
 def make_document(
-    cursor: Cursor[TupleRow], account: Account, charges: Sequence[DueCharge], issue_date: date, names: Names
+    cursor: Cursor[TupleRow], account: DocumentKey, charges: Sequence[DueCharge], issue_date: date, names: Names
 ) -> tuple[Draft, Invoice]:
     """The draft of an account and its document, held to the rules. Raises InvalidDocument."""
     draft = make_draft(cursor, account, charges)
@@ -109,7 +109,7 @@ def make_document(
     return draft, invoice
 
 
-def make_draft(cursor: Cursor[TupleRow], account: Account, charges: Sequence[DueCharge]) -> Draft:
+def make_draft(cursor: Cursor[TupleRow], account: DocumentKey, charges: Sequence[DueCharge]) -> Draft:
     """The draft of an account, after what is stored by now."""
     state = credit_state(cursor, charges)
     return draft_invoice(account, charges, state.rests, state.residues)

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow, dict_row
 
-from invoicing.draft import Account
+from invoicing.draft import DocumentKey
 from invoicing.parties import Names, Party, buyer, filled, seller
 from invoicing.tax_totals import TaxTotal
 from rating.model.money import rounded_money
@@ -76,7 +76,7 @@ def load_invoice(pool: Pool, invoice_id: str, names: Names | None = None) -> Inv
         if head is None:
             raise KeyError(invoice_id)
         currency = str(head["currency"])
-        account = Account(head["legal_entity"], head["client_id"], head["engagement_id"], currency, False)
+        account = DocumentKey(head["legal_entity"], head["client_id"], head["engagement_id"], currency, False)
         return Invoice(
             invoice_id=head["invoice_id"],
             kind=head["kind"],

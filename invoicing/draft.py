@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from invoicing.tax_totals import TaxKey, TaxTotal, tax_totals, with_tax
-from rating.model.money import exact, nothing, rounded, rounded_money
+from rating.model.money import exact, rounded, rounded_money, zero
 
 HOUR = "HUR"  # UN/ECE recommendation 20
 ONE = "C62"
@@ -25,7 +25,7 @@ Residues: TypeAlias = Mapping[frozenset[str], Decimal]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Account:
+class DocumentKey:
     """What may share an invoice (DOMAIN.md §4.2); category O stands alone (BR-O-11).
 
     Without an engagement (empty) it is the client's own: its engagements share a document. Empty po_number: no order.
@@ -77,11 +77,13 @@ class DueCharge:
     credits: str | None
     counterpart: str | None = None
 
-    def account(self, shared: bool = False) -> Account:
+    def account(self, shared: bool = False) -> DocumentKey:
         """The account it is billed to; where it is shared, the client's own."""
         engagement_id = "" if shared else self.engagement_id
         outside = self.tax_category == "O"
-        return Account(self.legal_entity, self.client_id, engagement_id, self.currency, outside, self.po_number or "")
+        return DocumentKey(
+            self.legal_entity, self.client_id, engagement_id, self.currency, outside, self.po_number or ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class LineDraft:
 class Draft:
     """An invoice before it has a number; payable = net + tax + rounding (BR-CO-15, BR-CO-16)."""
 
-    account: Account
+    account: DocumentKey
     kind: Kind
     lines: tuple[LineDraft, ...]
     taxes: tuple[TaxTotal, ...]
@@ -159,12 +161,12 @@ class Draft:
 
 def by_account(
     charges: Iterable[DueCharge], is_shared: Callable[[DueCharge], bool] = lambda _: False
-) -> dict[Account, list[DueCharge]]:
+) -> dict[DocumentKey, list[DueCharge]]:
     """The charges of each account, in order of account; `charges` come in the order they were published.
 
     `is_shared` tells a charge whose engagement shares its client's document (DOMAIN.md §4.2).
     """
-    accounts: dict[Account, list[DueCharge]] = defaultdict(list)
+    accounts: dict[DocumentKey, list[DueCharge]] = defaultdict(list)
     for charge in charges:
         accounts[charge.account(is_shared(charge))].append(charge)
     return {account: accounts[account] for account in sorted(accounts)}
@@ -176,17 +178,17 @@ def draft_invoices(charges: Iterable[DueCharge], rests: Rests) -> list[Draft]:
 
 
 def draft_invoice(
-    account: Account, charges: Sequence[DueCharge], rests: Rests, residues: Residues | None = None
+    account: DocumentKey, charges: Sequence[DueCharge], rests: Rests, residues: Residues | None = None
 ) -> Draft:
     """The draft of one account."""
     currency = account.currency
     lines = tuple(_lines(charges, currency))
     # Compute tax from the lines: BR-Z-01 forbids a category without a line.
     taxes = tax_totals((((line.key.tax_category, line.key.tax_rate), line.net) for line in lines), currency)
-    net = sum((total.base for total in taxes), nothing(currency))
-    tax = sum((total.amount for total in taxes), nothing(currency))
+    net = sum((total.base for total in taxes), zero(currency))
+    tax = sum((total.amount for total in taxes), zero(currency))
     is_document = any(total.base for total in taxes)
-    rounding = nothing(currency)
+    rounding = zero(currency)
     if is_document:
         rounding += _rounding(charges, rests, residues or {}, net + tax, currency)
     payable = net + tax + rounding
@@ -214,7 +216,7 @@ def _by_engagement(charges: Iterable[DueCharge]) -> dict[str, tuple[str, ...]]:
 
 def _lines(charges: Iterable[DueCharge], currency: str) -> Iterable[LineDraft]:
     minutes: dict[LineKey, int] = defaultdict(int)
-    nets: dict[LineKey, Decimal] = defaultdict(lambda: nothing(currency))
+    nets: dict[LineKey, Decimal] = defaultdict(lambda: zero(currency))
     credited: dict[LineKey, set[str]] = defaultdict(set)
     for charge in charges:
         key = _line_key(charge)
@@ -286,7 +288,7 @@ def _rounding(charges: Sequence[DueCharge], rests: Rests, residues: Residues, as
     ]
     linked = {row for charge in alone if (row := charge.credits or charge.counterpart)}
     if not linked:
-        return nothing(currency)
+        return zero(currency)
     own: dict[TaxKey, Decimal] = defaultdict(Decimal)
     credited: dict[tuple[str, TaxKey], Decimal] = defaultdict(Decimal)
     for charge in alone:
@@ -295,7 +297,7 @@ def _rounding(charges: Sequence[DueCharge], rests: Rests, residues: Residues, as
             own[key] += charge.amount
         elif charge.reverses:
             credited[row, key] += charge.amount
-    due = sum((with_tax(net, key[1], currency) for key, net in own.items()), nothing(currency))
+    due = sum((with_tax(net, key[1], currency) for key, net in own.items()), zero(currency))
     for (row, key), amount in credited.items():
         before = rests[row][key]
         due += with_tax(before + amount, key[1], currency) - with_tax(before, key[1], currency)

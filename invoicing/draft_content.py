@@ -11,7 +11,7 @@ import orjson
 
 from invoicing.account_run import Outcome
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import Account
+from invoicing.draft import DocumentKey
 from invoicing.parties import Party
 from invoicing.tax_totals import TaxTotal
 from invoicing.validation import UNNUMBERED, InvalidDocument
@@ -25,7 +25,7 @@ _AMOUNTS = ("net", "tax", "rounding", "payable")
 class DraftedAccount:
     """An account of a draft: its charges as published, and its document or why it has none."""
 
-    account: Account
+    account: DocumentKey
     charge_ids: tuple[str, ...]
     invoice: Invoice | None
     invalid: str | None
@@ -58,7 +58,7 @@ def drafted(content: Mapping[str, Any]) -> list[DraftedAccount]:
     """The accounts of a stored draft, in order."""
     return [
         DraftedAccount(
-            Account(**each["account"]),
+            DocumentKey(**each["account"]),
             tuple(each["charge_ids"]),
             None if each["invoice"] is None else _invoice(each["invoice"]),
             each["invalid"],

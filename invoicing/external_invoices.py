@@ -12,10 +12,10 @@ from common.decimals import plain
 from invoicing.credit_state import credit_state
 from invoicing.draft import Draft, draft_invoices
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
-from invoicing.problems import Problem, ProblemFound
+from invoicing.problems import ProblemFound, StatusProblem
 from invoicing.status_events import StoredEvent
 from invoicing.store import open_charges, store_foreign
-from rating.model.money import minor_units, nothing
+from rating.model.money import minor_units, zero
 
 
 def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) -> str:
@@ -29,11 +29,11 @@ def register(cursor: Cursor[TupleRow], event: StoredEvent, issued_at: datetime) 
     taken = {charge.charge_id for charge in due}
     if twice := sorted(name for name, reason in charges.items() if reason != "NON_BILLABLE" and name not in taken):
         message = f"charge {twice[0]} is on a live invoice already, so {event.system} {event.invoice} bills it twice"
-        raise ProblemFound(Problem("CHARGE_INVOICED_TWICE", f"{message}: void one of the two", None))
+        raise ProblemFound(StatusProblem("CHARGE_INVOICED_TWICE", f"{message}: void one of the two", None))
     drafts = draft_invoices(due, credit_state(cursor, due).rests)
     if not drafts:
         raise ProblemFound(
-            Problem("NOTHING_TO_INVOICE", f"{event.system} {event.invoice} bills no billable charge", None)
+            StatusProblem("NOTHING_TO_INVOICE", f"{event.system} {event.invoice} bills no billable charge", None)
         )
     document = f"{event.system}:{event.invoice}"
     drafts = _to_the_total(event, drafts)
@@ -56,7 +56,7 @@ def _known(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> dict[str, str
     known = {str(charge_id): reason for charge_id, reason in found.fetchall()}
     if unknown := sorted(set(charge_ids) - set(known)):
         message = f"charge {unknown[0]} ({len(unknown)} of {len(charge_ids)}) is not known (yet)"
-        raise ProblemFound(Problem("UNKNOWN_CHARGE", message, ("charge", unknown[0])))
+        raise ProblemFound(StatusProblem("UNKNOWN_CHARGE", message, ("charge", unknown[0])))
     return known
 
 
@@ -67,13 +67,13 @@ def _to_the_total(event: StoredEvent, drafts: Sequence[Draft]) -> list[Draft]:
     if currencies != {currency}:
         charged = ", ".join(sorted(currencies))
         message = f"{event.system} {event.invoice} is in {currency}, its charges are in {charged}"
-        raise ProblemFound(Problem("OTHER_CURRENCY", message, None))
-    total = sum((draft.payable for draft in drafts), nothing(currency))
+        raise ProblemFound(StatusProblem("OTHER_CURRENCY", message, None))
+    total = sum((draft.payable for draft in drafts), zero(currency))
     rest = Decimal(0) if event.amount is None else event.amount - total
     if abs(rest) > Decimal(len(event.charge_ids)).scaleb(-minor_units(currency)):
         message = (
             f"{event.system} {event.invoice} is over {plain(event.amount or total)} {currency}, its charges come to"
         )
-        raise ProblemFound(Problem("INVOICE_DIFFERS", f"{message} {plain(total)} with tax", None, rest))
+        raise ProblemFound(StatusProblem("INVOICE_DIFFERS", f"{message} {plain(total)} with tax", None, rest))
     *most, last = drafts
     return [*most, replace(last, rounding=last.rounding + rest, payable=last.payable + rest)]

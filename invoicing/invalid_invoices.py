@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from invoicing.draft import Account
+from invoicing.draft import DocumentKey
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce, exception_record
 from invoicing.parties import Names
 from storage.bulk_load import as_json
@@ -22,7 +22,7 @@ _UNCHANGED = ("message", "amount_at_stake", "owner", "region")
 class Invalid:
     """A document that got no number: its account, its net, and which rules it breaks."""
 
-    account: Account
+    account: DocumentKey
     net: Decimal
     reason: str
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from invoicing.document import Invoice, InvoiceLine
-from invoicing.draft import Account, Draft, LineDraft
+from invoicing.draft import DocumentKey, Draft, LineDraft
 from invoicing.parties import Names, buyer, line_name, line_note, seller
 
 
@@ -52,7 +52,7 @@ def _due(issue_date: date, terms_days: int) -> date:
         raise OverflowError(f"payment_terms_days {terms_days} leads from {issue_date} out of the calendar") from error
 
 
-def _line(number: int, line: LineDraft, account: Account, names: Names) -> InvoiceLine:
+def _line(number: int, line: LineDraft, account: DocumentKey, names: Names) -> InvoiceLine:
     return InvoiceLine(
         line=number,
         period=line.key.period,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 from common.decimals import plain
-from invoicing.draft import Account, DueCharge, LineDraft, LineKey
+from invoicing.draft import DocumentKey, DueCharge, LineDraft, LineKey
 from rating.model.master_data import Address, Client, Engagement, LegalEntity, Task
 
 _NAMED_CREDITS = 10  # a line names so many of the subjects it credits; the list by charge is on `invoice.status`
@@ -49,7 +49,7 @@ class Party:
     registration_id: str | None = None
 
 
-def seller(account: Account, names: Names) -> Party:
+def seller(account: DocumentKey, names: Names) -> Party:
     """The legal entity; where it is not known, its id and the country its engagement names."""
     entity_id = account.legal_entity
     entity = names.legal_entities.get(entity_id)
@@ -59,7 +59,7 @@ def seller(account: Account, names: Names) -> Party:
     return _party(entity_id, entity.name, entity.country, entity.address, entity.vat_id, entity.registration_id)
 
 
-def buyer(account: Account, names: Names) -> Party:
+def buyer(account: DocumentKey, names: Names) -> Party:
     """The client; where it is not known, its id."""
     client_id = account.client_id
     client = names.clients.get(client_id)
@@ -83,7 +83,7 @@ def line_name(key: LineKey, names: Names) -> str:
     return f"{kind.capitalize()} {identity}"
 
 
-def line_note(line: LineDraft, account: Account, names: Names) -> str | None:
+def line_note(line: LineDraft, account: DocumentKey, names: Names) -> str | None:
     """How it was priced (labor category, agreed rate, multiplier, why it costs nothing), and what it credits.
 
     On a document that engagements share it names the engagement first (DOMAIN.md §4.2).

@@ -26,7 +26,7 @@ class InvoiceEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class InvoiceStanding:
     """The status of an invoice, its instant, and the sum of its payments by then."""
 
     status: Status
@@ -34,12 +34,12 @@ class Standing:
     paid: Decimal
 
 
-def history(payable: Decimal, events: Iterable[InvoiceEvent]) -> tuple[Standing, ...]:
+def history(payable: Decimal, events: Iterable[InvoiceEvent]) -> tuple[InvoiceStanding, ...]:
     """The statuses of an issued invoice over `payable` (below zero: a credit note), in order.
 
     A further payment in part has a status of its own.
     """
-    found: list[Standing] = []
+    found: list[InvoiceStanding] = []
     said: Status = "issued"
     paid = Decimal(0)
     for event in sorted(events, key=lambda event: (event.at, event.event_id)):
@@ -49,9 +49,9 @@ def history(payable: Decimal, events: Iterable[InvoiceEvent]) -> tuple[Standing,
                 said = "issued"
         said = event.status or said
         status = _status(said, paid, payable)
-        before = found[-1] if found else Standing("issued", event.at, Decimal(0))
+        before = found[-1] if found else InvoiceStanding("issued", event.at, Decimal(0))
         if status != before.status or (status == "part_paid" and paid != before.paid):
-            found.append(Standing(status, event.at, paid))
+            found.append(InvoiceStanding(status, event.at, paid))
         if status == "voided":
             break
     return tuple(found)

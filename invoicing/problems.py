@@ -15,7 +15,7 @@ _SAID = ("engagement_id", "code", "message", "missing", "amount_at_stake")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class StatusProblem:
     """Why an event says nothing yet; `missing` is (kind, id) of what would heal it."""
 
     code: str
@@ -27,12 +27,12 @@ class Problem:
 class ProblemFound(SinkError):
     """An event that cannot be used as it is."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: StatusProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
-def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: Problem | None, engagement_id: str = "") -> None:
+def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: StatusProblem | None, engagement_id: str = "") -> None:
     """Publish the change of an event's exception, and keep it; the engagement is empty if unknown."""
     before = event.told
     if problem is None:
@@ -49,7 +49,7 @@ def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: Problem | None, 
     note_problem(cursor, event, now, event.attempts + 1)
 
 
-def _record(event: StoredEvent, problem: Problem, engagement_id: str) -> Mapping[str, object]:
+def _record(event: StoredEvent, problem: StatusProblem, engagement_id: str) -> Mapping[str, object]:
     missing = problem.missing
     return exception_record(
         engagement_id,

@@ -10,7 +10,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from invoicing.account_run import AccountRun, Outcome, make_document
-from invoicing.draft import Account, Draft, DueCharge, Kind, by_account
+from invoicing.draft import DocumentKey, Draft, DueCharge, Kind, by_account
 from invoicing.holds import Holds
 from invoicing.invalid_invoices import Invalid, announce_invalid
 from invoicing.parties import Names
@@ -35,7 +35,7 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedAccount:
     """An account whose document cannot be made, and why; its charges stay open for the next run."""
 
     client_id: str
@@ -53,8 +53,8 @@ class InvoiceRun:
 
     issued: tuple[Issued, ...]
     netted_charges: int
-    refused: tuple[Refused, ...] = ()
-    invalid: tuple[Refused, ...] = ()
+    refused: tuple[RefusedAccount, ...] = ()
+    invalid: tuple[RefusedAccount, ...] = ()
 
 
 def run_invoices(
@@ -99,7 +99,7 @@ def due_unheld(cursor: Cursor[TupleRow], cut_off: date, holds: Holds | None) -> 
 
 def run_accounts(
     cursor: Cursor[TupleRow],
-    accounts: Mapping[Account, Sequence[DueCharge]],
+    accounts: Mapping[DocumentKey, Sequence[DueCharge]],
     cut_off: date,
     issue_date: date,
     end_offsets: Mapping[int, int],
@@ -137,10 +137,10 @@ def result(outcomes: Sequence[Outcome]) -> InvoiceRun:
     )
 
 
-def _refused(outcome: Outcome) -> Refused:
+def _refused(outcome: Outcome) -> RefusedAccount:
     account = outcome.account
     reason = str(outcome.error) if outcome.is_invalid else outcome.reason
-    return Refused(account.client_id, account.engagement_id, account.currency, reason)
+    return RefusedAccount(account.client_id, account.engagement_id, account.currency, reason)
 
 
 def _issued(invoice_id: str, draft: Draft) -> Issued:

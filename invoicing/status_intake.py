@@ -20,8 +20,8 @@ from common.isolation import ISOLATED, divide
 from common.timestamps import instant_text
 from invoicing.external_invoices import register
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
-from invoicing.payment_status import InvoiceEvent, Standing, Status, history
-from invoicing.problems import Problem, ProblemFound, tell
+from invoicing.payment_status import InvoiceEvent, InvoiceStanding, Status, history
+from invoicing.problems import ProblemFound, StatusProblem, tell
 from invoicing.status_events import (
     EventRow,
     Number,
@@ -79,7 +79,7 @@ SET standing = %s, standing_at = %s, announced = %s, revision = %s WHERE invoice
 """
 
 
-class StatusDesk:
+class StatusIntake:
     """Takes in batches of `source.billing.statuses`; each in one transaction with its position."""
 
     def __init__(self, pool: Pool, words: Words) -> None:
@@ -177,7 +177,7 @@ class StatusDesk:
             return register(cursor, made[0], made[0].at)
         missing = references[0] if references else f"{system}:{name}"
         message = f"{system} speaks of its invoice {name}, which is none of ours: `hourstream invoice link` says which"
-        raise ProblemFound(Problem("UNKNOWN_INVOICE", message, ("invoice", missing)))
+        raise ProblemFound(StatusProblem("UNKNOWN_INVOICE", message, ("invoice", missing)))
 
     def _is_quiet(self, event: StoredEvent) -> bool:
         """Whether an event has no effect while its invoice is unknown: a draft, or one voided before we heard of it."""
@@ -213,9 +213,11 @@ class StatusDesk:
             problem = problems.get(event.name)
             tell(cursor, event, problem, rows[0].engagement_id if problem else "")
 
-    def _usable(self, events: Sequence[StoredEvent], currency: str) -> tuple[list[InvoiceEvent], dict[str, Problem]]:
+    def _usable(
+        self, events: Sequence[StoredEvent], currency: str
+    ) -> tuple[list[InvoiceEvent], dict[str, StatusProblem]]:
         """The mapped events, and the problems of the others, by their names."""
-        usable, problems = list[InvoiceEvent](), dict[str, Problem]()
+        usable, problems = list[InvoiceEvent](), dict[str, StatusProblem]()
         for event in events:
             name = event.name
             try:
@@ -225,7 +227,7 @@ class StatusDesk:
                 continue
             if event.payment is not None and event.payment_currency != currency:
                 message = f"a payment in {event.payment_currency} for an invoice in {currency}"
-                problems[name] = Problem("OTHER_CURRENCY", message, None, event.payment)
+                problems[name] = StatusProblem("OTHER_CURRENCY", message, None, event.payment)
                 continue
             usable.append(InvoiceEvent(event.at, name, status, event.payment))
         return usable, problems
@@ -240,24 +242,24 @@ def _lock_invoices(cursor: Cursor[TupleRow]) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
 
 
-def _unmapped(event: StoredEvent, unknown: UnknownWord) -> Problem:
-    return Problem("UNMAPPED_STATUS", str(unknown), ("status", f"{event.system}:{event.status}"))
+def _unmapped(event: StoredEvent, unknown: UnknownWord) -> StatusProblem:
+    return StatusProblem("UNMAPPED_STATUS", str(unknown), ("status", f"{event.system}:{event.status}"))
 
 
-def _stranded(events: Sequence[StoredEvent], problems: dict[str, Problem]) -> dict[str, Problem]:
+def _stranded(events: Sequence[StoredEvent], problems: dict[str, StatusProblem]) -> dict[str, StatusProblem]:
     """The payments of a voided invoice, unless they were given back: the money has to go somewhere."""
     paid = [event for event in events if event.payment is not None and event.name not in problems]
     if not sum((event.payment or Decimal(0) for event in paid), Decimal(0)):
         return {}
     message = "the invoice is voided: give the payment back, or book it on the invoice that came after"
-    return {e.name: Problem("VOIDED_INVOICE", message, None, e.payment) for e in paid}
+    return {e.name: StatusProblem("VOIDED_INVOICE", message, None, e.payment) for e in paid}
 
 
-def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[Standing]) -> None:
+def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[InvoiceStanding]) -> None:
     """Announce each status once, and the present one last, so that it ranks highest. The issuing process announces
     `issued`.
     """
-    first = Standing("issued", row.issued_at, Decimal(0))
+    first = InvoiceStanding("issued", row.issued_at, Decimal(0))
     last = stands[-1] if stands else first
     told = [(status, at) for status, at in row.announced] or [_key(first)]
     new = [one for one in stands if _key(one) not in told]
@@ -278,7 +280,7 @@ def _announce(cursor: Cursor[TupleRow], row: _Row, stands: Sequence[Standing]) -
         void(cursor, row.invoice_id, at=last.at, reason="another system says so")
 
 
-def _key(standing: Standing) -> tuple[str, str]:
+def _key(standing: InvoiceStanding) -> tuple[str, str]:
     return standing.status, instant_text(standing.at)
 
 

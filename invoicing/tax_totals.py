@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from rating.model.money import exact, nothing, rounded, rounded_money
+from rating.model.money import exact, rounded, rounded_money, zero
 
 TaxKey: TypeAlias = tuple[str, Decimal]
 """Category and rate (percent)."""
@@ -24,7 +24,7 @@ class TaxTotal:
 
 def tax_totals(nets: Iterable[tuple[TaxKey, Decimal]], currency: str) -> tuple[TaxTotal, ...]:
     """Tax by category and rate of net amounts: on the sum of each (BR-CO-17)."""
-    bases: dict[TaxKey, Decimal] = defaultdict(lambda: nothing(currency))
+    bases: dict[TaxKey, Decimal] = defaultdict(lambda: zero(currency))
     for key, net in nets:
         bases[key] += net
     return tuple(

@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 
-class Figures(Collector):
+class FiguresCollector(Collector):
     """A collector that asks a function for its metrics at each scrape."""
 
     def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
@@ -30,7 +30,7 @@ def serve_pages(
 ) -> int:
     """Serve in a daemon thread; returns the port (a free one for `port` 0)."""
     registry = CollectorRegistry()
-    registry.register(Figures(figures))
+    registry.register(FiguresCollector(figures))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -19,7 +19,7 @@ _TOPICS = {
 }
 
 
-class Names:
+class RecordNames:
     """The names of every master that a code can mean, persons' opened by the vault."""
 
     def __init__(self, broker: str, look: Reading | None = None) -> None:

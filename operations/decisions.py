@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from common.errors import InvalidRecord
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from rating.time.advisories import is_advisory
 from schemas.bounds import MOST_TEXT
 from sources.mapping.code_map import CODE_MAP, key_of
@@ -42,7 +42,7 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class CodeMapped:
     """The result of a mapping; `new` is False if the code had that id already."""
 
     key: str
@@ -91,8 +91,8 @@ def _id_of(request: str, on: Subject) -> uuid.UUID:
 
 
 def map_code(
-    broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why, sealing: Sealing | None = None
-) -> Mapped:
+    broker: str, system: str, kind: str, code: str, canonical_id: str, why: Why, sealing: Encryption | None = None
+) -> CodeMapped:
     """Publish the next revision of a code, unless it says nothing new. Raises InvalidRecord, KafkaException.
 
     With a `sealing`, a person's name is mapped as their token.
@@ -104,7 +104,7 @@ def map_code(
     with _ONE_AT_A_TIME:
         standing = standing_mapping(broker, key)
         if standing is not None and standing["canonical_id"] == canonical_id:
-            return Mapped(key, canonical_id, int(str(standing["revision"])), new=False)
+            return CodeMapped(key, canonical_id, int(str(standing["revision"])), new=False)
         revision = 1 if standing is None else int(str(standing["revision"])) + 1
         value = {
             "system": system,
@@ -118,7 +118,7 @@ def map_code(
         publisher = RecordPublisher(broker, sealing)
         publisher.publish(CODE_MAP, key, value, {"by": why.by, "reason": why.reason})
         publisher.finish()
-    return Mapped(key, canonical_id, revision, new=True)
+    return CodeMapped(key, canonical_id, revision, new=True)
 
 
 def check_text(what: str, text: str) -> None:

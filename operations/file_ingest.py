@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from common.fault_injection import fault_point
 from common.timestamps import instant
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.vault import Vault
 from schemas.codec import encode
 from schemas.json_codec import from_json
@@ -68,7 +68,7 @@ class FilePublisher:
         if self._vault is not None:
             # Its keys are on the disk before anything is published.
             taken = replace(taken, bad=[_cut(bad) for bad in taken.bad])
-            taken = Sealing(self._vault).file(taken, had_files=bool(self._taken))
+            taken = Encryption(self._vault).file(taken, had_files=bool(self._taken))
         self._producer.begin_transaction()
         try:
             note = self._produce_all(taken, by)

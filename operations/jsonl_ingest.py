@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import InvalidRecord
 from schemas.errors import UnknownSchema
-from streaming.publisher import RecordPublisher, Sealing
+from streaming.publisher import RecordEncryption, RecordPublisher
 from topics.catalogue import MASTERS, TOPICS, TRANSACTIONS
 from topics.dead_letter_record import DEAD_LETTERS, clean, cut, dead_letter
 
@@ -28,7 +28,7 @@ class RejectedLine:
 class Publisher(RecordPublisher):
     """Publishes the lines of files too; lines that are no record are `rejected`."""
 
-    def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
+    def __init__(self, broker: str, sealing: RecordEncryption | None = None) -> None:
         super().__init__(broker, sealing)
         self.rejected: list[RejectedLine] = []
 

@@ -42,7 +42,7 @@ INPUTS |= {
 Ends = dict[tuple[str, int], int]
 
 
-class Workers(Protocol):
+class WorkerStatuses(Protocol):
     """The workers of a home, as their supervisor knows them."""
 
     @property
@@ -61,7 +61,7 @@ class NotQuiet(RuntimeError):
 
 
 def wait_until_quiet(
-    workers: Workers,
+    workers: WorkerStatuses,
     broker: str,
     unsent: Callable[[], int] = lambda: 0,
     *,
@@ -119,7 +119,7 @@ def _busy(name: str, status: dict[str, Any] | None, ends: Ends) -> str | None:
     return f"{name} has {waiting} charges to deliver" if waiting else None
 
 
-def lag(workers: Workers, name: str, ends: Ends) -> tuple[int, int]:
+def lag(workers: WorkerStatuses, name: str, ends: Ends) -> tuple[int, int]:
     """(records read, records there are) of a worker's inputs: for a progress bar."""
     status = workers.status(name)
     wanted: Sequence[tuple[tuple[str, int], int]] = [(w, e) for w, e in ends.items() if w[0] in inputs_of(name)]

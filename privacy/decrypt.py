@@ -6,7 +6,7 @@ from psycopg.rows import TupleRow
 from common.ciphertext import opened, tokens_in, unopened
 from privacy.errors import PeopleError
 from privacy.keys import PersonKey
-from privacy.vault import Entry, Vault
+from privacy.vault import PersonEntry, Vault
 
 ERASED, UNREADABLE = "(erased)", "(not readable)"
 
@@ -20,7 +20,7 @@ class Reading:
 
     def __init__(self, vault: Vault, cursor: Cursor[TupleRow] | None = None) -> None:
         self._vault, self._cursor = vault, cursor
-        self._met: dict[str, tuple[Entry, PersonKey | None] | None] = {}
+        self._met: dict[str, tuple[PersonEntry, PersonKey | None] | None] = {}
 
     def shown(self, text: str) -> str:
         """The text, opened. A token that the vault has never met stays."""
@@ -29,7 +29,7 @@ class Reading:
             self._met |= self._asked(unmet)
         return opened(text, self._value, self._name)
 
-    def _asked(self, tokens: list[str]) -> dict[str, tuple[Entry, PersonKey | None] | None]:
+    def _asked(self, tokens: list[str]) -> dict[str, tuple[PersonEntry, PersonKey | None] | None]:
         try:
             return dict.fromkeys(tokens) | self._vault.opened(tokens, self._cursor)
         except PeopleError:

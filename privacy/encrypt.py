@@ -19,7 +19,7 @@ from sources.mapping.personal_data import CONSULTANT
 T = TypeVar("T")
 
 
-class Sealing:
+class Encryption:
     """Encrypts the records of one command: it remembers keys, so use a new one for each command."""
 
     def __init__(self, vault: Vault) -> None:
@@ -126,6 +126,6 @@ def _person(topic: str, said: Mapping[str, object]) -> Person | None:
     return None if identity is None else Person(system_of(topic), "person", identity)
 
 
-def sealing(vault: Vault | None) -> Sealing | None:
+def sealing(vault: Vault | None) -> Encryption | None:
     """The encryption of a command's records; None if personal data is published in clear."""
-    return None if vault is None else Sealing(vault)
+    return None if vault is None else Encryption(vault)

@@ -34,7 +34,7 @@ class Person(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PersonEntry:
     """A row of the vault, opened; `name` and the key are gone where it was erased."""
 
     token: str
@@ -99,13 +99,13 @@ class Vault:
             found |= self._rows(new)
         return {person: self._key(token, found[token]) for person, token in tokens.items()}
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PersonEntry]:
         """Every row, the latest last."""
         return [entry for entry, _ in self._opened(None)]
 
     def opened(
         self, tokens: Collection[str], cursor: Cursor[TupleRow] | None = None
-    ) -> dict[str, tuple[Entry, PersonKey | None]]:
+    ) -> dict[str, tuple[PersonEntry, PersonKey | None]]:
         """{token: its row, and the key it still has} of those that are there; asked with `cursor` if one is given."""
         if cursor is not None:
             return {entry.token: (entry, key) for entry, key in self._rows_opened(cursor, list(tokens))}
@@ -168,14 +168,14 @@ class Vault:
             raise PeopleError(f"the key of {token} is not wrapped by key {self._master.id}: it was rotated, or altered")
         return key
 
-    def _opened(self, tokens: list[str] | None) -> Iterator[tuple[Entry, PersonKey | None]]:
+    def _opened(self, tokens: list[str] | None) -> Iterator[tuple[PersonEntry, PersonKey | None]]:
         with transaction(self._pool) as cursor:
             found = list(self._rows_opened(cursor, tokens))
         yield from found
 
     def _rows_opened(
         self, cursor: Cursor[TupleRow], tokens: list[str] | None
-    ) -> Iterator[tuple[Entry, PersonKey | None]]:
+    ) -> Iterator[tuple[PersonEntry, PersonKey | None]]:
         rows = cursor.execute(
             "SELECT token, system, kind, key, name, made_at, erased_at, erased_by, reason FROM hourstream.people"
             " WHERE %(all)s OR token = ANY(%(tokens)s) ORDER BY made_at, token",
@@ -184,7 +184,7 @@ class Vault:
         for token, system, kind, wrapped, sealed, *rest in rows:
             key = self._key(token, wrapped)
             name = None if key is None else key.open(sealed)
-            yield Entry(token, system, kind, None if name is None else name.decode(errors="replace"), *rest), key
+            yield PersonEntry(token, system, kind, None if name is None else name.decode(errors="replace"), *rest), key
 
     def _erase_again(self) -> None:
         noted = {each.token: each for each in erasures.listed(self._list)}

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 from rating.model.charge import Charge, Settlement
 from rating.model.facts import Decision, Facts, each, subjects_of
-from rating.model.rating_context import Case, Rejection
+from rating.model.rating_context import RatingContext, Rejection
 
 LIMIT = Decimal(10) ** 12
 
 
-def hold_unbearable(case: Case, facts: Facts, subjects: dict[str, Settlement]) -> None:
+def park_oversized(case: RatingContext, facts: Facts, subjects: dict[str, Settlement]) -> None:
     """Park, in place, every subject whose charge or stake is beyond the limit."""
     unbearable = [subject for subject, settlement in subjects.items() if not _is_bearable(settlement)]
     if not unbearable:

@@ -1,7 +1,7 @@
-"""What has become of a charge: answers of ERPs, statuses of invoices, merged by identity and rank (DESIGN.md §5).
+"""The status of a charge: postings of ERPs and statuses of invoices, merged by identity and rank (DESIGN.md §5).
 
-A `Life` only ever grows: of every identity (a posting; an invoice and a status it has had) it keeps what ranks highest.
-So the order in which things are heard of, and how often, changes nothing. Its state is a pure function of it:
+A `ChargeHistory` only grows. Of each identity (a posting; a status of an invoice) it keeps the highest rank, so order
+and repetition of events change nothing. The status is a pure function of the history:
 
     ready -> posted | refused -> invoiced -> part paid -> paid; disputed; voided (free for the next invoice)
 """
@@ -23,7 +23,7 @@ _OF_INVOICE: Mapping[str, State] = {
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Answer:
+class PostingResult:
     """An ERP's answer to a charge, ranked by revision. Equal revisions that differ rank by what they say."""
 
     revision: int
@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Notice:
+class InvoiceStatusEvent:
     """A status of an invoice that a charge is on, ranked by revision, then as answers are."""
 
     revision: int
@@ -44,19 +44,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ChargeHistory:
     """All that is known of a charge beside itself.
 
     `answers` by posting id; `notices` by (invoice id, status), the highest-ranked of each.
     """
 
-    answers: dict[str, Answer] = field(default_factory=dict)
-    notices: dict[tuple[str, str], Notice] = field(default_factory=dict)
+    answers: dict[str, PostingResult] = field(default_factory=dict)
+    notices: dict[tuple[str, str], InvoiceStatusEvent] = field(default_factory=dict)
     reversed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ChargeStanding:
     """Where a charge stands, with the instant (epoch ms) of each step; the invoice is a voided one's where `voided`."""
 
     state: State
@@ -70,26 +70,26 @@ class Progress:
     voided_ms: int | None = None
 
 
-def answered(life: Life, posting_id: str, answer: Answer) -> Life:
+def with_posting_result(life: ChargeHistory, posting_id: str, answer: PostingResult) -> ChargeHistory:
     """The life with an ERP's answer; the same one when it is no news."""
     found = _higher(life.answers.get(posting_id), answer)
     return life if found is None else replace(life, answers={**life.answers, posting_id: found})
 
 
-def noticed(life: Life, invoice_id: str, notice: Notice) -> Life:
+def with_invoice_status(life: ChargeHistory, invoice_id: str, notice: InvoiceStatusEvent) -> ChargeHistory:
     """The life with a status of an invoice that lists the charge; the same one when it is no news."""
     key = invoice_id, notice.status
     found = _higher(life.notices.get(key), notice)
     return life if found is None else replace(life, notices={**life.notices, key: found})
 
 
-def taken_back(life: Life, reversal_id: str) -> Life:
+def reversed_by(life: ChargeHistory, reversal_id: str) -> ChargeHistory:
     """The life of a charge that has a reversal. There is one at most; of several the least id is named."""
     first = min(reversal_id, life.reversed_by or reversal_id)
     return life if first == life.reversed_by else replace(life, reversed_by=first)
 
 
-_Ranked = TypeVar("_Ranked", Answer, Notice)
+_Ranked = TypeVar("_Ranked", PostingResult, InvoiceStatusEvent)
 
 
 def _higher(known: _Ranked | None, heard: _Ranked) -> _Ranked | None:
@@ -97,7 +97,7 @@ def _higher(known: _Ranked | None, heard: _Ranked) -> _Ranked | None:
     return heard if known is None or heard > known else None
 
 
-def progress(life: Life) -> Progress:
+def progress(life: ChargeHistory) -> ChargeStanding:
     """Where the charge stands.
 
     An invoice that is not voided decides; if several are (which an audit would call false), the last one. Else a
@@ -105,25 +105,25 @@ def progress(life: Life) -> Progress:
     """
     posted_ms = min((a.at_ms for a in life.answers.values() if a.status == "posted"), default=None)
     if life.notices:
-        invoices: dict[str, dict[str, Notice]] = {}
+        invoices: dict[str, dict[str, InvoiceStatusEvent]] = {}
         for (invoice_id, status), notice in life.notices.items():
             invoices.setdefault(invoice_id, {})[status] = notice
         live = [name for name, statuses in invoices.items() if _last(statuses).status != "voided"]
         invoice_id = max(live or invoices, key=lambda name: (_last(invoices[name]).at_ms, name))
         return _invoiced(invoice_id, invoices[invoice_id], posted_ms)
     if any(answer.status == "refused" for answer in life.answers.values()):
-        return Progress("refused", posted_ms=posted_ms)
-    return Progress("ready" if posted_ms is None else "posted", posted_ms=posted_ms)
+        return ChargeStanding("refused", posted_ms=posted_ms)
+    return ChargeStanding("ready" if posted_ms is None else "posted", posted_ms=posted_ms)
 
 
-def _last(statuses: Mapping[str, Notice]) -> Notice:
+def _last(statuses: Mapping[str, InvoiceStatusEvent]) -> InvoiceStatusEvent:
     return max(statuses.values())
 
 
-def _invoiced(invoice_id: str, statuses: Mapping[str, Notice], posted_ms: int | None) -> Progress:
+def _invoiced(invoice_id: str, statuses: Mapping[str, InvoiceStatusEvent], posted_ms: int | None) -> ChargeStanding:
     last = _last(statuses)
     at = {status: notice.at_ms for status, notice in statuses.items()}
-    return Progress(
+    return ChargeStanding(
         state=_OF_INVOICE.get(last.status, "voided"),
         invoice_id=invoice_id,
         posted_ms=posted_ms,
@@ -136,7 +136,7 @@ def _invoiced(invoice_id: str, statuses: Mapping[str, Notice], posted_ms: int | 
     )
 
 
-def cycle_times(decided_ms: int, stands: Progress) -> dict[Step, int]:
+def cycle_times(decided_ms: int, stands: ChargeStanding) -> dict[Step, int]:
     """Milliseconds from step to step, of those whose both ends are known; clocks that disagree make no time of it."""
     ends: tuple[tuple[Step, int | None, int | None], ...] = (
         ("decided_to_posted", decided_ms, stands.posted_ms),
@@ -147,6 +147,6 @@ def cycle_times(decided_ms: int, stands: Progress) -> dict[Step, int]:
     return {step: max(end - start, 0) for step, start, end in ends if start is not None and end is not None}
 
 
-def answers_in_order(answers: Iterable[Answer]) -> list[Answer]:
+def results_in_order(answers: Iterable[PostingResult]) -> list[PostingResult]:
     """By name of the system."""
     return sorted(answers, key=lambda answer: (answer.system, answer))

@@ -9,7 +9,7 @@ from rating.model.charge import Missing
 from rating.model.days import month_bounds, month_of
 from rating.model.facts import Adjustment, BillingPeriod, Expense, Fact, Milestone, Outcome, TimeEntry
 from rating.model.master_data import Engagement
-from rating.model.rating_context import Case, Contract, Rejection
+from rating.model.rating_context import Contract, RatingContext, Rejection
 
 MINUTES_OF_A_DAY = 1440
 TIME_PREFIX = "time:"
@@ -17,7 +17,9 @@ TIME_PREFIX = "time:"
 _F = TypeVar("_F", bound=Fact)
 
 
-def checked(case: Case, fact: _F, fault: Callable[[_F], str | None], first: date, last: date) -> Contract | Rejection:
+def checked(
+    case: RatingContext, fact: _F, fault: Callable[[_F], str | None], first: date, last: date
+) -> Contract | Rejection:
     """The contract a subject is charged under, whose dates must meet first..last, or what forbids charging it.
 
     `fault` names what is INVALID in the fact; `first` is the subject's day.
@@ -28,7 +30,7 @@ def checked(case: Case, fact: _F, fault: Callable[[_F], str | None], first: date
     return contract
 
 
-def ready(case: Case, fact: _F, fault: Callable[[_F], str | None], day: date) -> Contract | Rejection:
+def ready(case: RatingContext, fact: _F, fault: Callable[[_F], str | None], day: date) -> Contract | Rejection:
     """As `checked`, without OUTSIDE_CONTRACT_DATES: what milestones and adjustments pass."""
     found = fault(fact)
     if found is not None:
@@ -49,7 +51,7 @@ def _hold(engagement: Engagement, day: date) -> str | None:
     return None
 
 
-def closed_before(case: Case, fact: Fact, day: date) -> Rejection | None:
+def closed_before(case: RatingContext, fact: Fact, day: date) -> Rejection | None:
     """PERIOD_CLOSED for work that came after its month was closed, where such work is parked (DOMAIN.md §2 rule 14)."""
     month = month_of(day)
     closed_at = case.closed_at.get(month)

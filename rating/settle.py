@@ -5,7 +5,7 @@ It depends on nothing but its arguments, and not on the order of the facts in th
 
 from collections.abc import Iterable
 
-from rating.amount_limits import hold_unbearable
+from rating.amount_limits import park_oversized
 from rating.items.expenses import settle_expenses
 from rating.items.fees import settle_fees
 from rating.items.milestones import settle_milestones
@@ -26,7 +26,7 @@ from rating.model.charge import (
 from rating.model.facts import BillingPeriod, Facts
 from rating.model.ids import charge_id, exception_id, posting_id
 from rating.model.masters import Masters
-from rating.model.rating_context import Case, case_of
+from rating.model.rating_context import RatingContext, context_of
 from rating.time.adjustments import settle_adjustments
 from rating.time.caps import settle_claims
 from rating.time.shared import WHOLE, Shared
@@ -63,7 +63,7 @@ def settle(
     late; `shared` says what falls on them where others are coupled with them. Total: whatever is wrong with a fact
     parks its subject.
     """
-    case = case_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
+    case = context_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
     subjects = _settle_capped(case, facts, shared)
     if facts.adjustments:
         subjects |= settle_adjustments(case, facts.adjustments, facts.time)
@@ -73,15 +73,15 @@ def settle(
         subjects |= settle_outcomes(case, facts.outcomes)
     if facts.periods:
         subjects |= settle_fees(case, facts.periods)
-    hold_unbearable(case, facts, subjects)
+    park_oversized(case, facts, subjects)
     if facts.periods:  # a minimum looks at what the time of its month is charged in the end
         minimums = settle_minimums(case, facts.periods, subjects.values())
-        hold_unbearable(case, facts, minimums)
+        park_oversized(case, facts, minimums)
         subjects |= minimums
     return Settled(subjects, frozenset(case.lookups.names))
 
 
-def _settle_capped(case: Case, facts: Facts, shared: Shared) -> dict[str, Settlement]:
+def _settle_capped(case: RatingContext, facts: Facts, shared: Shared) -> dict[str, Settlement]:
     """Time and expenses, of which a cap may limit both (DOMAIN.md §2 rule 11)."""
     if not facts.time and not facts.expenses:
         return {}

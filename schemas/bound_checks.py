@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from schemas.schema_types import Leaf, Many, Maybe, Record, Shape, Text
+from schemas.schema_types import Array, AvroRecord, Leaf, Optional, Shape, Text
 
 _SHOWN = 60  # characters of a value
 
@@ -24,7 +24,7 @@ class Fault(NamedTuple):
         return f"{self.path} is {self.value}: {self.remedy}"
 
 
-class Rule(NamedTuple):
+class BoundRule(NamedTuple):
     """A bound: a Python expression over `x` (and over `helpers`) that is true for a valid value, and the remedy."""
 
     test: str
@@ -39,9 +39,9 @@ Checker: TypeAlias = Callable[[Any], list[Fault]]
 class Bounds(NamedTuple):
     """The bounds of one topic: of its leaves, of its lists, and of what several fields of a record say together."""
 
-    leaf: Callable[[str, str, Leaf], tuple[Rule, ...]]
+    leaf: Callable[[str, str, Leaf], tuple[BoundRule, ...]]
     """(path without indexes, field name, leaf) -> its rules."""
-    items: Callable[[str], Rule | None]
+    items: Callable[[str], BoundRule | None]
     across: Callable[[str], Across | None]
     helpers: Mapping[str, object]
 
@@ -66,17 +66,17 @@ def shortened(value: object) -> str:
             return str(value)
 
 
-def checker(shape: Record, bounds: Bounds) -> Checker:
+def checker(shape: AvroRecord, bounds: Bounds) -> Checker:
     """All faults of a record in Python form; the record must fit its schema."""
     return _compiled(shape, bounds, row=False)
 
 
-def row_checker(shape: Record, bounds: Bounds) -> Checker:
+def row_checker(shape: AvroRecord, bounds: Bounds) -> Checker:
     """The same of a record given as the tuple of its values, in schema order."""
     return _compiled(shape, bounds, row=True)
 
 
-def _compiled(shape: Record, bounds: Bounds, *, row: bool) -> Checker:
+def _compiled(shape: AvroRecord, bounds: Bounds, *, row: bool) -> Checker:
     source = _Source(bounds)
     body = source.of_record(shape, "r", "", "", row=row)
     code = "\n".join(["def check(r):", "    found = []", *_indented(body), "    return found"])
@@ -99,7 +99,7 @@ class _Source:
     def __post_init__(self) -> None:
         self.names = {"fault": fault, **self.bounds.helpers}
 
-    def of_record(self, record: Record, held: str, plain: str, shown: str, *, row: bool) -> list[str]:
+    def of_record(self, record: AvroRecord, held: str, plain: str, shown: str, *, row: bool) -> list[str]:
         """Source for the record in the variable `held`; `shown` is the path as an f-string's content."""
         lines: list[str] = []
         for place, member in enumerate(record.fields):
@@ -116,14 +116,14 @@ class _Source:
 
     def _of_value(self, shape: Shape, x: str, path: str, shown: str, name: str) -> list[str]:
         match shape:
-            case Maybe(inner):
+            case Optional(inner):
                 body = self._of_value(inner, x, path, shown, name)
                 # An empty optional text means an absent one (DOMAIN.md, Conventions).
                 present = x if isinstance(inner, Text) else f"{x} is not None"
                 return [f"if {present}:", *_indented(body)] if body else []
-            case Many(items):
+            case Array(items):
                 return self._of_list(items, x, path, shown, name)
-            case Record():
+            case AvroRecord():
                 return self.of_record(shape, x, path, shown, row=False)
             case _:
                 return [line for rule in self.bounds.leaf(path, name, shape) for line in self._test(rule, x, shown)]
@@ -136,7 +136,7 @@ class _Source:
             lines += [f"for {x}_at, {x}_item in enumerate({x}):", *_indented(body)]
         return lines
 
-    def _test(self, rule: Rule, x: str, shown: str) -> list[str]:
+    def _test(self, rule: BoundRule, x: str, shown: str) -> list[str]:
         remedy = self._constant(rule.remedy)
         return [f"if not ({rule.test.replace('$', x)}):", f"    found.append(fault(f'{shown}', {x}, {remedy}))"]
 

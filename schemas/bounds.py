@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from common.iso_codes import COUNTRIES, MINOR_UNITS
-from schemas.bound_checks import Bounds, Checker, Fault, Rule, checker, fault, row_checker
-from schemas.schema_types import Leaf, Record, Text
+from schemas.bound_checks import BoundRule, Bounds, Checker, Fault, checker, fault, row_checker
+from schemas.schema_types import AvroRecord, Leaf, Text
 
 MOST_ID, MOST_NAME, MOST_TEXT = 200, 500, 4_000  # characters
 MOST_ELEMENTS, MOST_LINES = 500, 20_000
@@ -21,29 +21,29 @@ _TOKEN = 200
 UPSTREAM = "source."
 
 
-def _between(low: int, high: int) -> Rule:
-    return Rule(f"{low} <= $ <= {high}", f"give a number from {low} to {high}")
+def _between(low: int, high: int) -> BoundRule:
+    return BoundRule(f"{low} <= $ <= {high}", f"give a number from {low} to {high}")
 
 
-def _most(characters: int) -> Rule:
-    return Rule(f"len($) <= {characters} or is_short($, {characters})", f"give at most {characters:,} characters")
+def _most(characters: int) -> BoundRule:
+    return BoundRule(f"len($) <= {characters} or is_short($, {characters})", f"give at most {characters:,} characters")
 
 
-def _list(least: int, most: int) -> Rule:
-    return Rule(f"{least} <= len($) <= {most}", f"give {f'{least} to' if least else 'at most'} {most:,} elements")
+def _list(least: int, most: int) -> BoundRule:
+    return BoundRule(f"{least} <= len($) <= {most}", f"give {f'{least} to' if least else 'at most'} {most:,} elements")
 
 
-_NO_NUL = Rule("'\\0' not in $", "leave out the character U+0000")
-_OWN_ID = Rule(f"0 < len($) <= {MOST_ID}", f"give 1 to {MOST_ID} characters")
+_NO_NUL = BoundRule("'\\0' not in $", "leave out the character U+0000")
+_OWN_ID = BoundRule(f"0 < len($) <= {MOST_ID}", f"give 1 to {MOST_ID} characters")
 _SUMMED = _between(-(2**31), 2**31)
-_NOT_NEGATIVE = Rule("$ >= 0", "give 0 or more")
-_POSITIVE = Rule("$ > 0", "give more than 0")
-_COUNTRY = Rule("$ in COUNTRIES", "give a code of ISO 3166-1 alpha-2, such as DE")
-_CURRENCY = Rule("$ in CURRENCIES", "give a currency code of ISO 4217 that has a minor unit, such as EUR")
-_SEASON = Rule("is_season_day($)", "give a day MM-DD, such as 04-01")
+_NOT_NEGATIVE = BoundRule("$ >= 0", "give 0 or more")
+_POSITIVE = BoundRule("$ > 0", "give more than 0")
+_COUNTRY = BoundRule("$ in COUNTRIES", "give a code of ISO 3166-1 alpha-2, such as DE")
+_CURRENCY = BoundRule("$ in CURRENCIES", "give a currency code of ISO 4217 that has a minor unit, such as EUR")
+_SEASON = BoundRule("is_season_day($)", "give a day MM-DD, such as 04-01")
 
-_BY_NAME: Mapping[str, Rule] = {
-    "revision": Rule("$ >= 1", "give 1 or more"),
+_BY_NAME: Mapping[str, BoundRule] = {
+    "revision": BoundRule("$ >= 1", "give 1 or more"),
     "country": _COUNTRY,
     "seller_country": _COUNTRY,
     "currency": _CURRENCY,
@@ -51,7 +51,7 @@ _BY_NAME: Mapping[str, Rule] = {
 }
 """The bound of a field of this name in every fact, at any depth."""
 
-_BY_PATH: Mapping[tuple[str, str], Rule] = {
+_BY_PATH: Mapping[tuple[str, str], BoundRule] = {
     ("time.entries", "minutes"): _between(-100_000, 100_000),
     ("adjustments", "minutes"): _between(-100_000, 100_000),
     ("master.clients", "payment_terms_days"): _between(0, 3_650),
@@ -87,7 +87,7 @@ _BY_PATH: Mapping[tuple[str, str], Rule] = {
     ("billing.ready", "worked_minutes"): _SUMMED,
     ("billing.ready", "billable_minutes"): _SUMMED,
 }
-_LISTS: Mapping[tuple[str, str], Rule] = {
+_LISTS: Mapping[tuple[str, str], BoundRule] = {
     ("master.engagements", "outcomes.tiers"): _list(1, MOST_ELEMENTS),
     ("master.rate-cards", "lines"): _list(0, MOST_LINES),
 }
@@ -113,7 +113,7 @@ def _checker(topic: str, own: tuple[str, ...], fact: bool) -> Checker:
     return checker(_shape(topic), _bounds(topic, own, fact=fact))
 
 
-def _shape(topic: str) -> Record:
+def _shape(topic: str) -> AvroRecord:
     # Imported when a record comes: the catalogue must start on contracts that are not released yet.
     from schemas import codec
 
@@ -121,13 +121,13 @@ def _shape(topic: str) -> Record:
 
 
 def _bounds(topic: str, own: tuple[str, ...], *, fact: bool) -> Bounds:
-    def leaf(path: str, name: str, shape: Leaf) -> tuple[Rule, ...]:
+    def leaf(path: str, name: str, shape: Leaf) -> tuple[BoundRule, ...]:
         rules = list(_text_rules(topic, path, name, own, fact=fact)) if isinstance(shape, Text) else []
         if rule := _BY_PATH.get((topic, path)) or (_BY_NAME.get(name) if fact else None):
             rules.append(rule)
         return tuple(rules)
 
-    def items(path: str) -> Rule | None:
+    def items(path: str) -> BoundRule | None:
         if (rule := _LISTS.get((topic, path))) is not None:
             return rule
         return _list(0, MOST_ELEMENTS) if topic.startswith("master.") else None
@@ -135,7 +135,7 @@ def _bounds(topic: str, own: tuple[str, ...], *, fact: bool) -> Bounds:
     return Bounds(leaf, items, lambda path: _ACROSS.get((topic, path)), _HELPERS)
 
 
-def _text_rules(topic: str, path: str, name: str, own: tuple[str, ...], *, fact: bool) -> Iterator[Rule]:
+def _text_rules(topic: str, path: str, name: str, own: tuple[str, ...], *, fact: bool) -> Iterator[BoundRule]:
     if path in own:
         yield _OWN_ID
     elif _is_id(topic, name):

@@ -13,7 +13,7 @@ from schemas.compiler import Reader, RowReader, Writer, reader, row_reader, writ
 from schemas.converters import Mismatch, converter
 from schemas.errors import Undecodable, UnknownSchema
 from schemas.registry import FileRegistry, subject_of, topic_of
-from schemas.schema_types import Record, shape_of
+from schemas.schema_types import AvroRecord, shape_of
 from schemas.validation import check_leaf
 from schemas.versions import earlier_readers, header_of
 
@@ -39,7 +39,7 @@ class _Contract:
         schema_id = registry.id_of(subject)
         self._registry, self.subject = registry, subject
         self.header = header_of(schema_id)
-        self.shape: Record = shape_of(registry.schema_of(schema_id))
+        self.shape: AvroRecord = shape_of(registry.schema_of(schema_id))
 
     @cached_property
     def read(self) -> Reader:
@@ -78,7 +78,7 @@ def _of(topic: str) -> _Contract:
     return _BY_TOPIC[topic]
 
 
-def shape(topic: str) -> Record:
+def shape(topic: str) -> AvroRecord:
     """The typed tree of a topic's schema; UnknownSchema for a topic without one."""
     return _of(topic).shape
 

@@ -13,7 +13,20 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from schemas import binary
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import (
+    Amount,
+    Array,
+    AvroRecord,
+    Boolean,
+    Bytes,
+    Date,
+    Enum,
+    Long,
+    Optional,
+    Shape,
+    Text,
+    Timestamp,
+)
 
 Reader: TypeAlias = Callable[[bytes, int], tuple[dict[str, Any], int]]
 RowReader: TypeAlias = Callable[[bytes, int], tuple[tuple[Any, ...], int]]
@@ -65,7 +78,7 @@ class _Module:
         return self.names[name]
 
 
-def reader(record: Record) -> Reader:
+def reader(record: AvroRecord) -> Reader:
     """A function (bytes, position) -> (record, next position).
 
     It raises IndexError, KeyError, ValueError or ArithmeticError on broken bytes; bytes cut off inside the last string
@@ -76,7 +89,7 @@ def reader(record: Record) -> Reader:
     return made
 
 
-def row_reader(record: Record) -> RowReader:
+def row_reader(record: AvroRecord) -> RowReader:
     """As `reader`, with the values of the fields as a tuple in schema order."""
     module = _Module()
     body, values = _read_fields(module, record)
@@ -84,7 +97,7 @@ def row_reader(record: Record) -> RowReader:
     return made
 
 
-def writer(record: Record) -> Writer:
+def writer(record: AvroRecord) -> Writer:
     """A function (bytearray, record) that appends the record.
 
     It raises KeyError, TypeError, ValueError or ArithmeticError on a record that does not fit; discard the bytearray
@@ -99,13 +112,13 @@ def _indented(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _record_reader(module: _Module, record: Record) -> str:
+def _record_reader(module: _Module, record: AvroRecord) -> str:
     body, values = _read_fields(module, record)
     members = ", ".join(f"{member.name!r}: {value}" for member, value in zip(record.fields, values, strict=True))
     return module.function("data, at", [*body, f"return {{{members}}}, at"])
 
 
-def _read_fields(module: _Module, record: Record) -> tuple[list[str], list[str]]:
+def _read_fields(module: _Module, record: AvroRecord) -> tuple[list[str], list[str]]:
     """Source that reads every field, and the names of the variables that then hold them."""
     values = [f"v{index}" for index in range(len(record.fields))]
     body: list[str] = []
@@ -118,36 +131,36 @@ def _read(module: _Module, shape: Shape, target: str) -> list[str]:
     match shape:
         case Text():
             return [*_READ_SPAN, f"{target} = data[at:end].decode()", "at = end"]
-        case Raw():
+        case Bytes():
             return [*_READ_SPAN, f"{target} = data[at:end]", "at = end"]
         case Amount(precision, scale):
             read = module.constant(binary.decimal_reader(precision, scale))
             return [*_READ_SPAN, f"{target} = {read}(data[at:end])", "at = end"]
-        case Whole():
+        case Long():
             return [*_READ_NUMBER, f"{target} = (n >> 1) ^ -(n & 1)"]
-        case Day():
+        case Date():
             return [*_READ_NUMBER, f"{target} = day(((n >> 1) ^ -(n & 1)) + EPOCH)"]
-        case Instant():
+        case Timestamp():
             return [*_READ_NUMBER, f"{target} = instant((n >> 1) ^ -(n & 1))"]
-        case Flag():
+        case Boolean():
             return [f"{target} = FLAGS[data[at]]", "at += 1"]
-        case Choice(symbols):
+        case Enum(symbols):
             known = module.constant({index << 1: symbol for index, symbol in enumerate(symbols)})
             return [f"{target} = {known}[data[at]]", "at += 1"]
-        case Maybe(inner):
+        case Optional(inner):
             present = _indented(_read(module, inner, target))
             absent = ["elif n == 0:", f"    {target} = None", "else:", "    raise ValueError('no such branch')"]
             return ["n = data[at]", "at += 1", "if n == 2:", *present, *absent]
-        case Many(items):
+        case Array(items):
             item = f"{target}_item"
             each = _indented(_indented([*_read(module, items, item), f"{target}.append({item})"]))
             blocks = ["    for _ in range(count):", *each, "    count, at = read_block(data, at)"]
             return [f"{target} = []", "count, at = read_block(data, at)", "while count:", *blocks]
-        case Record():
+        case AvroRecord():
             return [f"{target}, at = {_record_reader(module, shape)}(data, at)"]
 
 
-def _record_writer(module: _Module, record: Record) -> str:
+def _record_writer(module: _Module, record: AvroRecord) -> str:
     # Every field is read, so a record with as many entries has no others.
     body = [f"if len(record) != {len(record.fields)}:", "    raise ValueError('missing or unknown fields')"]
     body.append("put = out.append")
@@ -166,28 +179,28 @@ def _write(module: _Module, shape: Shape) -> list[str]:
     match shape:
         case Text():
             return [*_only("str"), "x = x.encode()", *put_span]
-        case Raw():
+        case Bytes():
             return [*_only("bytes"), *put_span]
         case Amount(precision, scale):
             write = module.constant(binary.decimal_writer(precision, scale))
             return [*_only("Decimal"), f"out += {write}(x)"]
-        case Whole():
+        case Long():
             return [*_only("int"), "if 0 <= x < 64:", "    put(x << 1)", "else:", "    put_long(out, x)"]
-        case Day():
+        case Date():
             return [*_only("date"), "put_long(out, x.toordinal() - EPOCH)"]
-        case Instant():
+        case Timestamp():
             return ["put_instant(out, x)"]
-        case Flag():
+        case Boolean():
             return [*_only("bool"), "put(x)"]
-        case Choice(symbols):
+        case Enum(symbols):
             known = module.constant({symbol: index << 1 for index, symbol in enumerate(symbols)})
             return [f"put({known}[x])"]
-        case Maybe(inner):
+        case Optional(inner):
             return ["if x is None:", "    put(0)", "else:", *_indented(["put(2)", *_write(module, inner)])]
-        case Many(items):
+        case Array(items):
             each = _indented(_write(module, items))
             # billing's dataclasses hold their lists as tuples
             sequence = ["if type(x) is not list and type(x) is not tuple:", "    raise TypeError('not list')"]
             return [*sequence, "if x:", "    put_long(out, len(x))", "    for x in x:", *_indented(each), "put(0)"]
-        case Record():
+        case AvroRecord():
             return [*_only("dict"), f"{_record_writer(module, shape)}(out, x)"]

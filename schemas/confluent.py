@@ -14,7 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from common.json_types import Json
 from schemas.registry import GivenIds
-from schemas.released import Contract
+from schemas.released import SubjectVersions
 
 _INCOMPATIBLE, _NOT_FOUND = 409, 404
 _PATIENCE_SECONDS = 30
@@ -24,7 +24,7 @@ class RegistryRefuses(RuntimeError):
     """The registry refuses a released schema, or gives one id to two of them; the message names the remedy."""
 
 
-class Client(Protocol):
+class RegistryClient(Protocol):
     """The calls of confluent-kafka's client that are in use; its errors are SchemaRegistryError and httpx's."""
 
     def register_schema(self, subject_name: str, schema: Schema) -> int: ...
@@ -36,10 +36,10 @@ class Client(Protocol):
 
 
 @contextmanager
-def client(url: str, ca: str | None = None) -> Iterator[Client]:
+def client(url: str, ca: str | None = None) -> Iterator[RegistryClient]:
     """A client for the address; `ca`: a file of certificates to trust in place of the usual ones. Connects later."""
     conf: dict[str, object] = {"url": url, "timeout": _PATIENCE_SECONDS, "max.retries": 1}
-    made: Client = SchemaRegistryClient(conf | ({"ssl.ca.location": ca} if ca else {}))
+    made: RegistryClient = SchemaRegistryClient(conf | ({"ssl.ca.location": ca} if ca else {}))
     with closing(made):
         yield made
 
@@ -50,7 +50,7 @@ def address(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def register(registry: Client, url: str, contracts: Mapping[str, Contract]) -> GivenIds:
+def register(registry: RegistryClient, url: str, contracts: Mapping[str, SubjectVersions]) -> GivenIds:
     """Register every released version under its promise, in order of its id; registered versions stay.
 
     Raises RegistryRefuses; SchemaRegistryError if the registry answers with another error.
@@ -71,7 +71,7 @@ def register(registry: Client, url: str, contracts: Mapping[str, Contract]) -> G
     return GivenIds(address(url), ids)
 
 
-def refuses(registry: Client, contract: Contract) -> bool:
+def refuses(registry: RegistryClient, contract: SubjectVersions) -> bool:
     """Whether the registry would refuse the working schema, by its versions of the subject and its compatibility
     setting.
     """

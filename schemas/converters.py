@@ -9,7 +9,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from schemas.schema_types import Leaf, Many, Maybe, Record, Shape
+from schemas.schema_types import Array, AvroRecord, Leaf, Optional, Shape
 
 Converter: TypeAlias = Callable[[object], Any]
 
@@ -56,19 +56,19 @@ def converter(shape: Shape, leaves: Leaves, *, ignore_unknown: bool = False) -> 
     Fields that the schema does not have are refused, or left out where they are to be ignored.
     """
     match shape:
-        case Record():
+        case AvroRecord():
             return _record(shape, leaves, ignore_unknown)
-        case Many(items):
+        case Array(items):
             return _many(converter(items, leaves, ignore_unknown=ignore_unknown))
-        case Maybe(inner):
+        case Optional(inner):
             return _maybe(converter(inner, leaves, ignore_unknown=ignore_unknown))
         case _:
             return leaves(shape)
 
 
-def _record(record: Record, leaves: Leaves, ignore_unknown: bool) -> Converter:
+def _record(record: AvroRecord, leaves: Leaves, ignore_unknown: bool) -> Converter:
     fields = [
-        (field.name, converter(field.shape, leaves, ignore_unknown=ignore_unknown), isinstance(field.shape, Maybe))
+        (field.name, converter(field.shape, leaves, ignore_unknown=ignore_unknown), isinstance(field.shape, Optional))
         for field in record.fields
     ]
     known = frozenset(field.name for field in record.fields)

@@ -16,7 +16,7 @@ from common.errors import InvalidRecord
 from schemas import codec
 from schemas.converters import Converter, Mismatch, converter
 from schemas.json_leaves import read_leaf
-from schemas.schema_types import Amount, Day, Instant, Leaf, Raw
+from schemas.schema_types import Amount, Bytes, Date, Leaf, Timestamp
 from schemas.validation import check_leaf
 
 _MOST_TOLD = 20  # faults of one record
@@ -64,11 +64,11 @@ def _write_leaf(leaf: Leaf) -> Converter:
     match leaf:
         case Amount():
             return lambda value: plain(check(value))
-        case Day():
+        case Date():
             return lambda value: check(value).isoformat()
-        case Instant():
+        case Timestamp():
             return lambda value: _zulu(check(value))
-        case Raw():
+        case Bytes():
             return lambda value: base64.b64encode(check(value)).decode()
         case _:
             return check

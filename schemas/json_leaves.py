@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from schemas.converters import Converter, Mismatch, named
-from schemas.schema_types import Amount, Day, Instant, Leaf, Raw
+from schemas.schema_types import Amount, Bytes, Date, Leaf, Timestamp
 from schemas.validation import check_leaf
 
 _DECIMAL = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
@@ -21,11 +21,11 @@ def read_leaf(leaf: Leaf) -> Converter:
     match leaf:
         case Amount(precision, scale):
             return _amount(precision, scale)
-        case Day():
+        case Date():
             return _day
-        case Instant():
+        case Timestamp():
             return _instant
-        case Raw():
+        case Bytes():
             return _raw
         case _:
             return check_leaf(leaf)

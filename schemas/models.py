@@ -17,15 +17,29 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from schemas import codec
 from schemas.converters import Converter, Mismatch, named
 from schemas.json_leaves import read_leaf
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Leaf, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import (
+    Amount,
+    Array,
+    AvroRecord,
+    Boolean,
+    Bytes,
+    Date,
+    Enum,
+    Leaf,
+    Long,
+    Optional,
+    Shape,
+    Text,
+    Timestamp,
+)
 
 _TYPES: Mapping[type, Any] = {
     Text: str,
-    Whole: int,
-    Flag: bool,
-    Raw: bytes,
-    Day: date,
-    Instant: datetime,
+    Long: int,
+    Boolean: bool,
+    Bytes: bytes,
+    Date: date,
+    Timestamp: datetime,
     Amount: Decimal,
 }
 
@@ -65,24 +79,24 @@ def _said(error: ErrorDetails) -> str:
     return str(mismatch)
 
 
-def _model(record: Record) -> type[SentRecord]:
+def _model(record: AvroRecord) -> type[SentRecord]:
     fields: dict[str, Any] = {field.name: _field(field.shape) for field in record.fields}
     return create_model(record.name, __base__=SentRecord, **fields)
 
 
 def _field(shape: Shape) -> tuple[Any, Any]:
-    return (_annotation(shape), None if isinstance(shape, Maybe) else ...)
+    return (_annotation(shape), None if isinstance(shape, Optional) else ...)
 
 
 def _annotation(shape: Shape) -> Any:  # noqa: ANN401 - a type made at run time
     match shape:
-        case Record():
+        case AvroRecord():
             return Annotated[_model(shape), BeforeValidator(_record)]
-        case Many(items):
+        case Array(items):
             return Annotated[list[_annotation(items)], BeforeValidator(_list)]  # type: ignore[misc]
-        case Maybe(inner):
+        case Optional(inner):
             return _annotation(inner) | None
-        case Choice(symbols):
+        case Enum(symbols):
             return Annotated[Literal[symbols], PlainValidator(_reader(shape))]
         case _:
             return Annotated[_TYPES[type(shape)], PlainValidator(_reader(shape)), *_limits(shape)]

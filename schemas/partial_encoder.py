@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.codec import shape
 from schemas.compiler import writer
-from schemas.schema_types import Many, Record
+from schemas.schema_types import Array, AvroRecord
 
 RunEncoder = Callable[[Mapping[str, Any]], bytes]
 
@@ -29,7 +29,7 @@ def run(topic: str, *paths: str) -> RunEncoder:
     first = order.index(names[0])
     if order[first : first + len(names)] != names:
         raise ValueError(f"{topic}: {', '.join(paths)} do not follow each other")
-    write = writer(Record(f"{record.name}Run", record.fields[first : first + len(names)]))
+    write = writer(AvroRecord(f"{record.name}Run", record.fields[first : first + len(names)]))
 
     def encoded(values: Mapping[str, Any]) -> bytes:
         out = bytearray()
@@ -39,9 +39,9 @@ def run(topic: str, *paths: str) -> RunEncoder:
     return encoded
 
 
-def _inside(record: Record, name: str) -> Record:
+def _inside(record: AvroRecord, name: str) -> AvroRecord:
     (found,) = (member.shape for member in record.fields if member.name == name)
-    inner = found.items if isinstance(found, Many) else found
-    if not isinstance(inner, Record):
+    inner = found.items if isinstance(found, Array) else found
+    if not isinstance(inner, AvroRecord):
         raise ValueError(f"{name} holds no record")
     return inner

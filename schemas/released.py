@@ -36,7 +36,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class SubjectVersions:
     """A subject: its schema in the working tree, and its released versions by id, oldest first."""
 
     subject: str
@@ -79,7 +79,7 @@ class Contract:
                     yield Refusal(found, True, schema_id)
 
 
-def read_contracts(folder: Path = FOLDER, *, unkept: bool = False) -> dict[str, Contract]:
+def read_contracts(folder: Path = FOLDER, *, unkept: bool = False) -> dict[str, SubjectVersions]:
     """Every contract of a `schemas/` folder by topic; `ids.json` need not know the latest changes.
 
     Raises ValueError where the baseline lacks a version or has another than was released. With `unkept`, a version that
@@ -91,7 +91,7 @@ def read_contracts(folder: Path = FOLDER, *, unkept: bool = False) -> dict[str, 
         if unkept:
             versions = [version for version in versions if released_file(folder, subject, version.id).exists()]
         kept = {version.id: _released(folder, subject, version) for version in versions}
-        found[topic_of(subject)] = Contract(subject, _parsed(path), kept)
+        found[topic_of(subject)] = SubjectVersions(subject, _parsed(path), kept)
     if gone := sorted(ids.keys() - {contract.subject for contract in found.values()}):
         raise ValueError(f"released, and gone from {folder}: {', '.join(gone)}")
     return found

@@ -17,27 +17,27 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Long:
     """Avro long: minutes, months, revisions, offsets, ids of upstream systems."""
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class Boolean:
     """Avro boolean."""
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class Bytes:
     """Avro bytes without a logical type: an undecoded Kafka key or value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class Date:
     """Avro date."""
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
+class Timestamp:
     """Avro timestamp-millis, UTC."""
 
 
@@ -50,21 +50,21 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Enum:
     """Avro enum."""
 
     symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Maybe:
+class Optional:
     """`["null", T]`: a field that may be absent."""
 
     inner: "Shape"
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
+class Array:
     """Avro array."""
 
     items: "Shape"
@@ -79,37 +79,37 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AvroRecord:
     """Avro record."""
 
     name: str
     fields: tuple[Field, ...]
 
 
-Leaf: TypeAlias = Text | Whole | Flag | Raw | Day | Instant | Amount | Choice
-Shape: TypeAlias = Leaf | Maybe | Many | Record
+Leaf: TypeAlias = Text | Long | Boolean | Bytes | Date | Timestamp | Amount | Enum
+Shape: TypeAlias = Leaf | Optional | Array | AvroRecord
 
 
-def leaf_paths(record: Record) -> Iterator[str]:
+def leaf_paths(record: AvroRecord) -> Iterator[str]:
     """The names of all fields in order; those of inner records behind the name of their field and a dot."""
     for field in record.fields:
         inner = field.shape
-        while isinstance(inner, Maybe | Many):
-            inner = inner.inner if isinstance(inner, Maybe) else inner.items
-        if isinstance(inner, Record):
+        while isinstance(inner, Optional | Array):
+            inner = inner.inner if isinstance(inner, Optional) else inner.items
+        if isinstance(inner, AvroRecord):
             yield from (f"{field.name}.{path}" for path in leaf_paths(inner))
         else:
             yield field.name
 
 
-_PRIMITIVES: dict[str, Leaf] = {"string": Text(), "long": Whole(), "boolean": Flag(), "bytes": Raw()}
+_PRIMITIVES: dict[str, Leaf] = {"string": Text(), "long": Long(), "boolean": Boolean(), "bytes": Bytes()}
 _MOST_SYMBOLS = 64  # the compiled codec writes an enum's index as one byte
 
 
-def shape_of(schema: Mapping[str, Json]) -> Record:
+def shape_of(schema: Mapping[str, Json]) -> AvroRecord:
     """The tree of a record schema as written in an `.avsc`; ValueError for Avro that is not in use here."""
     shape = _shape(dict(schema))
-    if not isinstance(shape, Record):
+    if not isinstance(shape, AvroRecord):
         raise ValueError(f"a contract is a record, not {shape}")
     return shape
 
@@ -125,13 +125,13 @@ def _shape(schema: Json) -> Shape:
         case "record", None:
             return _record(schema)
         case "array", None:
-            return Many(_shape(schema.get("items")))
+            return Array(_shape(schema.get("items")))
         case "enum", None:
             return _choice(schema)
         case "int", "date":
-            return Day()
+            return Date()
         case "long", "timestamp-millis":
-            return Instant()
+            return Timestamp()
         case "bytes", "decimal":
             return _amount(schema)
         case str(name), None:
@@ -146,17 +146,17 @@ def _primitive(name: str) -> Leaf:
     return _PRIMITIVES[name]
 
 
-def _maybe(union: list[Json]) -> Maybe:
+def _maybe(union: list[Json]) -> Optional:
     if len(union) != 2 or union[0] != "null":
         raise ValueError(f'the only union in use is ["null", T], not {union}')
-    return Maybe(_shape(union[1]))
+    return Optional(_shape(union[1]))
 
 
-def _choice(schema: dict[str, Json]) -> Choice:
+def _choice(schema: dict[str, Json]) -> Enum:
     symbols = schema.get("symbols")
     if not isinstance(symbols, list) or not 0 < len(symbols) <= _MOST_SYMBOLS:
         raise ValueError(f"an enum has 1 to {_MOST_SYMBOLS} symbols: {schema}")
-    return Choice(tuple(str(symbol) for symbol in symbols))
+    return Enum(tuple(str(symbol) for symbol in symbols))
 
 
 def _amount(schema: dict[str, Json]) -> Amount:
@@ -167,11 +167,11 @@ def _amount(schema: dict[str, Json]) -> Amount:
             raise ValueError(f"a decimal states its precision and scale, not {other}")
 
 
-def _record(schema: dict[str, Json]) -> Record:
+def _record(schema: dict[str, Json]) -> AvroRecord:
     fields = schema.get("fields")
     if not isinstance(fields, list):
         raise ValueError(f"a record has fields: {schema}")
-    return Record(str(schema.get("name")), tuple(_field(field) for field in fields))
+    return AvroRecord(str(schema.get("name")), tuple(_field(field) for field in fields))
 
 
 def _field(field: Json) -> Field:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from schemas import binary
 from schemas.converters import Converter, Mismatch, named
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Leaf, Raw, Text, Whole
+from schemas.schema_types import Amount, Boolean, Bytes, Date, Enum, Leaf, Long, Text, Timestamp
 
 _T = TypeVar("_T")
 
@@ -21,19 +21,19 @@ def check_leaf(leaf: Leaf) -> Converter:
     match leaf:
         case Text():
             return _exactly(str, "text", _encodable)
-        case Whole():
+        case Long():
             return _exactly(int, "an int", lambda value: binary.put_long(bytearray(), value))
-        case Flag():
+        case Boolean():
             return _exactly(bool, "true or false")
-        case Raw():
+        case Bytes():
             return _exactly(bytes, "bytes")
-        case Day():
+        case Date():
             return _exactly(date, "a date")
-        case Instant():
+        case Timestamp():
             return _exactly(datetime, "an instant", lambda value: binary.put_instant(bytearray(), value))
         case Amount(precision, scale):
             return _exactly(Decimal, "a Decimal", binary.decimal_writer(precision, scale))
-        case Choice(symbols):
+        case Enum(symbols):
             return one_of(symbols)
 
 

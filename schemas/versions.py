@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from schemas.compiler import Reader, reader
 from schemas.registry import FileRegistry
-from schemas.schema_types import Choice, Many, Maybe, Record, Shape, shape_of
+from schemas.schema_types import Array, AvroRecord, Enum, Optional, Shape, shape_of
 
 Carry: TypeAlias = Callable[[Any], Any]
 
@@ -53,16 +53,16 @@ def _reader(registry: FileRegistry, subject: str, schema_id: int) -> Reader:
 def carrier(written: Shape, now: Shape) -> Carry:
     """A function from values of one shape to values of another; ValueError where not every value has one."""
     match written, now:
-        case Record(), Record():
+        case AvroRecord(), AvroRecord():
             return _record(written, now)
-        case Many(before), Many(after):
+        case Array(before), Array(after):
             item = carrier(before, after)
             return lambda values: [item(value) for value in values]
-        case Maybe(before), Maybe(after):
+        case Optional(before), Optional(after):
             return _maybe(carrier(before, after))
-        case _, Maybe(after) if not isinstance(written, Maybe):
+        case _, Optional(after) if not isinstance(written, Optional):
             return carrier(written, after)
-        case Choice(before), Choice(after) if set(before) <= set(after):
+        case Enum(before), Enum(after) if set(before) <= set(after):
             return _as_it_is
     if written != now:
         raise ValueError(f"{written} is not {now}")
@@ -77,7 +77,7 @@ def _maybe(carry: Carry) -> Carry:
     return lambda value: None if value is None else carry(value)
 
 
-def _record(written: Record, now: Record) -> Carry:
+def _record(written: AvroRecord, now: AvroRecord) -> Carry:
     before = {field.name: field.shape for field in written.fields}
     fields: list[tuple[str, Carry | None]] = []
     for field in now.fields:
@@ -86,7 +86,7 @@ def _record(written: Record, now: Record) -> Carry:
                 fields.append((field.name, carrier(before[field.name], field.shape)))
             except ValueError as cannot:
                 raise ValueError(f"{field.name}: {cannot}") from None
-        elif isinstance(field.shape, Maybe):
+        elif isinstance(field.shape, Optional):
             fields.append((field.name, None))
         else:
             raise ValueError(f"{field.name} is not in it")

@@ -42,7 +42,7 @@ _LONGEST_ROW = 500_000  # bytes of an outbox row in its dead letter
 Answer = TypeVar("Answer")
 
 
-class TooLarge(Exception):
+class AnnouncementTooLarge(Exception):
     """The broker does not take records of this size; the others are published."""
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -80,7 +80,7 @@ class Announcer:
         if unsent or failed:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))
         if refused:
-            raise TooLarge(refused)
+            raise AnnouncementTooLarge(refused)
 
 
 def until_reachable(target: str, ask: Callable[[], Answer], closing: threading.Event, progress: Progress) -> Answer:
@@ -137,7 +137,7 @@ class SinkCommitter(Committer):
 
         try:
             self._until_reachable(lambda: self._sink.write(work, set_aside))
-        except errors.Fenced as error:
+        except errors.SinkFenced as error:
             raise Fenced(str(error)) from error
         fault_point(f"{self.agent}:committed")
         self.positions = {CHARGES_TOPIC: end}
@@ -192,7 +192,7 @@ class OutboxFeeder:
         made = [(row, output) for row in rows if (output := self._made(row)) is not None]
         try:
             self._announcer.publish([output for _, output in made])
-        except TooLarge as error:
+        except AnnouncementTooLarge as error:
             for number in error.numbers:
                 self._set_aside(made[number][0], error)
         fault_point(f"{self._agent}:announced")

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from common.errors import Fenced, Health
+from common.errors import Health, SinkFenced
 from storage.charge_batch import ChargeRecord, ChargeRow, SinkBatch, Written, settle_outcomes
 from storage.isolated_write import SetAside
 
@@ -30,7 +30,7 @@ class MemorySink:
         with self._lock:
             at = self.positions(batch.topic, batch.partition)
             if at != batch.start:
-                raise Fenced(f"{self.name} is at {at} of {batch.topic}-{batch.partition}, not at {batch.start}")
+                raise SinkFenced(f"{self.name} is at {at} of {batch.topic}-{batch.partition}, not at {batch.start}")
             offered = {row.charge["charge_id"]: row.charge for row in reversed(batch.rows)}
             new = {charge_id: charge for charge_id, charge in offered.items() if charge_id not in self.posted}
             reasons = {charge_id: None if new[charge_id]["legal_entity"] else "NO_LEGAL_ENTITY" for charge_id in new}

@@ -15,8 +15,8 @@ from pathlib import Path
 import yaml
 
 from common.errors import SinkError
-from sinks.routing_policy import Policy, Routes
-from storage.charge_batch import ChargeRow, Outcome, Written
+from sinks.routing_policy import Routes, RoutingPolicy
+from storage.charge_batch import ChargeRow, WriteOutcome, Written
 
 _FIELDS = ("legal_entity", "region", "client", "from", "until", "to")
 
@@ -45,7 +45,7 @@ def _routes(read: object) -> Routes:
     return Routes(_names("default", read.get("default")), tuple(found))
 
 
-def _policy(where: str, read: object) -> Policy:
+def _policy(where: str, read: object) -> RoutingPolicy:
     if not isinstance(read, Mapping):
         raise ValueError(f"{where} is a mapping of {', '.join(_FIELDS)}")
     if unknown := set(read) - set(_FIELDS):
@@ -54,7 +54,7 @@ def _policy(where: str, read: object) -> Policy:
     first, until = (_day(f"{where}: {field}", read.get(field)) for field in ("from", "until"))
     if first is not None and until is not None and until <= first:
         raise ValueError(f"{where}: until {until} is not after from {first}, so it matches nothing")
-    return Policy(
+    return RoutingPolicy(
         systems=_names(f"{where}: to", read.get("to")),
         legal_entities=named.get("legal_entity"),
         regions=named.get("region"),
@@ -102,4 +102,4 @@ def outcomes_of(rows: Sequence[ChargeRow], taken: Sequence[ChargeRow], written: 
     if len(taken) == len(rows):
         return written
     found = {row.offset: outcome for row, outcome in zip(taken, written.outcomes, strict=True)}
-    return Written(tuple(found.get(row.offset) or Outcome(row.charge["charge_id"], "elsewhere") for row in rows))
+    return Written(tuple(found.get(row.offset) or WriteOutcome(row.charge["charge_id"], "elsewhere") for row in rows))

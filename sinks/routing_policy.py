@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RoutingPolicy:
     """A policy for charges that match every given field; None matches all. Days are half-open: first <= day < until."""
 
     systems: tuple[str, ...]
@@ -38,7 +38,7 @@ class Routes:
     """Policies in their order, and where everything else goes."""
 
     default: tuple[str, ...]
-    policies: tuple[Policy, ...] = ()
+    policies: tuple[RoutingPolicy, ...] = ()
 
     def targets_of(self, charge: Mapping[str, Any]) -> tuple[str, ...]:
         """The systems a charge goes to by its own fields; never none."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sources.derive import Derived
+from sources.derive import DerivedRecord
 from sources.mapping.contracts import Checked, Contracts, Json
 from sources.mapping.errors import Unmappable
-from sources.state import Published, SourceOrigin
+from sources.state import PublishedRecord, SourceOrigin
 from topics import topic_names
 
 # The status of a withdrawn transaction. Masters and periods have none: their last revision stands.
@@ -34,24 +34,24 @@ class Canonical:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class NewRevision:
     """A canonical record in its new revision; `published` is the value to keep of it."""
 
     identity: str
-    published: Published
+    published: PublishedRecord
     checked: Checked
 
 
 def changes(
-    system: str, contracts: Contracts, before: Mapping[str, Published], derived: list[Derived]
-) -> tuple[Change, ...]:
+    system: str, contracts: Contracts, before: Mapping[str, PublishedRecord], derived: list[DerivedRecord]
+) -> tuple[NewRevision, ...]:
     """New revisions, withdrawals first, so that no work counts twice in between.
 
     Equal content (all but occurred_at) is no change. With an earlier occurred_at it is a repeat of the last revision,
     since the earliest of equal repeats counts (DOMAIN.md §1.4). Unmappable when a record does not fit its contract, or
     when two have the same identity.
     """
-    found: dict[str, Change] = {}
+    found: dict[str, NewRevision] = {}
     for made in derived:
         change = _numbered(system, contracts, before, made.topic, made.content)
         if change.identity in found:
@@ -65,8 +65,8 @@ def changes(
 
 
 def _numbered(
-    system: str, contracts: Contracts, before: Mapping[str, Published], topic: str, content: dict[str, Json]
-) -> Change:
+    system: str, contracts: Contracts, before: Mapping[str, PublishedRecord], topic: str, content: dict[str, Json]
+) -> NewRevision:
     try:
         checked = contracts.checked(topic, {**content, "source": system, "revision": 1})
     except ValueError as unfit:
@@ -75,17 +75,19 @@ def _numbered(
     last = before.get(identity)
     revision = 1 if last is None else last.revision + 1
     checked.record["revision"] = revision
-    return Change(identity, Published(topic, revision, content), checked)
+    return NewRevision(identity, PublishedRecord(topic, revision, content), checked)
 
 
-def _withdrawn(system: str, contracts: Contracts, before: Mapping[str, Published], last: Published) -> Change | None:
+def _withdrawn(
+    system: str, contracts: Contracts, before: Mapping[str, PublishedRecord], last: PublishedRecord
+) -> NewRevision | None:
     status = _GONE.get(last.topic)
     if status is None or last.content.get("status") == status:
         return None
     return _numbered(system, contracts, before, last.topic, {**last.content, "status": status})
 
 
-def _to_publish(last: Published | None, change: Change) -> Change | None:
+def _to_publish(last: PublishedRecord | None, change: NewRevision) -> NewRevision | None:
     """The change if the content is new, the last revision again if it is earlier; else None."""
     content = change.published.content
     if last is None or {**content, "occurred_at": None} != {**last.content, "occurred_at": None}:
@@ -93,7 +95,7 @@ def _to_publish(last: Published | None, change: Change) -> Change | None:
     if last.topic.startswith("master.") or _occurred_at(content) >= _occurred_at(last.content):
         return None
     change.checked.record["revision"] = last.revision
-    return Change(change.identity, Published(last.topic, last.revision, content), change.checked)
+    return NewRevision(change.identity, PublishedRecord(last.topic, last.revision, content), change.checked)
 
 
 def _occurred_at(content: Mapping[str, Json]) -> datetime:

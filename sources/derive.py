@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sources.mapping.ast import SPLIT, Each, Expression, Path, Publication, SourceMapping, Split, parts
+from sources.mapping.ast import SPLIT, CanonicalTemplate, Each, Expression, Path, SourceMapping, Split, parts
 from sources.mapping.contracts import Json
-from sources.mapping.evaluator import Scope, evaluate, fields_of
+from sources.mapping.evaluator import RecordScope, evaluate, fields_of
 from sources.mapping.split import divided, weekdays
-from sources.state import Rows
+from sources.state import SystemRows
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class DerivedRecord:
     """A canonical record as the mapping makes it, in JSON form, without `source` and `revision`."""
 
     topic: str
@@ -42,13 +42,13 @@ class Deriver:
         """Whether the mapping publishes records of this entity."""
         return bool(self._plans[entity])
 
-    def derive(self, rows: Rows, entity: str, record_id: str, record: Mapping[str, Json]) -> list[Derived]:
+    def derive(self, rows: SystemRows, entity: str, record_id: str, record: Mapping[str, Json]) -> list[DerivedRecord]:
         """The canonical records of a source record. Raises Missing or Unmappable."""
-        scope = Scope(self._mapping, rows, self._mapping.entities[entity], record_id, record)
+        scope = RecordScope(self._mapping, rows, self._mapping.entities[entity], record_id, record)
         return [made for plan in self._plans[entity] for made in _made(plan, scope)]
 
 
-def _plan(publication: Publication) -> _Plan:
+def _plan(publication: CanonicalTemplate) -> _Plan:
     daily = {name: value for name, value in publication.fields.items() if _is_daily(value)}
     fixed = {name: value for name, value in publication.fields.items() if name not in daily}
     return _Plan(publication.topic, fixed, daily, publication.split)
@@ -60,14 +60,14 @@ def _is_daily(expression: Expression) -> bool:
     return not isinstance(expression, Each) and any(_is_daily(part) for part in parts(expression))
 
 
-def _made(plan: _Plan, scope: Scope) -> list[Derived]:
+def _made(plan: _Plan, scope: RecordScope) -> list[DerivedRecord]:
     fixed = fields_of(plan.fixed, scope)
     if plan.split is None:
-        return [Derived(plan.topic, fixed)]
-    return [Derived(plan.topic, {**fixed, **daily}) for daily in _each_day(plan.split, plan.daily, scope)]
+        return [DerivedRecord(plan.topic, fixed)]
+    return [DerivedRecord(plan.topic, {**fixed, **daily}) for daily in _each_day(plan.split, plan.daily, scope)]
 
 
-def _each_day(split: Split, fields: Mapping[str, Expression], scope: Scope) -> list[dict[str, Json]]:
+def _each_day(split: Split, fields: Mapping[str, Expression], scope: RecordScope) -> list[dict[str, Json]]:
     minutes = evaluate(split.minutes, scope)
     try:
         days = weekdays(str(evaluate(split.first_day, scope)), str(evaluate(split.last_day, scope)))

@@ -9,25 +9,35 @@ withdrawn.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sources.canonical import Canonical, Change, changes
-from sources.derive import Derived, Deriver
+from sources.canonical import Canonical, NewRevision, changes
+from sources.derive import DerivedRecord, Deriver
 from sources.mapping.ast import Entity, Expression, SourceMapping
 from sources.mapping.code_map import CODE
 from sources.mapping.contracts import Contracts, DeclaredContracts
 from sources.mapping.dependency_routes import Link, links_in, routes_to
-from sources.mapping.errors import Missing, Unmappable
-from sources.mapping.evaluator import Scope, link_id
+from sources.mapping.errors import MissingLookup, Unmappable
+from sources.mapping.evaluator import RecordScope, link_id
 from sources.revision_order import arrived, winner
-from sources.state import Fault, Outcome, Rows, RowState, SourceOrigin, Standing
+from sources.state import MappingFault, MappingOutcome, RowState, SourceOrigin, SourceRecordState, SystemRows
 
-__all__ = ["CONFLICT", "OPEN", "RESOLVED", "Applied", "Canonical", "Mapper", "Problem", "RowState", "SourceOrigin"]
+__all__ = [
+    "CONFLICT",
+    "OPEN",
+    "RESOLVED",
+    "Applied",
+    "Canonical",
+    "Mapper",
+    "MappingProblem",
+    "RowState",
+    "SourceOrigin",
+]
 
 CONFLICT = "SAME_REVISION_DIFFERENT_CONTENT"
 OPEN, RESOLVED = "open", "resolved"
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class MappingProblem:
     """A change of the exception `source:SYSTEM:ENTITY:ID`; `status` is OPEN or RESOLVED, `missing` (kind, id)."""
 
     subject: str
@@ -45,7 +55,7 @@ class Applied:
     """The effects of one source record, in the order of publication."""
 
     canonical: list[Canonical] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[MappingProblem] = field(default_factory=list)
 
 
 class Mapper:
@@ -72,7 +82,7 @@ class Mapper:
         entity = self._entities[topic]
         if entity.name == CODE and record is not None and record["system"] != self.mapping.system:
             return Applied()
-        rows = Rows(state, self.mapping.system)
+        rows = SystemRows(state, self.mapping.system)
         before = rows.standing(entity.name, key)
         after = None if record is None else winner(before, arrived(self.mapping, rows, entity, key, record, origin))
         applied = Applied()
@@ -90,17 +100,17 @@ class Mapper:
 
     def waiting(self, state: RowState) -> dict[str, int]:
         """The number of waiting records, by the entity of the first missing look-up."""
-        return Rows(state, self.mapping.system).waiting()
+        return SystemRows(state, self.mapping.system).waiting()
 
     def waiting_records(self, state: RowState) -> Iterator[tuple[str, str, tuple[str, str]]]:
         """(entity, id, (entity, id) missing) of each waiting record, read through all of the state."""
-        return Rows(state, self.mapping.system).waiting_records()
+        return SystemRows(state, self.mapping.system).waiting_records()
 
     def _place(self, record: tuple[str, str]) -> tuple[int, int, str]:
         return self._order[record[0]], len(record[1]), record[1]
 
     def _dependents(
-        self, rows: Rows, entity: Entity, record_id: str, standing: Standing | None
+        self, rows: SystemRows, entity: Entity, record_id: str, standing: SourceRecordState | None
     ) -> set[tuple[str, str]]:
         """The published records made of this one, back along every route that ends here."""
         found: set[tuple[str, str]] = set()
@@ -112,7 +122,7 @@ class Mapper:
             found.update((route.publisher, publisher_id) for publisher_id in ids)
         return found
 
-    def _owners(self, rows: Rows, link: Link, targets: Mapping[str, Standing | None]) -> set[str]:
+    def _owners(self, rows: SystemRows, link: Link, targets: Mapping[str, SourceRecordState | None]) -> set[str]:
         """The ids of the owners of a link to these targets."""
         if not link.is_collection:
             return {owner for target in targets for owner in rows.linked(link.index, target)}
@@ -124,18 +134,28 @@ class Mapper:
         return self.mapping.entities[link.owner].collections[link.name].by
 
     def _link_id(
-        self, rows: Rows, entity: Entity, record_id: str, expression: Expression, standing: Standing | None
+        self,
+        rows: SystemRows,
+        entity: Entity,
+        record_id: str,
+        expression: Expression,
+        standing: SourceRecordState | None,
     ) -> str | None:
         if standing is None:
             return None
         try:
-            return link_id(expression, Scope(self.mapping, rows, entity, record_id, standing.record))
+            return link_id(expression, RecordScope(self.mapping, rows, entity, record_id, standing.record))
         except Unmappable:
             # Not linked; every record made of this one reports it as its own exception.
             return None
 
     def _relink(
-        self, rows: Rows, entity: Entity, record_id: str, before: Standing | None, after: Standing | None
+        self,
+        rows: SystemRows,
+        entity: Entity,
+        record_id: str,
+        before: SourceRecordState | None,
+        after: SourceRecordState | None,
     ) -> None:
         for index, expression in self._linked_by[entity.name]:
             old = self._link_id(rows, entity, record_id, expression, before)
@@ -146,7 +166,7 @@ class Mapper:
                 if new is not None:
                     rows.link(index, new, record_id)
 
-    def _make(self, rows: Rows, entity: str, record_id: str, trigger: SourceOrigin, applied: Applied) -> None:
+    def _make(self, rows: SystemRows, entity: str, record_id: str, trigger: SourceOrigin, applied: Applied) -> None:
         """Map a source record again, keep the outcome, and return the changes."""
         standing = rows.standing(entity, record_id)
         before = rows.outcome(entity, record_id)
@@ -156,14 +176,14 @@ class Mapper:
         try:
             derived = [] if standing is None else self._deriver.derive(rows, entity, record_id, standing.record)
             found = self._changes(before, derived)
-        except Missing as look_up:
+        except MissingLookup as look_up:
             missing, found = (look_up.entity, look_up.record_id), self._changes(before, [])
         except Unmappable as unmappable:
             fault, found = unmappable, self._changes(before, [])
         if fault is None and standing is not None and standing.conflict is not None:
             fault = Unmappable(standing.conflict, CONFLICT)
         published = before.published | {change.identity: change.published for change in found}
-        after = Outcome(published, missing, _fault(before.fault, fault, trigger))
+        after = MappingOutcome(published, missing, _fault(before.fault, fault, trigger))
         rows.set_outcome(entity, record_id, before, after)
         revision = None if standing is None else standing.revision
         applied.canonical.extend(
@@ -179,7 +199,7 @@ class Mapper:
         )
         applied.problems.extend(_problems(f"source:{self.mapping.system}:{entity}:{record_id}", before, after, origin))
 
-    def _changes(self, before: Outcome, derived: list[Derived]) -> tuple[Change, ...]:
+    def _changes(self, before: MappingOutcome, derived: list[DerivedRecord]) -> tuple[NewRevision, ...]:
         return changes(self.mapping.system, self._contracts, before.published, derived)
 
 
@@ -194,15 +214,17 @@ def _linked_by(mapping: SourceMapping, links: Iterable[Link], entity: str) -> li
     return found
 
 
-def _fault(before: Fault | None, found: Unmappable | None, trigger: SourceOrigin) -> Fault | None:
+def _fault(before: MappingFault | None, found: Unmappable | None, trigger: SourceOrigin) -> MappingFault | None:
     if found is None:
         return None
     if before is None:
-        return Fault(found.code, found.message, trigger.timestamp_ms, 1, found.missing)
-    return Fault(found.code, found.message, before.first_seen_ms, before.attempts + 1, found.missing)
+        return MappingFault(found.code, found.message, trigger.timestamp_ms, 1, found.missing)
+    return MappingFault(found.code, found.message, before.first_seen_ms, before.attempts + 1, found.missing)
 
 
-def _problems(subject: str, before: Outcome, after: Outcome, origin: SourceOrigin) -> Iterator[Problem]:
+def _problems(
+    subject: str, before: MappingOutcome, after: MappingOutcome, origin: SourceOrigin
+) -> Iterator[MappingProblem]:
     old, new = before.fault, after.fault
     if new is not None and (old is None or (old.code, old.message) != (new.code, new.message)):
         yield _problem(subject, new, OPEN, origin)
@@ -210,7 +232,7 @@ def _problems(subject: str, before: Outcome, after: Outcome, origin: SourceOrigi
         yield _problem(subject, old, RESOLVED, origin)
 
 
-def _problem(subject: str, fault: Fault, status: str, origin: SourceOrigin) -> Problem:
-    return Problem(
+def _problem(subject: str, fault: MappingFault, status: str, origin: SourceOrigin) -> MappingProblem:
+    return MappingProblem(
         subject, fault.code, fault.message, status, fault.first_seen_ms, fault.attempts, origin, fault.missing
     )

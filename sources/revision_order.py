@@ -10,16 +10,21 @@ from common.ciphertext import kept_where_erased
 from sources.mapping.ast import Entity, SourceMapping
 from sources.mapping.contracts import Json
 from sources.mapping.errors import Unmappable, Unusable
-from sources.mapping.evaluator import Scope, evaluate, link_id
-from sources.state import Rows, SourceOrigin, Standing
+from sources.mapping.evaluator import RecordScope, evaluate, link_id
+from sources.state import SourceOrigin, SourceRecordState, SystemRows
 
 
 def arrived(
-    mapping: SourceMapping, rows: Rows, entity: Entity, key: str, record: Mapping[str, object], origin: SourceOrigin
-) -> Standing:
+    mapping: SourceMapping,
+    rows: SystemRows,
+    entity: Entity,
+    key: str,
+    record: Mapping[str, object],
+    origin: SourceOrigin,
+) -> SourceRecordState:
     """The record as it would stand. Unusable where its key is not its id, or its revision is none."""
     content = {name: _as_json(value) for name, value in record.items()}
-    scope = Scope(mapping, rows, entity, key, content)
+    scope = RecordScope(mapping, rows, entity, key, content)
     try:
         own_id = link_id(entity.id, scope)
         revision = None if entity.revision is None else evaluate(entity.revision, scope)
@@ -28,13 +33,13 @@ def arrived(
     if own_id != key:
         raise Unusable(f"{entity.topic}: the key is {key!r}, the record's own id {own_id!r}")
     if entity.revision is None:
-        return Standing(content, None, origin)
+        return SourceRecordState(content, None, origin)
     if isinstance(revision, bool) or not isinstance(revision, int | str):
         raise Unusable(f"{entity.topic} {key}: {revision!r} is no revision")
-    return Standing(content, revision, origin)
+    return SourceRecordState(content, revision, origin)
 
 
-def winner(before: Standing | None, after: Standing) -> Standing:
+def winner(before: SourceRecordState | None, after: SourceRecordState) -> SourceRecordState:
     """Select one of two records with one id (DOMAIN §1's rule, for the source's own revisions).
 
     Without revisions the later arrival counts, unless its content is equal. An equal revision with other content never

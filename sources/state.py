@@ -43,7 +43,7 @@ class SourceOrigin(msgspec.Struct, frozen=True, array_like=True):
     timestamp_ms: int
 
 
-class Standing(msgspec.Struct, frozen=True):
+class SourceRecordState(msgspec.Struct, frozen=True):
     """A stored source record. `conflict`: other content arrived under the same source revision."""
 
     record: dict[str, Any]
@@ -52,7 +52,7 @@ class Standing(msgspec.Struct, frozen=True):
     conflict: str | None = None
 
 
-class Published(msgspec.Struct, frozen=True, array_like=True):
+class PublishedRecord(msgspec.Struct, frozen=True, array_like=True):
     """A canonical record as last published, without the `source` and `revision` that intake fills."""
 
     topic: str
@@ -60,7 +60,7 @@ class Published(msgspec.Struct, frozen=True, array_like=True):
     content: dict[str, Any]
 
 
-class Fault(msgspec.Struct, frozen=True):
+class MappingFault(msgspec.Struct, frozen=True):
     """The fault of an unmappable source record; `first_seen_ms` is the append time of the record that showed it.
 
     `missing` is (kind, id) of the object that would heal it.
@@ -73,19 +73,19 @@ class Fault(msgspec.Struct, frozen=True):
     missing: tuple[str, str] | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class MappingOutcome(msgspec.Struct, frozen=True):
     """The result for a source record. `missing` is (entity, id) of the look-up it waits for."""
 
-    published: dict[str, Published] = {}
+    published: dict[str, PublishedRecord] = {}
     missing: tuple[str, str] | None = None
-    fault: Fault | None = None
+    fault: MappingFault | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_standing = msgspec.msgpack.Decoder(Standing).decode
-_outcome = msgspec.msgpack.Decoder(Outcome).decode
+_standing = msgspec.msgpack.Decoder(SourceRecordState).decode
+_outcome = msgspec.msgpack.Decoder(MappingOutcome).decode
 _counts = msgspec.msgpack.Decoder(dict[str, int]).decode
-_NOTHING = Outcome()
+_NOTHING = MappingOutcome()
 
 
 def id_text(value: object) -> str | None:
@@ -100,7 +100,7 @@ def id_text(value: object) -> str | None:
     return text
 
 
-class Rows:
+class SystemRows:
     """The rows of one system in a partition's state."""
 
     def __init__(self, state: RowState, system: str) -> None:
@@ -110,22 +110,22 @@ class Rows:
     def _key(self, kind: RowKind, *words: str) -> bytes:
         return _NUL.join((self._system, kind.prefix.decode(), *words)).encode()
 
-    def standing(self, entity: str, record_id: str) -> Standing | None:
+    def standing(self, entity: str, record_id: str) -> SourceRecordState | None:
         row = self._state.get(self._key(state_keys.RECORD, entity, record_id))
         return None if row is None else _standing(row)
 
-    def set_standing(self, entity: str, record_id: str, standing: Standing | None) -> None:
+    def set_standing(self, entity: str, record_id: str, standing: SourceRecordState | None) -> None:
         key = self._key(state_keys.RECORD, entity, record_id)
         if standing is None:
             self._state.delete(key)
         else:
             self._state.put(key, _encode(standing))
 
-    def outcome(self, entity: str, record_id: str) -> Outcome:
+    def outcome(self, entity: str, record_id: str) -> MappingOutcome:
         row = self._state.get(self._key(state_keys.OUTCOME, entity, record_id))
         return _NOTHING if row is None else _outcome(row)
 
-    def set_outcome(self, entity: str, record_id: str, before: Outcome, after: Outcome) -> None:
+    def set_outcome(self, entity: str, record_id: str, before: MappingOutcome, after: MappingOutcome) -> None:
         """Store an outcome and update the counts of waiting records."""
         if after == before:
             return

@@ -82,7 +82,7 @@ Result = Literal["posted", "refused", "duplicate", "queued", "elsewhere", "dead"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WriteOutcome:
     """The outcome of one charge; `reason` explains a refusal. Queued: accepted, to be delivered later.
 
     Elsewhere: routes send it to other systems. Dead: the target cannot hold it, and it was set aside.
@@ -97,7 +97,7 @@ class Outcome:
 class Written:
     """The outcome of a batch: one per row, in the order of the rows."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[WriteOutcome, ...]
 
     def count(self, result: Result) -> int:
         """The number of rows with that result."""
@@ -114,8 +114,8 @@ def settle_outcomes(rows: Sequence[ChargeRow], written: Mapping[str, str | None]
     for row in rows:
         charge_id = row.charge["charge_id"]
         if charge_id not in left:
-            outcomes.append(Outcome(charge_id, "duplicate"))
+            outcomes.append(WriteOutcome(charge_id, "duplicate"))
             continue
         reason = left.pop(charge_id)
-        outcomes.append(Outcome(charge_id, taken if reason is None else "refused", reason))
+        outcomes.append(WriteOutcome(charge_id, taken if reason is None else "refused", reason))
     return Written(tuple(outcomes))

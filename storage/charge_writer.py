@@ -6,7 +6,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.fault_injection import fault_point
-from storage.charge_batch import ChargeRow, Outcome, SinkBatch, Written
+from storage.charge_batch import ChargeRow, SinkBatch, WriteOutcome, Written
 from storage.isolated_write import SetAside, write_isolated
 from storage.live_counts import count
 from storage.positions import advance
@@ -22,7 +22,7 @@ def write_charges(
 
     Raises Fenced, Unreachable, Misconfigured, and what `set_aside` raises.
     """
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, WriteOutcome] = {}
 
     def begin(cursor: Cursor[TupleRow]) -> None:
         outcomes.clear()
@@ -38,7 +38,7 @@ def write_charges(
 
     def written() -> Written:
         return Written(
-            tuple(outcomes.get(row.offset) or Outcome(row.charge["charge_id"], "dead") for row in batch.rows)
+            tuple(outcomes.get(row.offset) or WriteOutcome(row.charge["charge_id"], "dead") for row in batch.rows)
         )
 
     write_isolated(pool, f"{sink} {batch.topic}-{batch.partition}", batch.rows, begin, take_part, end, set_aside)

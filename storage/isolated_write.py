@@ -11,7 +11,7 @@ from typing import TypeVar
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from common.errors import Fenced, Misconfigured, Unreachable
+from common.errors import Misconfigured, SinkFenced, Unreachable
 from common.isolation import ISOLATED, divide
 from storage.postgres import Pool, transaction
 from storage.sql_errors import kind_of
@@ -82,6 +82,6 @@ def _write_parts(
 
 def passes_on(error: BaseException) -> bool:
     """Whether an error of a write is not caused by a single row."""
-    if isinstance(error, Fenced | Unreachable | Misconfigured | OSError | MemoryError):
+    if isinstance(error, SinkFenced | Unreachable | Misconfigured | OSError | MemoryError):
         return True
     return kind_of(error) in ("transient", "configuration")

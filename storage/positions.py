@@ -3,7 +3,7 @@
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from storage.charge_batch import SinkBatch
 
 
@@ -31,4 +31,4 @@ def advance(cursor: Cursor[TupleRow], sink: str, batch: SinkBatch) -> None:
     ).rowcount
     if moved != 1:
         at = position(cursor, *where)
-        raise Fenced(f"{sink} is at {at} of {batch.topic}-{batch.partition}, not at {batch.start}")
+        raise SinkFenced(f"{sink} is at {at} of {batch.topic}-{batch.partition}, not at {batch.start}")

@@ -34,7 +34,7 @@ class TooLarge(ValueError):
 
 
 @dataclass(slots=True)
-class Decided:
+class BatchDecision:
     """What a batch comes to: records to publish, rows to write, and which of its records were set aside."""
 
     outputs: list[Output] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Decider:
         """Whether work that no record brings has failed a moment ago."""
         return time.monotonic() < self._due_again
 
-    def decide(self, batch: Batch, rows: Rows, limits: Limits | None = None) -> Decided:
+    def decide(self, batch: Batch, rows: Rows, limits: Limits | None = None) -> BatchDecision:
         """The batch as a whole if it can be; else divided. With `limits`, also where a result is too large.
 
         Raises faults of the environment only.
@@ -95,12 +95,12 @@ class Decider:
                 self._judge(error, f"partition {batch.partition}, a batch of {len(batch.records)} records")
         return self._divided(batch, rows, limits or {})
 
-    def _whole(self, batch: Batch, rows: Rows) -> Decided:
+    def _whole(self, batch: Batch, rows: Rows) -> BatchDecision:
         state = State(rows)
-        return Decided(list(self._decide(batch, state)), state.changes)
+        return BatchDecision(list(self._decide(batch, state)), state.changes)
 
-    def _divided(self, batch: Batch, rows: Rows, limits: Limits) -> Decided:
-        known, decided = _Overlay(rows), Decided()
+    def _divided(self, batch: Batch, rows: Rows, limits: Limits) -> BatchDecision:
+        known, decided = _Overlay(rows), BatchDecision()
 
         def attempt(records: Sequence[Record], due: bool = False) -> None:
             try:
@@ -145,7 +145,7 @@ class Decider:
         self._decide = self._make()
 
 
-def _hold(decided: Decided, limits: Limits) -> None:
+def _hold(decided: BatchDecision, limits: Limits) -> None:
     for output in decided.outputs if limits else ():
         size = size_of(output.key, output.value, output.headers)
         if size >= limits.get(output.topic, size + 1):

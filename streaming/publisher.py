@@ -13,7 +13,7 @@ from topics.catalogue import check, check_size
 from topics.dead_letter_record import clean
 
 
-class Sealing(Protocol):
+class RecordEncryption(Protocol):
     """What seals personal data before it is published (`privacy.encrypt`)."""
 
     def record(self, topic: str, key: str, value: object) -> tuple[str, object]:
@@ -31,7 +31,7 @@ class RecordPublisher:
     With a `sealing`, personal data is sealed on the way.
     """
 
-    def __init__(self, broker: str, sealing: Sealing | None = None) -> None:
+    def __init__(self, broker: str, sealing: RecordEncryption | None = None) -> None:
         self._sealing = sealing
         self._producer = Producer(producer_config(broker))
         self._failed: list[KafkaError] = []

@@ -37,7 +37,7 @@ def unpacked(part: bytes) -> str:
     return part.replace(b"\1\1", b"\0").replace(b"\1\2", b"\1").decode()
 
 
-class Table(Generic[T]):
+class StateTable(Generic[T]):
     """Rows of one kind, which `topics.state_keys` declares."""
 
     def __init__(self, kind: RowKind, type_: type[T]) -> None:
@@ -94,7 +94,7 @@ class Table(Generic[T]):
         return tuple(unpacked(part) for part in key[len(self._name) :].split(b"\0")[:-1])
 
 
-class Numbers(Table[int]):
+class Numbers(StateTable[int]):
     """Rows of whole numbers of any size. MessagePack's have 64 bits, which a sum of money may exceed: text then."""
 
     def __init__(self, kind: RowKind) -> None:

@@ -13,18 +13,18 @@ from streaming.batch import Record
 from streaming.decider import Decide
 from streaming.process import BatchProcess
 from streaming.state import State
-from streaming.transactions import Derived, TransactionalCommitter
+from streaming.transactions import DerivedRows, TransactionalCommitter
 from topics.catalogue import changelog_of
 
 
-def deciding_process(
+def stateful_process(
     name: str,
     sources: Sequence[str],
     settings: Settings,
     decide: Callable[[], Decide],
     *,
     due: Callable[[TransactionalCommitter], bool] = lambda _: False,
-    derived: Derived | None = None,
+    derived: DerivedRows | None = None,
     note: Callable[[State, Sequence[Record]], None] = lambda _state, _records: None,
     batch_records: int | None = None,
     batch_seconds: float | None = None,

@@ -17,7 +17,7 @@ from streaming.reader import reader_config
 from streaming.stall_detector import STALL_SECONDS, ConsumerWatchdog, Look, Offsets, Place, missed
 
 
-class Follower:
+class TopicTableReader:
     """Hands every record of `topic`[0] to `apply(records, end)`, in order; `end` is the offset reached."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Follower:
         self._thread.start()
         ConsumerWatchdog(self._broker, self._watched, crash, self._stall_seconds).start()
 
-    def _watched(self) -> Iterable["Follower"]:
+    def _watched(self) -> Iterable["TopicTableReader"]:
         return () if self._stop.is_set() else (self,)
 
     def wait(self, seconds: float) -> None:

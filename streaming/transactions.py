@@ -26,7 +26,7 @@ from streaming.admin import QUIET
 from streaming.batch import Batch, Output, Record
 from streaming.changelog import Changelog, ChangelogReplaced, describe_changelog
 from streaming.committer import Committer, Fenced
-from streaming.decider import Decide, Decided, Decider, Limits
+from streaming.decider import BatchDecision, Decide, Decider, Limits
 from streaming.kafka_security import connection
 from streaming.local_state import StoreUnreadable, move_aside
 from streaming.reader import REQUEST_SECONDS, reader_config
@@ -47,7 +47,7 @@ Rows = Mapping[bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class DerivedRows:
     """Rows, all whose keys begin with `prefix`, that follow from other rows of the same state.
 
     They are in the store and not in the changelog; on a restore `of` makes them again. `of` is given rows in the order
@@ -89,7 +89,7 @@ class TransactionalCommitter(Committer):
         state_dir: Path,
         decide: Callable[[], Decide],
         due: Callable[["TransactionalCommitter"], bool] = lambda _: False,
-        derived: Derived | None = None,
+        derived: DerivedRows | None = None,
         note: Callable[[State, Sequence[Record]], None] = lambda _state, _records: None,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
@@ -216,7 +216,7 @@ class TransactionalCommitter(Committer):
         ISOLATED.count("record", len(decided.set_aside))
         fault_point(f"{self.agent}:stored")
 
-    def _committed(self, batch: Batch) -> tuple[Decided, int | None]:
+    def _committed(self, batch: Batch) -> tuple[BatchDecision, int | None]:
         """What the batch comes to, committed. What the broker refuses for its size is isolated like any failure."""
         limits: Limits | None = None
         for refusals in range(_REFUSALS + 1):
@@ -234,7 +234,7 @@ class TransactionalCommitter(Committer):
             limits = self._limits(decided.outputs, rows, by_settings=refusals > 0)
         raise AssertionError("the last refusal is raised")
 
-    def _decide(self, batch: Batch, limits: Limits | None) -> Decided:
+    def _decide(self, batch: Batch, limits: Limits | None) -> BatchDecision:
         with self._turn():
             decided = self._decider.decide(batch, self.store, limits)
         for topic, end in batch.ends.items():

@@ -16,7 +16,7 @@ def of_partition(partition: Partition, full: int) -> Iterator[Watched]:
     yield Deciding(partition)
     reader = partition.reader
     if reader is not None and len(reader.buffer.records) < full:
-        yield Reading(partition)
+        yield WatchedReading(partition)
 
 
 class Deciding:
@@ -48,7 +48,7 @@ class Deciding:
         return "work is due and not handed over" if partition.committer.has_due_work() else None
 
 
-class Reading:
+class WatchedReading:
     """A partition's reader must come to the end of what is committed."""
 
     def __init__(self, partition: Partition) -> None:

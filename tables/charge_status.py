@@ -13,18 +13,18 @@ import msgspec
 
 from common.timestamps import instant
 from rating.charge_status import (
-    Answer,
-    Life,
-    Notice,
-    Progress,
-    answered,
-    answers_in_order,
+    ChargeHistory,
+    ChargeStanding,
+    InvoiceStatusEvent,
+    PostingResult,
     cycle_times,
-    noticed,
     progress,
-    taken_back,
+    results_in_order,
+    reversed_by,
+    with_invoice_status,
+    with_posting_result,
 )
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.cycle_times import count_cycle
 from tables.windows import Tally
 from topics import state_keys, topic_names
@@ -33,7 +33,7 @@ STATES = topic_names.CHARGE_STATES
 _CHARGE_FIELDS = ("subject", "reverses", "client_id", "legal_entity", "region", "period", "currency", "amount")
 
 
-class Charged(msgspec.Struct, array_like=True, frozen=True):
+class TrackedCharge(msgspec.Struct, array_like=True, frozen=True):
     """What a state says of its charge; the names are those of `billing.ready`."""
 
     subject: str
@@ -47,29 +47,29 @@ class Charged(msgspec.Struct, array_like=True, frozen=True):
     decided_ms: int
 
 
-class LifeRow(msgspec.Struct, array_like=True, frozen=True):
+class ChargeHistoryRow(msgspec.Struct, array_like=True, frozen=True):
     """A charge (None until it arrives), its life, how many states were told of it, and the steps already timed."""
 
-    charge: Charged | None = None
-    life: Life = msgspec.field(default_factory=Life)
+    charge: TrackedCharge | None = None
+    life: ChargeHistory = msgspec.field(default_factory=ChargeHistory)
     told: int = 0
     timed: tuple[str, ...] = ()
 
 
-LIVES = Table(state_keys.LIVES, LifeRow)  # (engagement, charge id)
-_NOTHING = LifeRow()
+LIVES = StateTable(state_keys.LIVES, ChargeHistoryRow)  # (engagement, charge id)
+_NOTHING = ChargeHistoryRow()
 MOST_ANSWERS = 100  # of ERPs that a record shows: a charge has one or two
 
 
 @dataclass(slots=True)
 class _Changed:
-    before: LifeRow
-    row: LifeRow
+    before: ChargeHistoryRow
+    row: ChargeHistoryRow
     now_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class ChargeEvent:
     """A record that says something of charges: its topic, what it says, its append time."""
 
     topic: str
@@ -85,14 +85,14 @@ class News:
 
 
 @dataclass(slots=True)
-class Lives:
+class ChargeHistories:
     """The lives a batch changes, over the rows of a partition."""
 
     state: StateRows
     tally: Tally
     _changed: dict[tuple[str, str], _Changed] = field(default_factory=dict)
 
-    def hear(self, news: Sequence[News]) -> None:
+    def hear(self, news: Sequence[ChargeEvent]) -> None:
         """Merge what a batch says."""
         self.state.load(LIVES.key(each.value["engagement_id"], name) for each in news for name in each.charges())
         for each in news:
@@ -104,22 +104,22 @@ class Lives:
                 case topic_names.INVOICE_STATUS:
                     self._notice(each)
 
-    def _charge(self, news: News) -> None:
+    def _charge(self, news: ChargeEvent) -> None:
         value = news.value
         charge_id, reverses = value["charge_id"], value["reverses"]
         changed = self._of(news, charge_id)
         if changed.row.charge is None:
             told = {name: value[name] for name in _CHARGE_FIELDS}
-            charge = Charged(**told, decided_ms=_ms(value["decided_at"]))
+            charge = TrackedCharge(**told, decided_ms=_ms(value["decided_at"]))
             changed.row = msgspec.structs.replace(changed.row, charge=charge)
         if reverses is not None:
             original = self._of(news, reverses)
-            original.row = _with_life(original.row, taken_back(original.row.life, charge_id))
+            original.row = _with_life(original.row, reversed_by(original.row.life, charge_id))
 
-    def _answer(self, news: News) -> None:
+    def _answer(self, news: ChargeEvent) -> None:
         value = news.value
         changed = self._of(news, value["charge_id"])
-        answer = Answer(
+        answer = PostingResult(
             revision=value["revision"],
             at_ms=_ms(value["at"]),
             system=value["system"],
@@ -127,16 +127,16 @@ class Lives:
             reference=value["reference"],
             reason=value["reason"] or "",
         )
-        changed.row = _with_life(changed.row, answered(changed.row.life, value["posting_id"], answer))
+        changed.row = _with_life(changed.row, with_posting_result(changed.row.life, value["posting_id"], answer))
 
-    def _notice(self, news: News) -> None:
+    def _notice(self, news: ChargeEvent) -> None:
         value = news.value
-        notice = Notice(revision=value["revision"], at_ms=_ms(value["at"]), status=value["status"])
+        notice = InvoiceStatusEvent(revision=value["revision"], at_ms=_ms(value["at"]), status=value["status"])
         for charge_id in value["charge_ids"]:
             changed = self._of(news, charge_id)
-            changed.row = _with_life(changed.row, noticed(changed.row.life, value["invoice_id"], notice))
+            changed.row = _with_life(changed.row, with_invoice_status(changed.row.life, value["invoice_id"], notice))
 
-    def _of(self, news: News, charge_id: str) -> _Changed:
+    def _of(self, news: ChargeEvent, charge_id: str) -> _Changed:
         key = news.value["engagement_id"], charge_id
         changed = self._changed.get(key)
         if changed is None:
@@ -185,24 +185,24 @@ class Lives:
 class View:
     """All that a state says of a charge, but for its number and time."""
 
-    charge: Charged
-    progress: Progress
-    answers: tuple[Answer, ...]
+    charge: TrackedCharge
+    progress: ChargeStanding
+    answers: tuple[PostingResult, ...]
     reversed_by: str | None
 
 
-def _view(row: LifeRow) -> View | None:
+def _view(row: ChargeHistoryRow) -> View | None:
     if row.charge is None:
         return None
-    answers = tuple(answers_in_order(row.life.answers.values()))
+    answers = tuple(results_in_order(row.life.answers.values()))
     return View(row.charge, progress(row.life), answers, row.life.reversed_by)
 
 
-def _with_life(row: LifeRow, life: Life) -> LifeRow:
+def _with_life(row: ChargeHistoryRow, life: ChargeHistory) -> ChargeHistoryRow:
     return row if life is row.life else msgspec.structs.replace(row, life=life)
 
 
-def _record(engagement_id: str, charge_id: str, row: LifeRow, view: View, now_ms: int) -> dict[str, object]:
+def _record(engagement_id: str, charge_id: str, row: ChargeHistoryRow, view: View, now_ms: int) -> dict[str, object]:
     charge, stands = view.charge, view.progress
     return {
         "charge_id": charge_id,
@@ -225,7 +225,7 @@ def _record(engagement_id: str, charge_id: str, row: LifeRow, view: View, now_ms
     }
 
 
-def _posting(answer: Answer) -> dict[str, object]:
+def _posting(answer: PostingResult) -> dict[str, object]:
     return {
         "system": answer.system,
         "status": answer.status,

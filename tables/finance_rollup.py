@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.cycle_times import count_cycle
 from tables.rollup_sums import Named, Sums
 from tables.windows import Tally
@@ -37,7 +37,7 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
     approved_ms: int | None = None
 
 
-class Charged(msgspec.Struct, array_like=True, frozen=True):
+class RollupCharge(msgspec.Struct, array_like=True, frozen=True):
     """What counts of a charge or reversal."""
 
     subject: str
@@ -53,10 +53,10 @@ class Charged(msgspec.Struct, array_like=True, frozen=True):
     non_billable: bool
 
 
-class ChargeRow(msgspec.Struct, array_like=True, frozen=True):
+class ChargeRollupRow(msgspec.Struct, array_like=True, frozen=True):
     """A charge (None until it arrives), whether an ERP has it, and how it stands with invoices."""
 
-    charge: Charged | None = None
+    charge: RollupCharge | None = None
     posted: bool = False
     revision: int = 0
     state: str = "ready"
@@ -69,7 +69,7 @@ class SubjectRow(msgspec.Struct, array_like=True, frozen=True):
     posted: int = 0
 
 
-class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
+class ExceptionRollupRow(msgspec.Struct, array_like=True, frozen=True):
     """An exception as last told; `since` is the minute of its first record's append time."""
 
     open: bool = False
@@ -81,10 +81,10 @@ class ExceptionRow(msgspec.Struct, array_like=True, frozen=True):
     warning: bool = False
 
 
-ENTRIES = Table(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
-CHARGES = Table(state_keys.CHARGES, ChargeRow)  # (engagement, charge)
-SUBJECTS = Table(state_keys.SUBJECTS, SubjectRow)  # (engagement, subject)
-EXCEPTIONS = Table(state_keys.EXCEPTIONS, ExceptionRow)  # (engagement, subject)
+ENTRIES = StateTable(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
+CHARGES = StateTable(state_keys.CHARGES, ChargeRollupRow)  # (engagement, charge)
+SUBJECTS = StateTable(state_keys.SUBJECTS, SubjectRow)  # (engagement, subject)
+EXCEPTIONS = StateTable(state_keys.EXCEPTIONS, ExceptionRollupRow)  # (engagement, subject)
 Row = TypeVar("Row")
 
 
@@ -95,7 +95,7 @@ def sums_of_entry(engagement: str, row: EntryRow) -> dict[Named, int]:
     return {("backlog_entries", engagement, row.since): 1, ("backlog_minutes", engagement, row.since): row.minutes}
 
 
-def sums_of_charge(row: ChargeRow) -> dict[Named, int]:
+def sums_of_charge(row: ChargeRollupRow) -> dict[Named, int]:
     """Amounts ready, not posted and not invoiced; hours of people by week."""
     charge = row.charge
     if charge is None:
@@ -115,7 +115,7 @@ def sums_of_charge(row: ChargeRow) -> dict[Named, int]:
     return found
 
 
-def sums_of_exception(engagement: str, row: ExceptionRow) -> dict[Named, int]:
+def sums_of_exception(engagement: str, row: ExceptionRollupRow) -> dict[Named, int]:
     """What is parked now, and what is only warned of."""
     if not row.open:
         return {}
@@ -201,12 +201,12 @@ class Overview:
 
     def _stands(self, value: Mapping[str, Any]) -> None:
         key = value["engagement_id"], value["charge_id"]
-        before = CHARGES.get(self.state, *key) or ChargeRow()
+        before = CHARGES.get(self.state, *key) or ChargeRollupRow()
         if value["revision"] > before.revision:
             self._change_charge(key, 0, revision=value["revision"], state=value["state"])
 
     def _change_charge(self, key: tuple[str, str], now_ms: int, **changed: object) -> None:
-        before = CHARGES.get(self.state, *key) or ChargeRow()
+        before = CHARGES.get(self.state, *key) or ChargeRollupRow()
         after = msgspec.structs.replace(before, **changed)
         if after == before:
             return
@@ -215,7 +215,7 @@ class Overview:
         if after.charge is not None and after.posted and not (before.charge is not None and before.posted):
             self._reached_the_erp(key[0], after.charge, now_ms)
 
-    def _reached_the_erp(self, engagement: str, charge: Charged, now_ms: int) -> None:
+    def _reached_the_erp(self, engagement: str, charge: RollupCharge, now_ms: int) -> None:
         if charge.reversal or charge.billable <= 0:
             return
         row = SUBJECTS.get(self.state, engagement, charge.subject) or SubjectRow()
@@ -237,8 +237,8 @@ class Overview:
 
     def _exception(self, value: Mapping[str, Any], now_ms: int) -> None:
         key = value["engagement_id"], value["subject"]
-        before = EXCEPTIONS.get(self.state, *key) or ExceptionRow()
-        after = ExceptionRow(
+        before = EXCEPTIONS.get(self.state, *key) or ExceptionRollupRow()
+        after = ExceptionRollupRow(
             value["status"] == "open",
             value["code"],
             value["region"],
@@ -270,8 +270,8 @@ def _keys(topic: str, value: Mapping[str, Any]) -> list[bytes]:
             return [SUBJECTS.key(engagement, value["subject"] or "")]
 
 
-def _charged(value: Mapping[str, Any]) -> Charged:
-    return Charged(
+def _charged(value: Mapping[str, Any]) -> RollupCharge:
+    return RollupCharge(
         subject=value["subject"],
         kind=value["kind"],
         region=value["region"],

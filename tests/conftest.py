@@ -13,7 +13,7 @@ from psycopg import sql
 from common.private import UMASK
 from devstack.postgres import with_database
 from devstack.stack import Stack
-from devstack.tryton import Tryton
+from devstack.tryton import TrytonServer
 from settings import Settings
 from tests.tryton_server import emptied, server
 
@@ -26,14 +26,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def tryton_server(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tryton]:
+def tryton_server(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
     """One Tryton for all tests, on the stack's PostgreSQL."""
     with server(stack, tmp_path_factory.mktemp("tryton")) as running:
         yield running
 
 
 @pytest.fixture
-def tryton(tryton_server: Tryton) -> Tryton:
+def tryton(tryton_server: TrytonServer) -> TrytonServer:
     """That Tryton, without any charge, invoice or move."""
     emptied(tryton_server)
     return tryton_server

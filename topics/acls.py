@@ -29,7 +29,7 @@ READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS = (
 )
 
 
-class Right(NamedTuple):
+class KafkaRight(NamedTuple):
     """One right of one principal; `prefix`: on everything whose name begins with `name`."""
 
     principal: str
@@ -53,12 +53,12 @@ def principal_of(process: Process, form: str) -> str:
     return form.format(process=process.name)
 
 
-def rights(processes: Iterable[Process], form: str) -> list[Right]:
+def rights(processes: Iterable[Process], form: str) -> list[KafkaRight]:
     """Everything the processes need, and nothing else."""
     return sorted({right for process in processes for right in _of(process, principal_of(process, form))})
 
 
-def _of(process: Process, principal: str) -> Iterator[Right]:
+def _of(process: Process, principal: str) -> Iterator[KafkaRight]:
     own = f"hourstream-{process.name}"
     for topic in (*process.reads, *process.passes):
         yield from _on(ResourceType.TOPIC, principal, topic, READ, DESCRIBE)
@@ -76,25 +76,25 @@ def _of(process: Process, principal: str) -> Iterator[Right]:
 
 def _on(
     kind: ResourceType, principal: str, name: str, *operations: AclOperation, prefix: bool = False
-) -> Iterator[Right]:
+) -> Iterator[KafkaRight]:
     for operation in operations:
-        yield Right(principal, kind, name, prefix, operation)
+        yield KafkaRight(principal, kind, name, prefix, operation)
 
 
-class Change(NamedTuple):
+class AclChange(NamedTuple):
     """What giving rights did, or would do."""
 
-    given: Sequence[Right]
-    taken: Sequence[Right]
+    given: Sequence[KafkaRight]
+    taken: Sequence[KafkaRight]
 
 
-def apply(admin: AdminClient, wanted: Sequence[Right], *, only_look: bool = False) -> Change:
+def apply(admin: AdminClient, wanted: Sequence[KafkaRight], *, only_look: bool = False) -> AclChange:
     """Give the principals of `wanted` exactly these rights: missing ones are given, others of theirs are taken.
 
     Rights of other principals stay. KafkaException where the cluster refuses (or has no authorizer).
     """
     standing = {right for principal in {right.principal for right in wanted} for right in _standing(admin, principal)}
-    change = Change(sorted(set(wanted) - standing), sorted(standing - set(wanted)))
+    change = AclChange(sorted(set(wanted) - standing), sorted(standing - set(wanted)))
     if only_look:
         return change
     if change.given:
@@ -105,17 +105,17 @@ def apply(admin: AdminClient, wanted: Sequence[Right], *, only_look: bool = Fals
     return change
 
 
-def _standing(admin: AdminClient, principal: str) -> Iterator[Right]:
+def _standing(admin: AdminClient, principal: str) -> Iterator[KafkaRight]:
     asked = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, principal, None, AclOperation.ANY, AclPermissionType.ALLOW
     )
     found: Future[list[AclBinding]] = admin.describe_acls(asked, request_timeout=_PATIENCE_SECONDS)
     for acl in found.result(_PATIENCE_SECONDS):
         prefix = acl.resource_pattern_type == ResourcePatternType.PREFIXED
-        yield Right(acl.principal, acl.restype, acl.name, prefix, acl.operation)
+        yield KafkaRight(acl.principal, acl.restype, acl.name, prefix, acl.operation)
 
 
-def _exactly(right: Right) -> AclBindingFilter:
+def _exactly(right: KafkaRight) -> AclBindingFilter:
     binding = right.binding()
     return AclBindingFilter(
         binding.restype,

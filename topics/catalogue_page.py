@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from common.json_types import Json
 from schemas.compatibility import fields_of, kind_of, of_union
-from schemas.released import Contract
+from schemas.released import SubjectVersions
 from topics.catalogue import TOPICS, Topic
 from topics.consumers import Process
 from topics.review import readers
@@ -21,7 +21,7 @@ of a person who can be named. `erased` after a class: sealed with that person's 
 """
 
 
-def document(contracts: Mapping[str, Contract], processes: Sequence[Process]) -> str:
+def document(contracts: Mapping[str, SubjectVersions], processes: Sequence[Process]) -> str:
     """Markdown: a table of topics, then a section each with its fields."""
     lines = [_HEAD, "| topic | owner | class | promise | versions | content |", "|---|---|---|---|---|---|"]
     for topic in TOPICS.values():
@@ -32,12 +32,12 @@ def document(contracts: Mapping[str, Contract], processes: Sequence[Process]) ->
     return "\n".join(lines) + "\n"
 
 
-def _row(topic: Topic, contract: Contract | None) -> str:
+def _row(topic: Topic, contract: SubjectVersions | None) -> str:
     promise, versions = ("", "") if contract is None else (contract.promise, ", ".join(map(str, contract.released)))
     return f"| `{topic.name}` | {topic.owner} | {topic.data_class} | {promise} | {versions} | {topic.doc} |"
 
 
-def _section(topic: Topic, contract: Contract, processes: Sequence[Process]) -> Iterator[str]:
+def _section(topic: Topic, contract: SubjectVersions, processes: Sequence[Process]) -> Iterator[str]:
     yield f"## {topic.name}"
     yield ""
     yield _cell(contract.working["doc"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from common.json_types import Json
 from schemas.compatibility import fields_of, kind_of, of_union
-from schemas.released import Contract, Refusal
+from schemas.released import Refusal, SubjectVersions
 from topics.consumers import WHOLE, Process
 
 
@@ -27,13 +27,13 @@ class Finding:
         return f"{self.topic}: {self.change}: {'; '.join(self.reasons)}. It breaks {named}."
 
 
-def review(contracts: Mapping[str, Contract], processes: Sequence[Process]) -> list[Finding]:
+def review(contracts: Mapping[str, SubjectVersions], processes: Sequence[Process]) -> list[Finding]:
     """Everything the working schemas would break, by topic."""
     found = [finding for contract in contracts.values() for finding in _of_contract(contract, processes)]
     return found + list(_of_nothing(contracts, processes))
 
 
-def _of_contract(contract: Contract, processes: Sequence[Process]) -> Iterator[Finding]:
+def _of_contract(contract: SubjectVersions, processes: Sequence[Process]) -> Iterator[Finding]:
     changes: dict[str, list[str]] = {}
     fields: dict[str, set[str]] = {}
     for refusal in contract.refusals():
@@ -48,7 +48,7 @@ def _of_contract(contract: Contract, processes: Sequence[Process]) -> Iterator[F
     yield from _of_consumers(contract, processes, told)
 
 
-def _of_consumers(contract: Contract, processes: Sequence[Process], told: set[str]) -> Iterator[Finding]:
+def _of_consumers(contract: SubjectVersions, processes: Sequence[Process], told: set[str]) -> Iterator[Finding]:
     """Fields with readers that would be removed or change their type, beside those reported already."""
     if not contract.released:
         return
@@ -64,7 +64,7 @@ def _of_consumers(contract: Contract, processes: Sequence[Process], told: set[st
         yield Finding(contract.topic, change, (f"{path} is read from every new record",), tuple(names))
 
 
-def _of_nothing(contracts: Mapping[str, Contract], processes: Sequence[Process]) -> Iterator[Finding]:
+def _of_nothing(contracts: Mapping[str, SubjectVersions], processes: Sequence[Process]) -> Iterator[Finding]:
     """Declared fields that no schema has: the declaration is wrong, or the schema's change came without it."""
     for process in processes:
         for topic, declared in process.reads.items():

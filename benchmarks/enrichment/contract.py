@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 
 from schemas.compiler import Reader, Writer, reader, writer
-from schemas.schema_types import Record, shape_of
+from schemas.schema_types import AvroRecord, shape_of
 
 HEADER_BYTES = 5
 ENTRY_HEADER = b"\x00" + (1).to_bytes(4, "big")
 BILLED_HEADER = b"\x00" + (2).to_bytes(4, "big")
 
 
-def _shape(name: str) -> Record:
+def _shape(name: str) -> AvroRecord:
     return shape_of(orjson.loads(Path(__file__).with_name(f"{name}.avsc").read_bytes()))
 
 

@@ -97,7 +97,7 @@ def router(leaving: Shown) -> APIRouter:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BegunLogin:
     """A login in progress, begun in this browser."""
 
     state: str
@@ -125,7 +125,7 @@ async def _asked(access: Access, ask: Callable[..., Answer], *words: str) -> Ans
         raise HTTPException(503, f"You cannot log in now: {error or 'too many do'}.", RETRY_AFTER) from error
 
 
-async def _begun(request: Request, access: Access) -> Begun | None:
+async def _begun(request: Request, access: Access) -> BegunLogin | None:
     """The login of this browser's cookie, taken once; None for none."""
     secret = request.cookies.get(_cookie(access), "")
     if not sessions.is_secret(secret):
@@ -134,16 +134,16 @@ async def _begun(request: Request, access: Access) -> Begun | None:
         return await run_in_threadpool(_taken, cursor, secret)
 
 
-def _taken(cursor: Cursor[TupleRow], secret: str) -> Begun | None:
+def _taken(cursor: Cursor[TupleRow], secret: str) -> BegunLogin | None:
     row = cursor.execute(
         "DELETE FROM hourstream.console_logins WHERE digest = %s RETURNING state, nonce, verifier, next,"
         " expires_at > now()",
         (sessions.digest_of(secret),),
     ).fetchone()
-    return Begun(*row[:4]) if row is not None and row[4] else None
+    return BegunLogin(*row[:4]) if row is not None and row[4] else None
 
 
-async def _let_in(access: Access, begun: Begun, answered: Answered) -> User:
+async def _let_in(access: Access, begun: BegunLogin, answered: Answered) -> User:
     if not hmac.compare_digest(answered.state.encode(), begun.state.encode()):
         raise LoginRefused("it answers another login")
     provider = _provider(access)

@@ -32,7 +32,7 @@ Key = Annotated[
 ]
 
 
-class Decision(BaseModel):
+class DecisionRequest(BaseModel):
     """Waive gives exceptions up until a new revision arrives; retry has them settled again."""
 
     model_config = ConfigDict(extra="forbid")
@@ -41,7 +41,7 @@ class Decision(BaseModel):
     reason: Reason
 
 
-class CodeMapping(BaseModel):
+class CodeMappingRequest(BaseModel):
     """A mapping of a system's code to our id."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,7 +53,7 @@ class CodeMapping(BaseModel):
 
 
 @router.post("/decisions", status_code=202)
-def decide(request: Request, cursor: Change, user: Operator, body: Decision, key: Key = None) -> models.Decided:
+def decide(request: Request, cursor: Change, user: Operator, body: DecisionRequest, key: Key = None) -> models.Decided:
     """Waive or retry exceptions: published to the stream, where settle acts on it in a moment."""
     why, state = decisions.why(user, body.reason, SOURCE), request.app.state
     if (before := _before(cursor, user, key, "decisions", body)) is not None:
@@ -64,7 +64,9 @@ def decide(request: Request, cursor: Change, user: Operator, body: Decision, key
 
 
 @router.post("/code-mappings", status_code=202)
-def map_code(request: Request, cursor: Change, user: Operator, body: CodeMapping, key: Key = None) -> models.Mapped:
+def map_code(
+    request: Request, cursor: Change, user: Operator, body: CodeMappingRequest, key: Key = None
+) -> models.Mapped:
     """Map a code: records that wait for it as UNMAPPED_CODE are then mapped again."""
     why, state = decisions.why(user, body.reason, SOURCE), request.app.state
     if (before := _before(cursor, user, key, "code-mappings", body)) is not None:

@@ -91,12 +91,12 @@ class Cause(Shape):
     severity: str
 
 
-@of_row(traces.Step)
+@of_row(traces.TraceStep)
 class Step(Shape):
     """One thing that happened to a subject."""
 
 
-@of_row(traces.ChargeRow, without=("kind", "legal_entity", "period", "po_number", "region", "issue_date", "run_at"))
+@of_row(traces.TracedCharge, without=("kind", "legal_entity", "period", "po_number", "region", "issue_date", "run_at"))
 class Charge(Shape):
     """A charge or reversal, with its posting and invoice."""
 
@@ -123,14 +123,14 @@ class InvoiceDetail(BaseModel):
     statuses: list[InvoiceStatus]
 
 
-@of_row(reconciliation.Minutes)
+@of_row(reconciliation.MinutesTotals)
 class Minutes(Shape):
     """Approved minutes are charged, parked or waived; `residue` is 0, or there is a defect."""
 
     residue: int
 
 
-@of_row(reconciliation.Ties)
+@of_row(reconciliation.CurrencyTies)
 class Ties(Shape):
     """One currency from charge to invoice; `unposted` is on its way, `unexplained` is 0, or there is a defect."""
 
@@ -143,19 +143,19 @@ class Reconciliation(BaseModel):
     money: list[Ties]
 
 
-@of_row(reconciliation.Figure)
+@of_row(reconciliation.TotalRow)
 class Figure(Shape):
     """A sum over everything; currency is '' for those of minutes alone."""
 
 
-@of_row(unbilled.Aged)
+@of_row(unbilled.AgedWork)
 class Aged(Shape):
     """Unbilled work of one stage, region and currency in one bucket of age in days."""
 
     bucket: int = Field(description="days: " + ", ".join(f"{n}: {name}" for n, name in enumerate(AGE_BUCKETS)))
 
 
-@of_row(throughput.Slot)
+@of_row(throughput.ThroughputSlot)
 class Slot(Shape):
     """Records received from `starts` (epoch seconds) on, by outcome."""
 

@@ -17,7 +17,7 @@ from common.ciphertext import unopened
 from console.access.user import User
 from console.pages.rendering import Reader, reader
 from console.visibility import visible
-from warehouse.queries.sql import Stored
+from warehouse.queries.sql import StoredText
 
 Record = TypeVar("Record")
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\N{MINUS SIGN}")
@@ -86,6 +86,6 @@ class _FileResponse(StreamingResponse):
 
 
 def _read(cell: object, read: Reader) -> object:
-    if isinstance(cell, Stored):
+    if isinstance(cell, StoredText):
         return read(cell)
     return unopened(cell) if isinstance(cell, str) else cell

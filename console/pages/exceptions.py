@@ -13,7 +13,7 @@ from console.pages.csv import csv_file
 from console.pages.rendering import link, render
 from sources.mapping.code_map import CODE
 from warehouse.queries import exceptions as read
-from warehouse.queries.sql import Stored
+from warehouse.queries.sql import StoredText
 from warehouse.queries.traces import trace
 from warehouse.queries.unbilled import summed_at
 
@@ -89,7 +89,7 @@ def causes_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted) ->
     header = ("code", "missing_kind", "missing_id", "status", "subjects", "minutes", "engagements", "currency",
               "amount_at_stake", "estimated", "first_seen")  # fmt: skip
 
-    def cells(c: read.Cause) -> Iterator[Sequence[object]]:
+    def cells(c: read.CauseRow) -> Iterator[Sequence[object]]:
         said = (c.code, c.missing_kind, c.missing_id, c.status, c.subjects, c.minutes, c.engagements)
         for stake in c.stakes or (None,):
             worth = (stake.currency, stake.told, round(stake.estimated, 2)) if stake else ("", None, None)
@@ -139,7 +139,7 @@ def exceptions_file(request: Request, cursor: Read, user: Viewer, wanted: Wanted
     def cells(e: read.ExceptionRow) -> Iterator[Sequence[object]]:
         yield (
             e.exception_id, e.engagement_id, e.engagement, e.client_id, e.client, e.subject, e.status, e.code,
-            Stored(f"{e.missing_kind} {e.missing_id}".strip()), e.minutes, e.currency, e.amount,
+            StoredText(f"{e.missing_kind} {e.missing_id}".strip()), e.minutes, e.currency, e.amount,
             e.estimate and round(e.estimate, 2), e.region, e.owner, e.first_seen, e.attempts, e.message,
             e.severity,
         )  # fmt: skip
@@ -167,6 +167,6 @@ def _mapping(kind: str | None, missing: str | None) -> dict[str, str] | None:
     if kind != CODE or not missing or missing.count(":") < 2:
         return None
     parts = missing.split(":", 2)
-    if isinstance(missing, Stored):
-        parts = [Stored(part) for part in parts]
+    if isinstance(missing, StoredText):
+        parts = [StoredText(part) for part in parts]
     return dict(zip(("system", "kind", "code"), parts, strict=True))

@@ -62,7 +62,7 @@ def aging(
     )  # fmt: skip
 
 
-def _cell(aged: list[unbilled.Aged], region: str, currency: str, bucket: int) -> tuple[int, Decimal]:
+def _cell(aged: list[unbilled.AgedWork], region: str, currency: str, bucket: int) -> tuple[int, Decimal]:
     mine = [a for a in aged if (a.region, a.currency, a.bucket) == (region, currency, bucket)]
     return sum(a.minutes for a in mine), sum((a.amount for a in mine), Decimal(0))
 
@@ -100,16 +100,16 @@ def throughput(
     )  # fmt: skip
 
 
-def _entries(slot: flow.Slot) -> int:
+def _entries(slot: flow.ThroughputSlot) -> int:
     return sum(n for what, n in slot.counts.items() if what.startswith("entries "))
 
 
-def _labels(request: Request, slots: list[flow.Slot], minutes: int) -> list[str]:
+def _labels(request: Request, slots: list[flow.ThroughputSlot], minutes: int) -> list[str]:
     zone, form = zone_of(request), "%H:%M" if minutes == 1 else "%d %H:%M"
     return [datetime.fromtimestamp(slot.starts, UTC).astimezone(zone).strftime(form) for slot in slots]
 
 
-def _chart(request: Request, slots: list[flow.Slot], minutes: int) -> Chart:
+def _chart(request: Request, slots: list[flow.ThroughputSlot], minutes: int) -> Chart:
     series = [Series(name, style, [slot.count(*kinds) for slot in slots]) for name, style, kinds in _SERIES]
     return columns(series, _labels(request, slots, minutes), 10 if minutes == 1 else 6)
 

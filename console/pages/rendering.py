@@ -21,7 +21,7 @@ from console.access.user import User
 from console.visibility import visible
 from privacy.decrypt import Reading
 from rating.model.money import rounded_money
-from warehouse.queries.sql import Stored
+from warehouse.queries.sql import StoredText
 
 HERE = Path(__file__).parents[1]
 ZONE_COOKIE = "zone"
@@ -97,7 +97,7 @@ def shown(value: str, read: Reader) -> str:
 
     Characters that would hide or reorder the text around them are written out, and very long texts are cut.
     """
-    text = read(value) if isinstance(value, Stored) else unopened(value)
+    text = read(value) if isinstance(value, StoredText) else unopened(value)
     if len(text) > _LONGEST_SHOWN:
         text = f"{text[:_LONGEST_SHOWN]} … ({len(text):,} characters)"
     return _UNSHOWABLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)

@@ -10,13 +10,13 @@ from console.dependencies import Read, Viewer, found
 from console.pages.rendering import link, render
 from warehouse.queries import traces
 from warehouse.queries.rates import competition
-from warehouse.queries.search import Found, search
+from warehouse.queries.search import SearchHit, search
 
 router = APIRouter(default_response_class=HTMLResponse)
 Id = Annotated[str, Query(max_length=300)]
 
 
-def address_of(thing: Found) -> str:
+def address_of(thing: SearchHit) -> str:
     """The page of something that was found."""
     match thing.kind:
         case "invoice":

@@ -39,10 +39,10 @@ _DAY_FORMAT = "102"  # UNTDID 2379: CCYYMMDD
 def render_cii(invoice: Invoice) -> bytes:
     """The document as UTF-8 XML. Raises IncompleteDocument."""
     require_complete(invoice)
-    return _Document(invoice).xml()
+    return _CiiDocument(invoice).xml()
 
 
-class _Document(Document):
+class _CiiDocument(Document):
     """Builds one document, element by element in the order of the CII schema."""
 
     def xml(self) -> bytes:

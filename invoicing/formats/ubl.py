@@ -33,10 +33,10 @@ _CAC = f"{_UBL}CommonAggregateComponents-2"
 def render(invoice: Invoice) -> bytes:
     """The document as UTF-8 XML. Raises IncompleteDocument."""
     require_complete(invoice)
-    return _Document(invoice).xml()
+    return _UblDocument(invoice).xml()
 
 
-class _Document(Document):
+class _UblDocument(Document):
     """Builds one document, element by element in the order of the UBL schema."""
 
     def xml(self) -> bytes:

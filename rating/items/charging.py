@@ -21,7 +21,7 @@ from rating.model.facts import (
     TimeEntry,
     subject_of,
 )
-from rating.model.money import nothing
+from rating.model.money import zero
 from rating.model.rating_context import NON_BILLABLE, Contract
 from rating.tax import Tax
 from rating.time.multipliers import ONCE
@@ -51,10 +51,10 @@ def charged(
     return _settlement(fact, contract, day, priced, tax, reason, subject or subject_of(fact))
 
 
-def charged_nothing(fact: Fact, contract: Contract, day: date) -> Settlement:
+def zero_charge(fact: Fact, contract: Contract, day: date) -> Settlement:
     """A subject of a non-billable engagement: a charge of 0 without tax (DOMAIN.md §2 rule 3)."""
     why = f"engagement {contract.engagement.engagement_id} is not billable"
-    priced = Priced(nothing(contract.engagement.currency), (), why)
+    priced = Priced(zero(contract.engagement.currency), (), why)
     return _settlement(fact, contract, day, priced, None, NON_BILLABLE, subject_of(fact))
 
 

@@ -5,18 +5,18 @@ from decimal import Decimal
 from functools import partial
 
 from rating.checks import checked, closed_before, fault_of_expense
-from rating.items.charging import Priced, charged, charged_nothing
+from rating.items.charging import Priced, charged, zero_charge
 from rating.items.expense_policies import allowing_rule, policy_of
 from rating.items.expense_prices import per_diem_of, price_of
 from rating.model.charge import Settlement
 from rating.model.enumerations import Reason
 from rating.model.facts import Expense
-from rating.model.rating_context import Case, Contract, Rejection
+from rating.model.rating_context import Contract, RatingContext, Rejection
 from rating.tax import Tax, tax_on
 from rating.time.caps import Claim
 
 
-def settle_expenses(case: Case, expenses: Iterable[Expense]) -> tuple[list[Settlement], list[Claim]]:
+def settle_expenses(case: RatingContext, expenses: Iterable[Expense]) -> tuple[list[Settlement], list[Claim]]:
     """The expenses that are settled, and the priced ones as claims, which a cap may limit."""
     settled: list[Settlement] = []
     claims: list[Claim] = []
@@ -29,7 +29,7 @@ def settle_expenses(case: Case, expenses: Iterable[Expense]) -> tuple[list[Settl
     return settled, claims
 
 
-def _check(case: Case, expense: Expense) -> Settlement | Claim:
+def _check(case: RatingContext, expense: Expense) -> Settlement | Claim:
     idle = case.idle(expense, expense.status)
     if idle is not None:
         return idle
@@ -39,7 +39,7 @@ def _check(case: Case, expense: Expense) -> Settlement | Claim:
     return found
 
 
-def _priced(case: Case, expense: Expense) -> Settlement | Claim | Rejection:
+def _priced(case: RatingContext, expense: Expense) -> Settlement | Claim | Rejection:
     """The checks in the order of E1."""
     day = expense.incurred_on
     contract = checked(case, expense, fault_of_expense, day, day)
@@ -58,7 +58,7 @@ def _priced(case: Case, expense: Expense) -> Settlement | Claim | Rejection:
     if isinstance(per_diem, Rejection):
         return per_diem
     if contract.is_non_billable:
-        return charged_nothing(expense, contract, day)
+        return zero_charge(expense, contract, day)
     priced = price_of(case.lookups, expense, contract, policy, rule, per_diem)
     if isinstance(priced, Rejection):
         return priced
@@ -79,6 +79,6 @@ def _charged(
     return charged(expense, contract, expense.incurred_on, left, tax, over_cap)
 
 
-def _stake(case: Case, expense: Expense) -> Decimal | None:
+def _stake(case: RatingContext, expense: Expense) -> Decimal | None:
     """The amount where it is in the engagement's currency; another currency's would be read as that one's."""
     return expense.amount if case.engagement and case.engagement.currency == expense.currency else None

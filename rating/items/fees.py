@@ -12,11 +12,11 @@ from rating.model.days import month_bounds
 from rating.model.facts import BillingPeriod, subject_of
 from rating.model.master_data import Engagement, Retainer, Subscription
 from rating.model.money import exact, rounded
-from rating.model.rating_context import Case, Rejection
+from rating.model.rating_context import RatingContext, Rejection
 from rating.tax import tax_on
 
 
-def settle_fees(case: Case, periods: Iterable[BillingPeriod]) -> dict[str, Settlement]:
+def settle_fees(case: RatingContext, periods: Iterable[BillingPeriod]) -> dict[str, Settlement]:
     """The settlement of each month's fee by subject; none while the engagement is unknown or names no fee."""
     terms = fee_terms(case.engagement) if case.engagement else None
     if terms is None:
@@ -50,7 +50,7 @@ def prorated_fee(terms: Retainer | Subscription, engagement: Engagement, first: 
             assert_never(terms.proration)
 
 
-def _settle(case: Case, period: BillingPeriod, terms: Retainer | Subscription) -> Settlement:
+def _settle(case: RatingContext, period: BillingPeriod, terms: Retainer | Subscription) -> Settlement:
     # A period that is no month is INVALID whatever its days, so any day serves the check.
     first, last = month_bounds(period.period) or (date.min, date.min)
     contract = checked(case, period, fault_of_period, first, last)

@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 
 from rating.checks import fault_of_milestone, ready
-from rating.items.charging import Priced, charged, charged_nothing
+from rating.items.charging import Priced, charged, zero_charge
 from rating.model.charge import Missing, Settlement
 from rating.model.facts import Milestone, subject_of
 from rating.model.money import rounded_money
-from rating.model.rating_context import Case, Rejection
+from rating.model.rating_context import RatingContext, Rejection
 from rating.tax import tax_on
 
 
-def settle_milestones(case: Case, milestones: Iterable[Milestone]) -> dict[str, Settlement]:
+def settle_milestones(case: RatingContext, milestones: Iterable[Milestone]) -> dict[str, Settlement]:
     """The settlement of each milestone by subject."""
     return {subject_of(milestone): _settle(case, milestone) for milestone in milestones}
 
 
-def _settle(case: Case, milestone: Milestone) -> Settlement:
+def _settle(case: RatingContext, milestone: Milestone) -> Settlement:
     idle = case.idle(milestone, milestone.status)
     if idle is not None:
         return idle
@@ -30,7 +30,7 @@ def _settle(case: Case, milestone: Milestone) -> Settlement:
         missing = Missing("milestone", milestone.milestone_id, None)
         return case.parked(milestone, Rejection("UNKNOWN_MILESTONE", message, missing))
     if contract.is_non_billable:
-        return charged_nothing(milestone, contract, milestone.completed_on)
+        return zero_charge(milestone, contract, milestone.completed_on)
     currency = contract.engagement.currency
     amount = rounded_money(terms.amount, currency)
     tax = tax_on(contract, case.lookups, milestone.completed_on)

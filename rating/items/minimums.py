@@ -13,13 +13,13 @@ from rating.model.enumerations import Reason
 from rating.model.facts import BillingPeriod, minimum_of
 from rating.model.master_data import Engagement, Minimum
 from rating.model.money import ZERO, exact, rounded
-from rating.model.rating_context import MINIMUM_REACHED, Case, Rejection
+from rating.model.rating_context import MINIMUM_REACHED, RatingContext, Rejection
 from rating.tax import tax_on
 from rating.time.time_checks import needs_rates
 
 
 def settle_minimums(
-    case: Case, periods: Iterable[BillingPeriod], settled: Iterable[Settlement]
+    case: RatingContext, periods: Iterable[BillingPeriod], settled: Iterable[Settlement]
 ) -> dict[str, Settlement]:
     """The settlement of each closed month's minimum by subject, given how the engagement's subjects are settled.
 
@@ -56,7 +56,7 @@ def _charged_time(settled: Iterable[Settlement]) -> dict[str, Fraction]:
     return sums
 
 
-def _settle(case: Case, period: BillingPeriod, terms: Minimum, time: Fraction) -> Settlement:
+def _settle(case: RatingContext, period: BillingPeriod, terms: Minimum, time: Fraction) -> Settlement:
     subject = minimum_of(period)
     first, last = month_bounds(period.period) or (date.min, date.min)
     contract = checked(case, period, fault_of_period, first, last)

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from common.decimals import plain
 from rating.checks import checked, closed_before, fault_of_outcome
-from rating.items.charging import Priced, charged, charged_nothing
+from rating.items.charging import Priced, charged, zero_charge
 from rating.items.tiers import tier_amounts
 from rating.model.charge import Missing, Settlement
 from rating.model.days import month_of
 from rating.model.facts import Outcome
 from rating.model.master_data import Engagement, OutcomeTerms
-from rating.model.rating_context import Case, Contract, Rejection
+from rating.model.rating_context import Contract, RatingContext, Rejection
 from rating.tax import Tax, tax_on
 
 
@@ -26,7 +26,7 @@ class Billable:
     tax: Tax
 
 
-def settle_outcomes(case: Case, outcomes: Iterable[Outcome]) -> dict[str, Settlement]:
+def settle_outcomes(case: RatingContext, outcomes: Iterable[Outcome]) -> dict[str, Settlement]:
     """The settlement of each outcome by subject."""
     settled: dict[str, Settlement] = {}
     groups: dict[tuple[str, str], list[Billable]] = {}
@@ -46,7 +46,7 @@ def canonical(outcome: Outcome) -> str:
     return f"{outcome.achieved_on}{outcome.outcome_id}"
 
 
-def check_outcome(case: Case, outcome: Outcome) -> Billable | Settlement:
+def check_outcome(case: RatingContext, outcome: Outcome) -> Billable | Settlement:
     """An outcome that is to be charged, or the settlement of one that is not."""
     idle = case.idle(outcome, outcome.status)
     if idle is not None:
@@ -63,7 +63,7 @@ def check_outcome(case: Case, outcome: Outcome) -> Billable | Settlement:
         missing = Missing("metric", outcome.metric, None)
         return case.parked(outcome, Rejection("UNKNOWN_METRIC", message, missing))
     if contract.is_non_billable:
-        return charged_nothing(outcome, contract, outcome.achieved_on)
+        return zero_charge(outcome, contract, outcome.achieved_on)
     tax = tax_on(contract, case.lookups, outcome.achieved_on)
     if isinstance(tax, Rejection):
         return case.parked(outcome, tax)

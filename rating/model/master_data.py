@@ -31,7 +31,7 @@ from rating.model.enumerations import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class MasterRecord:
     """What every master record carries: its source system, its revision and when it happened."""
 
     source: str
@@ -50,7 +50,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Client(Record):
+class Client(MasterRecord):
     """`master.clients`: who is billed."""
 
     client_id: str
@@ -67,7 +67,7 @@ class Client(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegalEntity(Record):
+class LegalEntity(MasterRecord):
     """`master.legal-entities`: who sells; used on documents only."""
 
     legal_entity_id: str
@@ -90,7 +90,7 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consultant(Record):
+class Consultant(MasterRecord):
     """`master.consultants`: who works."""
 
     consultant_id: str
@@ -203,7 +203,7 @@ class TaxOverride:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engagement(Record):
+class Engagement(MasterRecord):
     """`master.engagements`: the contract, with money in `currency`.
 
     A null choice is the default of DOMAIN.md §1: amounts rounded entry by entry, late work on the next invoice.
@@ -246,7 +246,7 @@ class Engagement(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task(Record):
+class Task(MasterRecord):
     """`master.tasks`: what is worked on, within one engagement."""
 
     task_id: str
@@ -273,7 +273,7 @@ class RateLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateCard(Record):
+class RateCard(MasterRecord):
     """`master.rate-cards`: rates in one currency."""
 
     rate_card_id: str
@@ -301,7 +301,7 @@ class ExpenseRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpensePolicy(Record):
+class ExpensePolicy(MasterRecord):
     """`master.expense-policies`: which expenses a client pays."""
 
     expense_policy_id: str
@@ -309,7 +309,7 @@ class ExpensePolicy(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PerDiem(Record):
+class PerDiem(MasterRecord):
     """`master.per-diems`: an amount a day at a place; the season is MM-DD..MM-DD inclusive, null is all year."""
 
     per_diem_id: str
@@ -324,7 +324,7 @@ class PerDiem(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaxRule(Record):
+class TaxRule(MasterRecord):
     """`master.tax-rules`: the category (S, Z, E, O) and rate in percent of a jurisdiction for some days."""
 
     tax_rule_id: str
@@ -337,7 +337,7 @@ class TaxRule(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FxRate(Record):
+class FxRate(MasterRecord):
     """`master.fx-rates`: 1 base = rate quote, published on `date`."""
 
     base: str
@@ -347,7 +347,7 @@ class FxRate(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar(Record):
+class Calendar(MasterRecord):
     """`master.calendars`: the holidays of a place."""
 
     calendar_id: str
@@ -355,7 +355,7 @@ class Calendar(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeMapping(Record):
+class CodeMapping(MasterRecord):
     """`master.code-map`: what another system's code is called here; used by intake only."""
 
     system: str

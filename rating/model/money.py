@@ -54,7 +54,7 @@ def rounded_money(amount: Decimal, currency: str) -> Decimal:
 
 
 @lru_cache(maxsize=64)
-def nothing(currency: str) -> Decimal:
+def zero(currency: str) -> Decimal:
     """Zero in the currency's minor unit."""
     return rounded(ZERO, currency)
 
@@ -67,14 +67,14 @@ def shares(total: Decimal, parts: Sequence[Fraction], currency: str) -> list[Dec
     """
     whole = sum(parts, ZERO)
     if not whole:
-        return [nothing(currency)] * len(parts)
+        return [zero(currency)] * len(parts)
     scale = exact(total) / whole
     return differences([scale * part for part in parts], currency)
 
 
 def differences(amounts: Sequence[Fraction], currency: str) -> list[Decimal]:
     """Exact amounts rounded so that every leading sum is the rounded exact one (DOMAIN.md §2 rules 8a and 8b)."""
-    exact_sum, before, found = ZERO, nothing(currency), list[Decimal]()
+    exact_sum, before, found = ZERO, zero(currency), list[Decimal]()
     for amount in amounts:
         exact_sum += amount
         after = rounded(exact_sum, currency)

@@ -47,7 +47,7 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RatingContext:
     """One engagement being settled; `contract` is a rejection where the engagement or its client is unknown.
 
     `closed_at` says when each month was closed, where late work is parked (DOMAIN.md §2 rule 14); else it is empty.
@@ -101,15 +101,15 @@ class Case:
                 assert_never(status)
 
 
-def case_of(
+def context_of(
     engagement_id: str, masters: Masters, decisions: Iterable[Decision], periods: Iterable[BillingPeriod] = ()
-) -> Case:
+) -> RatingContext:
     """Looks up the engagement and its client once for all its subjects."""
     lookups = Lookups(masters)
     engagement = lookups.engagement(engagement_id)
     contract = _contract(engagement_id, engagement, lookups)
     closed_at = _closed_at(periods) if engagement is not None and parks_late_work(engagement) else _NEVER
-    return Case(engagement_id, engagement, contract, lookups, waivers(decisions), closed_at)
+    return RatingContext(engagement_id, engagement, contract, lookups, waivers(decisions), closed_at)
 
 
 def parks_late_work(engagement: Engagement) -> bool:

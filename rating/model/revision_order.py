@@ -8,7 +8,7 @@ from rating.model.master_data import Master
 Verdict: TypeAlias = Literal["replaced", "kept", "duplicate", "conflict"]
 
 
-def judge(current: Fact | Master | None, incoming: Fact | Master) -> Verdict:
+def resolve_revision(current: Fact | Master | None, incoming: Fact | Master) -> Verdict:
     """What an incoming record does to the current winner of its identity.
 
     `replaced`: it is the winner now. `kept`: it is older and changes nothing. `duplicate`: it says the same.
@@ -25,12 +25,14 @@ def judge(current: Fact | Master | None, incoming: Fact | Master) -> Verdict:
 def is_earlier_repeat(current: Fact | None, incoming: Fact) -> bool:
     """Whether a record repeats the winner with an earlier `occurred_at`, which then counts (DOMAIN.md §1.4)."""
     return (
-        current is not None and incoming.occurred_at < current.occurred_at and judge(current, incoming) == "duplicate"
+        current is not None
+        and incoming.occurred_at < current.occurred_at
+        and resolve_revision(current, incoming) == "duplicate"
     )
 
 
 def winner(current: Fact | None, incoming: Fact) -> Fact:
     """The fact that counts after an incoming record of its identity (DOMAIN.md §1.3 to 1.5)."""
-    if current is None or judge(current, incoming) == "replaced" or is_earlier_repeat(current, incoming):
+    if current is None or resolve_revision(current, incoming) == "replaced" or is_earlier_repeat(current, incoming):
         return incoming
     return current

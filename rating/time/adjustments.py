@@ -9,7 +9,7 @@ from rating.items.charging import Priced, charged
 from rating.model.charge import Missing, Settlement
 from rating.model.facts import Adjustment, TimeEntry
 from rating.model.money import rounded_money
-from rating.model.rating_context import Case, Rejection
+from rating.model.rating_context import RatingContext, Rejection
 from rating.tax import tax_on
 
 
@@ -22,7 +22,7 @@ class AgreedMinutes:
 
 
 def settle_adjustments(
-    case: Case, adjustments: Iterable[Adjustment], entries: Iterable[TimeEntry]
+    case: RatingContext, adjustments: Iterable[Adjustment], entries: Iterable[TimeEntry]
 ) -> dict[str, Settlement]:
     """The settlement of each adjustment by subject; one of minutes has one only while it is parked or waived.
 
@@ -48,7 +48,7 @@ def agreed_minutes(adjustments: Iterable[Adjustment], entries: Iterable[TimeEntr
     }
 
 
-def _settle(case: Case, adjustment: Adjustment, known_entries: Collection[str]) -> Settlement | None:
+def _settle(case: RatingContext, adjustment: Adjustment, known_entries: Collection[str]) -> Settlement | None:
     if adjustment.kind == "amount":
         return _settle_amount(case, adjustment)
     if adjustment.status != "approved":
@@ -57,7 +57,7 @@ def _settle(case: Case, adjustment: Adjustment, known_entries: Collection[str]) 
     return None if rejection is None else case.parked(adjustment, rejection)
 
 
-def _settle_amount(case: Case, adjustment: Adjustment) -> Settlement:
+def _settle_amount(case: RatingContext, adjustment: Adjustment) -> Settlement:
     idle = case.idle(adjustment, adjustment.status)
     if idle is not None:
         return idle

@@ -12,7 +12,7 @@ from rating.model.days import month_number
 from rating.model.enumerations import DayRule, RateUnit
 from rating.model.facts import TimeEntry
 from rating.model.master_data import Engagement
-from rating.model.money import ONE, ZERO, differences, exact, nothing, rounded, shares
+from rating.model.money import ONE, ZERO, differences, exact, rounded, shares, zero
 from rating.time.multipliers import Segment
 from rating.time.rates import Rate
 
@@ -38,7 +38,7 @@ def amounts(priceable: Sequence[Priceable], engagement: Engagement) -> list[Deci
     """The rounded amount of each entry, in canonical order, after discount and before any cap."""
     currency = engagement.currency
     by_steps, by_lines = _divides_days_in_steps(engagement.day_rule), rounds_lines(engagement)
-    found = [nothing(currency)] * len(priceable)
+    found = [zero(currency)] * len(priceable)
     half_days: dict[Hashable, list[int]] = {}
     lines: dict[Hashable, list[int]] = {}
     for index, item in enumerate(priceable):
@@ -135,7 +135,7 @@ def _half_day_amounts(group: Sequence[Priceable], engagement: Engagement) -> lis
     """The days of a group divided by minutes beyond the retainer; each entry has its share of the rounded sum."""
     minutes = sum(item.beyond_retainer for item in group)
     if not minutes:
-        return [nothing(engagement.currency)] * len(group)
+        return [zero(engagement.currency)] * len(group)
     days = half_days(minutes, engagement.hours_per_day, engagement.day_rule == "half_day_capped")
     factor = days / minutes * _undiscounted(engagement.discount_percent)
     parts = [exact(item.rate.amount) * _weight(item) * factor for item in group]

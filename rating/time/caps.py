@@ -11,8 +11,8 @@ from rating.model.charge import Settlement
 from rating.model.enumerations import Reason
 from rating.model.facts import Expense, TimeEntry, subject_of
 from rating.model.master_data import Cap
-from rating.model.money import nothing, rounded_money
-from rating.model.rating_context import CAP_EXCEEDED, OVER_CAP, Case, Rejection
+from rating.model.money import rounded_money, zero
+from rating.model.rating_context import CAP_EXCEEDED, OVER_CAP, RatingContext, Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Claim:
 
 
 def settle_claims(
-    case: Case,
+    case: RatingContext,
     claims: Sequence[Claim],
     cap: Cap | None,
     currency: str,
@@ -53,7 +53,7 @@ def within_cap(amounts: Sequence[Decimal], cap: Cap, currency: str) -> list[Deci
 
     Amounts of zero or below pass and give room back.
     """
-    none = nothing(currency)
+    none = zero(currency)
     room = rounded_money(cap.amount, currency)
     passed = []
     for amount in amounts:
@@ -63,7 +63,7 @@ def within_cap(amounts: Sequence[Decimal], cap: Cap, currency: str) -> list[Deci
     return passed
 
 
-def _settle(case: Case, claim: Claim, amount: Decimal, cap: Cap, currency: str) -> Settlement:
+def _settle(case: RatingContext, claim: Claim, amount: Decimal, cap: Cap, currency: str) -> Settlement:
     """Charged, parked by the cap, or both."""
     if amount == claim.full:
         return claim.charge(amount, None)
@@ -76,7 +76,7 @@ def _settle(case: Case, claim: Claim, amount: Decimal, cap: Cap, currency: str) 
             assert_never(cap.policy)
 
 
-def _parked_beyond(case: Case, claim: Claim, amount: Decimal, limit: str, currency: str) -> Settlement:
+def _parked_beyond(case: RatingContext, claim: Claim, amount: Decimal, limit: str, currency: str) -> Settlement:
     unbilled = claim.full - amount
     rejection = Rejection(CAP_EXCEEDED, f"{unbilled} {currency} are beyond the cap of {limit}.")
     if not amount and not claim.has_covered_minutes:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from rating.model.charge import Component
 from rating.model.enumerations import Reason
-from rating.model.money import nothing, shares
+from rating.model.money import shares, zero
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.amounts import weight
 from rating.time.multipliers import Segment
@@ -21,7 +21,7 @@ def components(
     if len(segments) == 1:
         return (_component(segments[0], rate, amount, over_cap),)
     wholes = shares(full, [weight(part) for part in segments], currency)
-    none = nothing(currency)
+    none = zero(currency)
     cut = full - amount
     found: list[Component] = []
     for part, whole in zip(reversed(segments), reversed(wholes), strict=True):

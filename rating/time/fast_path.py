@@ -16,8 +16,8 @@ from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
 from rating.model.master_data import Client, Consultant, Grade, RateCard, RateLine, Rounding, Task
 from rating.model.masters import Masters
-from rating.model.money import half_up, minor_units, nothing
-from rating.model.rating_context import case_of
+from rating.model.money import half_up, minor_units, zero
+from rating.model.rating_context import context_of
 from rating.time.amounts import rate_per_minute
 from rating.time.checked_time import PricedWork
 from rating.time.derivation import around_minutes, discount_in_words, rounding_in_words
@@ -59,7 +59,7 @@ class Terms:
 
 def plain_terms(entry: TimeEntry, masters: Masters) -> Terms | None:
     """The terms of an approved entry that is not INVALID; None where it is not plain time or a check fails."""
-    case = case_of(entry.engagement_id, masters, ())
+    case = context_of(entry.engagement_id, masters, ())
     if case.engagement is None or not (supports(TimeEntry, entry) and supports_engagement(case.engagement)):
         return None
     work = check_time(case, entry, _NO_DAY_IS_OVERFULL)
@@ -96,7 +96,7 @@ def _added(work: PricedWork) -> dict[str, object]:
     """The fields that follow from terms, as the general path has them."""
     if not TERMS_FIELDS:
         return {}
-    charge = priced_charge(work, 0, nothing(work.contract.engagement.currency), None, (), "")
+    charge = priced_charge(work, 0, zero(work.contract.engagement.currency), None, (), "")
     return {name: getattr(charge, name) for name in TERMS_FIELDS}
 
 

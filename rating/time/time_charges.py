@@ -7,7 +7,7 @@ from rating.lineage import calendar_ref, consultant_ref, lineage_of, rate_ref, t
 from rating.model.charge import Charge, Component, MasterRef
 from rating.model.days import month_of
 from rating.model.enumerations import Reason
-from rating.model.money import nothing
+from rating.model.money import zero
 from rating.model.rating_context import COVERED_BY_RETAINER
 from rating.time.adjustments import AgreedMinutes
 from rating.time.checked_time import PricedWork, UnpricedWork
@@ -18,7 +18,7 @@ from rating.time.rates import CardRate
 
 def unpriced_charge(work: UnpricedWork, billable: int, agreed: AgreedMinutes | None) -> Charge:
     """The charge of 0 of time that is not billable or that a fee covers, with its billable minutes."""
-    amount = nothing(work.contract.engagement.currency)
+    amount = zero(work.contract.engagement.currency)
     return _charge(work, billable, amount, work.reason, (), ONCE, explain_unpriced(work, billable, agreed))
 
 

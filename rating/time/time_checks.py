@@ -9,7 +9,7 @@ from rating.model.charge import Missing
 from rating.model.facts import TimeEntry
 from rating.model.lookups import Lookups
 from rating.model.master_data import Calendar, Consultant, Engagement, Task
-from rating.model.rating_context import COVERED_BY_FEE, NON_BILLABLE, Case, Contract, Rejection
+from rating.model.rating_context import COVERED_BY_FEE, NON_BILLABLE, Contract, RatingContext, Rejection
 from rating.tax import tax_on
 from rating.time.checked_time import PricedWork, UnpricedWork
 from rating.time.rates import find_rate, labor_category
@@ -43,7 +43,9 @@ def overfull_days(entries: Iterable[TimeEntry]) -> frozenset[PersonDay]:
     return frozenset(person_day for person_day, minutes in recorded.items() if minutes > MINUTES_OF_A_DAY)
 
 
-def check_time(case: Case, entry: TimeEntry, overfull: frozenset[PersonDay]) -> UnpricedWork | PricedWork | Rejection:
+def check_time(
+    case: RatingContext, entry: TimeEntry, overfull: frozenset[PersonDay]
+) -> UnpricedWork | PricedWork | Rejection:
     """The work of an approved entry, or the first check it fails."""
     contract = checked(case, entry, fault_of_time, entry.work_date, entry.work_date)
     if isinstance(contract, Rejection):

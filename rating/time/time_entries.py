@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rating.model.charge import Charge, Settlement
 from rating.model.facts import Facts
-from rating.model.rating_context import NON_BILLABLE, Case, Rejection
+from rating.model.rating_context import NON_BILLABLE, RatingContext, Rejection
 from rating.time.adjustments import AgreedMinutes, agreed_minutes
 from rating.time.caps import Claim
 from rating.time.checked_time import PricedWork, UnpricedWork
@@ -15,7 +15,7 @@ from rating.time.time_checks import check_time, overfull_days
 from rating.time.time_pricing import price_time
 
 
-def settle_time(case: Case, facts: Facts, shared: Shared) -> tuple[list[Settlement], list[Claim]]:
+def settle_time(case: RatingContext, facts: Facts, shared: Shared) -> tuple[list[Settlement], list[Claim]]:
     """The time entries that are settled, and the priced ones as claims, which a cap may limit."""
     settled: list[Settlement] = []
     covered: list[UnpricedWork] = []

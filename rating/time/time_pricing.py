@@ -12,7 +12,7 @@ from rating.model.charge import Settlement
 from rating.model.enumerations import Reason
 from rating.model.lookups import Lookups
 from rating.model.master_data import Engagement
-from rating.model.rating_context import COVERED_BY_RETAINER, Case
+from rating.model.rating_context import COVERED_BY_RETAINER, RatingContext
 from rating.time.adjustments import AgreedMinutes
 from rating.time.amounts import Priceable, amounts
 from rating.time.caps import Claim
@@ -42,7 +42,7 @@ class _Bill:
 
 
 def price_time(
-    case: Case,
+    case: RatingContext,
     works: Sequence[PricedWork],
     billable: Sequence[int],
     agreed: Mapping[str, AgreedMinutes],

@@ -23,7 +23,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import SinkError
-from sinks.delivery.rate_limit import Policy
+from sinks.delivery.rate_limit import CallPolicy
 from sinks.delivery.secret_ref import NoSecret
 from sinks.delivery.status_source import StatusSource
 from sinks.delivery.target import Target
@@ -91,7 +91,7 @@ class Declared:
     """One target of a file; `make` makes its adapter, which is polled for statuses if it supports that."""
 
     name: str
-    policy: Policy
+    policy: CallPolicy
     make: Callable[[], Target]
     status_seconds: float = _Statuses().every_seconds  # between two polls
 
@@ -138,7 +138,7 @@ def _declared(file: Path, name: str, target: _Target) -> Declared:
         )
     if name in _TAKEN:
         raise TargetsError(f"{file}: {name} is the name of a sink that is always there; choose another")
-    policy = Policy(
+    policy = CallPolicy(
         per_second=None if target.rate is None else target.rate.per_second,
         burst=1 if target.rate is None else target.rate.burst,
         concurrency=target.concurrency,

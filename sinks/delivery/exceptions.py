@@ -38,7 +38,7 @@ class _Told:
     attempts: int
 
 
-def tell(
+def publish_exception_changes(
     cursor: Cursor[TupleRow], charge_ids: Iterable[str], at: datetime, again: Collection[str] = frozenset()
 ) -> None:
     """Queue the changes of these charges' exceptions; those in `again` are published even without a change.

@@ -18,7 +18,7 @@ from storage.postgres import Lock, Pool, transaction
 _SILENCE = "60s"  # the server ends a session that says nothing for so long
 
 
-class Lead:
+class Leadership:
     """The right to deliver to a target. Only `keep` says whether it still holds."""
 
     def __init__(self, connection: Connection[TupleRow], epoch: int, paused_for: float) -> None:
@@ -35,7 +35,7 @@ class Lead:
 
 
 @contextmanager
-def leading(pool: Pool, target: str, wait: Callable[[float], bool]) -> Iterator[Lead | None]:
+def leading(pool: Pool, target: str, wait: Callable[[float], bool]) -> Iterator[Leadership | None]:
     """The lead, once no other process has it; None when `wait(seconds)` ends the wait. Raises Unreachable."""
     connection = _connected(pool)
     with connection:
@@ -46,7 +46,7 @@ def leading(pool: Pool, target: str, wait: Callable[[float], bool]) -> Iterator[
                 if wait(1.0):
                     break
             else:
-                lead = Lead(connection, *_taken_over(pool, target))
+                lead = Leadership(connection, *_taken_over(pool, target))
         except psycopg.OperationalError as error:
             raise Unreachable(f"PostgreSQL: {error}") from error
         yield lead

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from common.errors import Health
-from sinks.delivery.target import Answer
+from sinks.delivery.target import DeliveryAnswer
 from storage.charge_batch import ChargeRecord
 
 
@@ -30,17 +30,17 @@ class MemoryTarget:
         """Charges of one currency share a call."""
         return charge["currency"]
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         """Keep new charges; known charges get their first answer again."""
         with self._lock:
             return [self._take(charge) for charge in charges]
 
-    def _take(self, charge: ChargeRecord) -> Answer:
+    def _take(self, charge: ChargeRecord) -> DeliveryAnswer:
         charge_id = charge["charge_id"]
         if not charge["legal_entity"]:
-            return Answer(charge_id, "refused", reason="no legal entity")
+            return DeliveryAnswer(charge_id, "refused", reason="no legal entity")
         self.posted.setdefault(charge_id, charge)
-        return Answer(charge_id, "posted", reference=f"M-{list(self.posted).index(charge_id) + 1}")
+        return DeliveryAnswer(charge_id, "posted", reference=f"M-{list(self.posted).index(charge_id) + 1}")
 
     def health(self) -> Health:
         """Always well."""

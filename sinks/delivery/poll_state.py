@@ -13,10 +13,10 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from common.fault_injection import fault_point
 from invoicing.status_intake import EVENTS_TOPIC
-from sinks.delivery.status_source import Look, Mark, StatusRecord, json_of, key_of
+from sinks.delivery.status_source import PollCursor, PollResult, StatusRecord, json_of, key_of
 from storage.bulk_load import as_json
 from storage.postgres import Pool, transaction
 from topics.dead_letter_record import clean
@@ -36,12 +36,12 @@ class Begun:
     """A poll that has begun: its cursor, and the number of consecutive failures before it."""
 
     number: int
-    cursor: Mark | None
+    cursor: PollCursor | None
     failures: int
     at: datetime
 
 
-class Looks:
+class PollState:
     """The polls of one target. All methods may raise Unreachable."""
 
     def __init__(self, pool: Pool, target: str) -> None:
@@ -65,7 +65,7 @@ class Looks:
             (seconds, self._target),
         )
 
-    def record(self, begun: Begun, look: Look, every: float) -> None:
+    def record(self, begun: Begun, look: PollResult, every: float) -> None:
         """Record a poll's results, to be announced; the next poll follows in `every` seconds, or at once if there is
         more.
 
@@ -79,7 +79,7 @@ class Looks:
                 (Jsonb(look.cursor), look.more, begun.at, 0 if look.more else every, self._target, begun.number),
             )
             if moved.rowcount != 1:
-                raise Fenced(f"another process has looked at {self._target} since")
+                raise SinkFenced(f"another process has looked at {self._target} since")
             cursor.executemany(
                 "INSERT INTO hourstream.outbox (topic, key, value) VALUES (%s, %s, %s)",
                 [(EVENTS_TOPIC, clean(key_of(event)), as_json(_printable(json_of(event)))) for event in look.events],

@@ -3,26 +3,26 @@
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sinks.delivery.repository import Records
-from sinks.delivery.scheduling import Waiting
+from sinks.delivery.repository import DeliveryRepository
+from sinks.delivery.scheduling import QueuedCharge
 
 _SMALLEST, _OF_ONE_ENGAGEMENT = 200, 25  # charges
 
 
-class Window:
+class Prefetch:
     """Filled from `records`, emptied by calls. Its methods may be called from several threads.
 
     While charges of an engagement are in here, no others of it are read: later ones must not overtake them.
     """
 
-    def __init__(self, records: Records, largest_group: int) -> None:
+    def __init__(self, records: DeliveryRepository, largest_group: int) -> None:
         self._records = records
         self._size = max(_SMALLEST, 4 * largest_group)
         self._of_one = max(_OF_ONE_ENGAGEMENT, largest_group)
-        self._rows: list[Waiting] = []
+        self._rows: list[QueuedCharge] = []
         self._lock = threading.Lock()
 
-    def rows(self) -> Sequence[Waiting]:
+    def rows(self) -> Sequence[QueuedCharge]:
         """The present content of the window."""
         with self._lock:
             return tuple(self._rows)
@@ -37,7 +37,7 @@ class Window:
             without = {row.engagement_id for row in self._rows}.union(busy)
         if room <= 0:
             return
-        kept, skipped = list[Waiting](), set[str]()
+        kept, skipped = list[QueuedCharge](), set[str]()
         for row in self._records.waiting(without, room, self._of_one):
             reverses = row.charge["reverses"]
             if row.engagement_id in skipped:
@@ -49,7 +49,7 @@ class Window:
         with self._lock:
             self._rows = sorted([*self._rows, *kept], key=lambda row: row.seq)
 
-    def take(self, rows: Iterable[Waiting]) -> None:
+    def take(self, rows: Iterable[QueuedCharge]) -> None:
         """Remove the charges that are offered now."""
         taken = {row.seq for row in rows}
         with self._lock:

@@ -14,7 +14,7 @@ BreakerState = Literal["closed", "half_open", "open"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class CallPolicy:
     """The policy of a target's calls. Times in seconds."""
 
     per_second: float | None = None  # calls; None: as many as it answers
@@ -61,7 +61,7 @@ def backoff(failures: int, first: float, longest: float, chance: float) -> float
     return chance * min(first * 2.0 ** min(max(failures - 1, 0), 62), longest)
 
 
-def pause_of_looks(policy: Policy, failures: int, chance: float, retry_after: float | None) -> float:
+def pause_of_looks(policy: CallPolicy, failures: int, chance: float, retry_after: float | None) -> float:
     """Seconds until a single caller, with one call at a time, calls again after so many consecutive failures.
 
     Up to the failures that open a breaker this is the backoff, after that the breaker's pauses; a pause that the target
@@ -136,13 +136,13 @@ class Breaker:
         self._until = now + self.longest_pause * (0.5 + chance / 2)
 
 
-class Gate:
+class CallGate:
     """The start of the next call to a target: its rate, its breaker, and the pause it requested.
 
     Its methods may be called from several threads.
     """
 
-    def __init__(self, policy: Policy, now: float, paused_for: float = 0.0) -> None:
+    def __init__(self, policy: CallPolicy, now: float, paused_for: float = 0.0) -> None:
         self._bucket = None if policy.per_second is None else TokenBucket(policy.per_second, policy.burst, now)
         self._breaker = Breaker(policy.breaker_failures, policy.breaker_pause, policy.longest_breaker_pause)
         self._longest_retry_after = policy.longest_retry_after
@@ -176,23 +176,23 @@ class Gate:
             self._breaker.succeeded()
             return shut
 
-    def failed(self, now: float, probe: bool, chance: float, retry_after: float | None) -> "Shut":
+    def failed(self, now: float, probe: bool, chance: float, retry_after: float | None) -> "Backoff":
         """Note a call without an answer, and its effect on the next ones."""
         with self._lock:
             if retry_after is not None:
                 self._paused_until = max(self._paused_until, now + min(retry_after, self._longest_retry_after))
             opened = self._breaker.failed(now, probe, chance)
-            return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now) if opened else None)
+            return Backoff(max(self._paused_until - now, 0.0), self._breaker.wait(now) if opened else None)
 
-    def stopped(self, now: float, chance: float) -> "Shut":
+    def stopped(self, now: float, chance: float) -> "Backoff":
         """Note an answer whose cause only a person can repair."""
         with self._lock:
             self._breaker.open(now, chance)
-            return Shut(max(self._paused_until - now, 0.0), self._breaker.wait(now))
+            return Backoff(max(self._paused_until - now, 0.0), self._breaker.wait(now))
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class Backoff:
     """For how many seconds no call may begin: because the target asked for it (0: it did not), and because the breaker
     has opened now (None: it has not)."""
 

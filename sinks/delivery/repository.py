@@ -12,15 +12,15 @@ from typing import cast
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from common.fault_injection import fault_point
 from common.timestamps import instant_text
 from rating.model.ids import posting_id
 from schemas.json_codec import from_json
-from sinks.delivery.exceptions import UNREACHABLE, tell
-from sinks.delivery.rate_limit import Shut
-from sinks.delivery.scheduling import Waiting
-from sinks.delivery.target import Answer
+from sinks.delivery.exceptions import UNREACHABLE, publish_exception_changes
+from sinks.delivery.rate_limit import Backoff
+from sinks.delivery.scheduling import QueuedCharge
+from sinks.delivery.target import DeliveryAnswer
 from sinks.journal import POSTINGS_TOPIC
 from storage.charge_batch import ChargeRecord
 from storage.live_counts import add
@@ -84,14 +84,14 @@ FROM answered ORDER BY seq
 """
 
 
-class Records:
+class DeliveryRepository:
     """The rows of one target, as the process that delivers to it under `epoch` sees them. All may raise Unreachable,
     those that write Fenced too."""
 
     def __init__(self, pool: Pool, target: str, epoch: int) -> None:
         self._pool, self._target, self._epoch = pool, target, epoch
 
-    def waiting(self, without: Collection[str], limit: int, of_one: int) -> list[Waiting]:
+    def waiting(self, without: Collection[str], limit: int, of_one: int) -> list[QueuedCharge]:
         """The first `limit` waiting charges that are due, of engagements outside `without`, in the stream's order.
 
         Per engagement at most the first `of_one`; an engagement with a charge that is not due yet is left out whole.
@@ -100,11 +100,11 @@ class Records:
         with transaction(self._pool) as cursor:
             rows = cursor.execute(_READ, parameters).fetchall()
         return [
-            Waiting(seq, cast(ChargeRecord, from_json(CHARGES_TOPIC, charge)), attempts, alone, undoes)
+            QueuedCharge(seq, cast(ChargeRecord, from_json(CHARGES_TOPIC, charge)), attempts, alone, undoes)
             for seq, charge, attempts, alone, undoes in rows
         ]
 
-    def answered(self, answers: Sequence[Answer], retried: bool) -> None:
+    def answered(self, answers: Sequence[DeliveryAnswer], retried: bool) -> None:
         """The target's answers to one call."""
         at = datetime.now(UTC)
         ids = [answer.charge_id for answer in answers]
@@ -114,7 +114,7 @@ class Records:
             self._fence(cursor)
             had = self._with_exceptions(cursor, ids)
             self._write(cursor, [_row(answer) for answer in answers], at)
-            tell(cursor, {*had, *refused}, at, again=refused)
+            publish_exception_changes(cursor, {*had, *refused}, at, again=refused)
             self._count(cursor, {**counts, "answered": 1, "retried": int(retried)})
             self._count_live(cursor, at, counts)
             fault_point(f"{self._target}:recording")
@@ -142,11 +142,11 @@ class Records:
                 " WHERE target = %s AND charge_id = %s",
                 (self._target, reversed_id),
             )
-            tell(cursor, [reversed_id, reversal], at)
+            publish_exception_changes(cursor, [reversed_id, reversal], at)
             self._count(cursor, {"cancelled": 2})
         return True
 
-    def unanswered(self, ids: Sequence[str], why: str, pause: float, shut: Shut, retried: bool) -> None:
+    def unanswered(self, ids: Sequence[str], why: str, pause: float, shut: Backoff, retried: bool) -> None:
         """A call without an answer: its charges are due again in `pause` seconds."""
         with transaction(self._pool) as cursor:
             self._fence(cursor)
@@ -194,7 +194,7 @@ class Records:
                 " ORDER BY charge_id LIMIT %s FOR UPDATE) RETURNING charge_id",
                 (UNREACHABLE, self._target, self._target, budget, _AT_ONCE),
             ).fetchall()
-            tell(cursor, [charge_id for (charge_id,) in found], datetime.now(UTC))
+            publish_exception_changes(cursor, [charge_id for (charge_id,) in found], datetime.now(UTC))
         return len(found)
 
     def _fence(self, cursor: Cursor[TupleRow]) -> None:
@@ -204,7 +204,7 @@ class Records:
             (self._target, self._epoch),
         )
         if held.rowcount != 1:
-            raise Fenced(f"another process delivers to {self._target} now")
+            raise SinkFenced(f"another process delivers to {self._target} now")
 
     def _with_exceptions(self, cursor: Cursor[TupleRow], ids: list[str]) -> list[str]:
         """Those of the charges that have an open exception; all are locked."""
@@ -245,7 +245,7 @@ class Records:
         add(cursor, self._target, _ANSWERS, {(minute, outcome): count for outcome, count in counts.items()})
 
 
-def _row(answer: Answer) -> tuple[str, str, str | None, str | None]:
+def _row(answer: DeliveryAnswer) -> tuple[str, str, str | None, str | None]:
     reason = _kept(answer.reason or "no reason given") if answer.result == "refused" else None
     return answer.charge_id, answer.result, None if answer.reference is None else _kept(answer.reference), reason
 

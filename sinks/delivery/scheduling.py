@@ -12,7 +12,7 @@ from storage.charge_batch import ChargeRecord
 
 
 @dataclass(slots=True)
-class Waiting:
+class QueuedCharge:
     """A charge to offer. `undoes` is the state at this target of the charge it reverses, None where there is none."""
 
     seq: int
@@ -28,12 +28,12 @@ class Waiting:
 
 
 def choose(
-    waiting: Sequence[Waiting],
+    waiting: Sequence[QueuedCharge],
     busy: Collection[str],
     largest: int,
     group_of: Callable[[ChargeRecord], str],
     probing: bool = False,
-) -> list[Waiting]:
+) -> list[QueuedCharge]:
     """The charges of the next call, in the order to offer them; none where all must wait.
 
     `waiting` is in the order of `seq`, and holds of an engagement the first ones that wait; `busy` are engagements with
@@ -43,7 +43,7 @@ def choose(
     if probing:
         heads = choose_heads(waiting, busy)
         return [min(heads, key=lambda head: (head.attempts, head.seq))] if heads else []
-    stopped, chosen, ids = set(busy), list[Waiting](), set[str]()
+    stopped, chosen, ids = set(busy), list[QueuedCharge](), set[str]()
     group = ""
     for row in waiting:
         if row.engagement_id in stopped:
@@ -60,9 +60,9 @@ def choose(
     return chosen
 
 
-def choose_heads(waiting: Sequence[Waiting], busy: Collection[str]) -> list[Waiting]:
+def choose_heads(waiting: Sequence[QueuedCharge], busy: Collection[str]) -> list[QueuedCharge]:
     """The first charge of each engagement that has none on its way, where it may be offered."""
-    seen, heads = set(busy), list[Waiting]()
+    seen, heads = set(busy), list[QueuedCharge]()
     for row in waiting:
         if row.engagement_id not in seen:
             seen.add(row.engagement_id)
@@ -70,5 +70,5 @@ def choose_heads(waiting: Sequence[Waiting], busy: Collection[str]) -> list[Wait
     return heads
 
 
-def _must_wait(row: Waiting) -> bool:
+def _must_wait(row: QueuedCharge) -> bool:
     return row.undoes not in (None, "posted")

@@ -42,7 +42,7 @@ FROM hourstream.deliveries d WHERE {SELECTED} ORDER BY d.target, d.seq LIMIT %(l
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class TargetStats:
     """The progress of a target's status reports: `lag` seconds ago, at `until`, all were reported."""
 
     lag: float
@@ -52,7 +52,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryStats:
     """One target: its queue, its open exceptions, its breaker and its running totals. Times in seconds."""
 
     target: str
@@ -63,7 +63,7 @@ class Standing:
     refused: int
     unreachable: int
     counts: dict[str, int]
-    statuses: Telling | None = None  # None: it is never asked
+    statuses: TargetStats | None = None  # None: it is never asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,13 @@ class Replay:
     was: str
 
 
-def standing(pool: Pool, target: str | None = None) -> list[Standing]:
+def delivery_stats(pool: Pool, target: str | None = None) -> list[DeliveryStats]:
     """Each target that anything was ever delivered to, or the one named. Raises Unreachable."""
     with transaction(pool) as cursor:
         rows = cursor.execute(_STANDING, {"target": target}).fetchall()
-    return [replace(Standing(*row[:-4]), statuses=None if row[-4] is None else Telling(*row[-4:])) for row in rows]
+    return [
+        replace(DeliveryStats(*row[:-4]), statuses=None if row[-4] is None else TargetStats(*row[-4:])) for row in rows
+    ]
 
 
 def listed(pool: Pool, selection: Selection, limit: int | None = None) -> list[Delivery]:
@@ -133,7 +135,7 @@ class DeliveryFigures(SinkFigures):
         The breaker is 0 when closed, 1 half-open, 2 open.
         """
         figures: dict[tuple[str, ...], int] = {}
-        for each in standing(self._pool, self._sink):
+        for each in delivery_stats(self._pool, self._sink):
             found = {
                 "waiting": each.waiting,
                 "oldest_seconds": int(each.oldest),

@@ -9,11 +9,11 @@ import random
 import threading
 from collections.abc import Callable
 
-from common.errors import Fenced, Unreachable
+from common.errors import SinkFenced, Unreachable
 from common.fault_injection import fault_point
 from common.isolation import ISOLATED
-from sinks.delivery.poll_state import Begun, Looks
-from sinks.delivery.rate_limit import Policy, pause_of_looks
+from sinks.delivery.poll_state import Begun, PollState
+from sinks.delivery.rate_limit import CallPolicy, pause_of_looks
 from sinks.delivery.status_source import StatusSource
 from sinks.delivery.target import TargetUnavailable
 from storage.isolated_write import passes_on
@@ -23,19 +23,19 @@ log = logging.getLogger("hourstream.statuses")
 _LONGEST_WAIT = 5.0  # seconds until the table is read again: another process may have polled, or a pause have ended
 
 
-class StatusWatch:
+class StatusPoller:
     """Looks at one target every `every` seconds, as long as `run` runs, in as many processes as like."""
 
     def __init__(
         self,
         source: StatusSource,
         pool: Pool,
-        policy: Policy,
+        policy: CallPolicy,
         every: float,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._source, self._policy, self._every, self._chance = source, policy, every, chance
-        self._looks = Looks(pool, source.name)
+        self._looks = PollState(pool, source.name)
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class StatusWatch:
             fault_point(f"{name}:looked")
         try:
             self._looks.record(begun, look, self._every)
-        except Fenced as error:
+        except SinkFenced as error:
             log.info("%s", error)
         except Exception as error:  # the database cannot store the answer: it counts as no answer
             if passes_on(error):

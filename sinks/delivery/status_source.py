@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, TypedDict, runtime_checkable
 from common.decimals import plain
 from common.timestamps import instant_text
 
-Mark: TypeAlias = Mapping[str, object]
+PollCursor: TypeAlias = Mapping[str, object]
 """A cursor in JSON: the progress of a source's reports."""
 
 
@@ -60,11 +60,11 @@ def json_of(record: StatusRecord) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PollResult:
     """New events, the cursor of the next poll, and whether there is more at once."""
 
     events: Sequence[StatusRecord]
-    cursor: Mark
+    cursor: PollCursor
     more: bool = False
 
 
@@ -76,7 +76,7 @@ class StatusSource(Protocol):
     def name(self) -> str:
         """The system's name: `system` of its events; `invoicing/statuses.yaml` maps its words."""
 
-    def look(self, cursor: Mark | None) -> Look:
+    def look(self, cursor: PollCursor | None) -> PollResult:
         """Events since the cursor of the poll before; None: all events so far. Changes nothing.
 
         A poll carries a bounded number of events (`more` says that it stopped there). Raises TargetUnavailable.

@@ -13,7 +13,7 @@ from storage.charge_batch import ChargeRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryAnswer:
     """The target's answer for one charge."""
 
     charge_id: str
@@ -59,7 +59,7 @@ class Target(Protocol):
     def group_of(self, charge: ChargeRecord) -> str:
         """Charges of equal groups may share a call; within one they are in the order they are offered in."""
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         """One answer for each charge, in the order of the charges, all of one group.
 
         Raises TargetUnavailable, GroupRefused.

@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from common.errors import Fenced, Unreachable
+from common.errors import SinkFenced, Unreachable
 from common.fault_injection import fault_point
 from common.isolation import ISOLATED
-from sinks.delivery.leader_lock import Lead, leading
-from sinks.delivery.prefetch import Window
-from sinks.delivery.rate_limit import Gate, Policy, backoff
-from sinks.delivery.repository import Records
-from sinks.delivery.scheduling import Waiting, choose
+from sinks.delivery.leader_lock import Leadership, leading
+from sinks.delivery.prefetch import Prefetch
+from sinks.delivery.rate_limit import CallGate, CallPolicy, backoff
+from sinks.delivery.repository import DeliveryRepository
+from sinks.delivery.scheduling import QueuedCharge, choose
 from sinks.delivery.target import (
-    Answer,
+    DeliveryAnswer,
     GroupRefused,
     Target,
     TargetMisconfigured,
@@ -36,14 +36,14 @@ _LOOK = 0.1  # seconds between reads of the queue while no answer calls for one
 _KEEP = 2.0  # seconds between signs of life
 
 
-class Deliverer:
+class DeliveryWorker:
     """Delivers to one target, as long as `run` runs; as many processes as like may try, one at a time does."""
 
     def __init__(
         self,
         target: Target,
         pool: Pool,
-        policy: Policy = Policy(),  # noqa: B008 - it is frozen
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - it is frozen
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -68,14 +68,14 @@ class Deliverer:
                 with leading(self._pool, self._target.name, self._closing.wait) as lead:
                     if lead is not None:
                         self._deliver(lead)
-            except (Unreachable, Fenced) as error:
+            except (Unreachable, SinkFenced) as error:
                 log.warning("%s: delivering again in a second: %s", self._target.name, error)
                 self._closing.wait(1.0)
 
-    def _deliver(self, lead: Lead) -> None:
-        records = Records(self._pool, self._target.name, lead.epoch)
-        gate = Gate(self._policy, self._clock(), lead.paused_for)
-        term = _Term(self._target, records, gate, self._policy.concurrency)
+    def _deliver(self, lead: Leadership) -> None:
+        records = DeliveryRepository(self._pool, self._target.name, lead.epoch)
+        gate = CallGate(self._policy, self._clock(), lead.paused_for)
+        term = _LeaderSession(self._target, records, gate, self._policy.concurrency)
         due = self._clock()  # when the next sign of life is
         with ThreadPoolExecutor(self._policy.concurrency, f"deliver-{self._target.name}") as callers:
             while not self._closing.is_set():
@@ -95,7 +95,7 @@ class Deliverer:
                     self._woken.wait(min(wait or _LOOK, _LOOK))
         term.settle()
 
-    def _offer(self, term: "_Term", call: "_Call") -> None:
+    def _offer(self, term: "_LeaderSession", call: "_Call") -> None:
         """One call of the target, and its outcome."""
         fault_point(f"{self._target.name}:offering")
         try:
@@ -121,19 +121,19 @@ class Deliverer:
             log.warning("%s answers again", self._target.name)
             term.records.closed()
 
-    def _answered(self, term: "_Term", call: "_Call", answers: Sequence[Answer]) -> None:
+    def _answered(self, term: "_LeaderSession", call: "_Call", answers: Sequence[DeliveryAnswer]) -> None:
         term.records.answered(answers, call.retried)
         term.window.answered({answer.charge_id: answer.result for answer in answers})
 
-    def _refused(self, term: "_Term", call: "_Call", error: Exception) -> None:
+    def _refused(self, term: "_LeaderSession", call: "_Call", error: Exception) -> None:
         if len(call.charges) == 1:
-            self._answered(term, call, [Answer(call.ids[0], "refused", reason=str(error))])
+            self._answered(term, call, [DeliveryAnswer(call.ids[0], "refused", reason=str(error))])
             return
         log.info("%s: %d charges are offered one by one: %s", self._target.name, len(call.charges), error)
         term.records.divided(call.ids)
         term.window.drop(call.engagements)
 
-    def _unanswered(self, term: "_Term", call: "_Call", error: TargetUnavailable) -> None:
+    def _unanswered(self, term: "_LeaderSession", call: "_Call", error: TargetUnavailable) -> None:
         failures = 1 + max(row.attempts for row in call.charges)
         if isinstance(error, TargetUnclear) and len(call.charges) == 1 and failures > UNKNOWN_TRIES:
             ISOLATED.count("record")
@@ -155,7 +155,7 @@ class Deliverer:
 class _Call:
     """Charges on their way."""
 
-    def __init__(self, charges: list[Waiting], probe: bool) -> None:
+    def __init__(self, charges: list[QueuedCharge], probe: bool) -> None:
         self.charges, self.probe = charges, probe
 
     @property
@@ -171,12 +171,12 @@ class _Call:
         return any(row.attempts for row in self.charges)
 
 
-class _Term:
+class _LeaderSession:
     """The state of a deliverer while it has the lead."""
 
-    def __init__(self, target: Target, records: Records, gate: Gate, concurrency: int) -> None:
+    def __init__(self, target: Target, records: DeliveryRepository, gate: CallGate, concurrency: int) -> None:
         self.records, self.gate = records, gate
-        self.window = Window(records, target.largest_group)
+        self.window = Prefetch(records, target.largest_group)
         self.calls: dict[Future[None], _Call] = {}
         self._target, self._concurrency = target, concurrency
         self._look = float("-inf")  # when the queue may be read again
@@ -192,7 +192,7 @@ class _Term:
         """Seconds until a call may begin, None where an answer has to come first."""
         return None if len(self.calls) >= self._concurrency else self.gate.wait(now)
 
-    def choose(self, now: float) -> list[Waiting]:
+    def choose(self, now: float) -> list[QueuedCharge]:
         """The charges of the next call, taken out of the window."""
         busy = set[str]().union(*(call.engagements for call in self.calls.values()))
         probing = self.gate.probing(now)
@@ -204,5 +204,5 @@ class _Term:
         self.window.take(chosen)
         return chosen
 
-    def _choose(self, busy: set[str], probing: bool) -> list[Waiting]:
+    def _choose(self, busy: set[str], probing: bool) -> list[QueuedCharge]:
         return choose(self.window.rows(), busy, self._target.largest_group, self._target.group_of, probing)

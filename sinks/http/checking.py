@@ -2,8 +2,17 @@
 
 from collections.abc import Iterator
 
-from schemas.schema_types import Many, Maybe, Record, Shape
-from sinks.http.template_ast import Date, Each, Group, Items, Minor, Number, Translate, Value
+from schemas.schema_types import Array, AvroRecord, Optional, Shape
+from sinks.http.template_ast import (
+    DateTemplate,
+    EachItem,
+    ListTemplate,
+    Minor,
+    NumberTemplate,
+    ObjectTemplate,
+    TableLookup,
+    Value,
+)
 from sources.mapping.ast import Constant, Path, Template
 from sources.mapping.yaml_nodes import Node, nearest
 
@@ -19,29 +28,29 @@ def check(node: Node, value: Value, scope: Shape) -> None:
             for part in parts:
                 if isinstance(part, Path):
                     _shape_at(node, scope, part)
-        case Translate(of) | Number(of) | Minor(of) | Date(of):
+        case TableLookup(of) | NumberTemplate(of) | Minor(of) | DateTemplate(of):
             check(node, of, scope)
-        case Each(of, fields):
+        case EachItem(of, fields):
             inner = _shape_at(node, scope, of)
-            if not isinstance(inner, Many):
+            if not isinstance(inner, Array):
                 raise node.wrong(f"{of} is no list")
             for each in fields.values():
                 check(node, each, inner.items)
-        case Group() | Items():
+        case ObjectTemplate() | ListTemplate():
             for each in _inside(value):
                 check(node, each, scope)
 
 
-def _inside(value: Group | Items) -> Iterator[Value]:
-    yield from value.fields.values() if isinstance(value, Group) else value.items
+def _inside(value: ObjectTemplate | ListTemplate) -> Iterator[Value]:
+    yield from value.fields.values() if isinstance(value, ObjectTemplate) else value.items
 
 
 def _shape_at(node: Node, scope: Shape, path: Path) -> Shape:
     found = scope
     for step in path.steps:
-        fields = {field.name: field.shape for field in found.fields} if isinstance(found, Record) else {}
+        fields = {field.name: field.shape for field in found.fields} if isinstance(found, AvroRecord) else {}
         if step not in fields:
             raise node.wrong(f"{path}: a charge has no such field{nearest(step, fields)}; correct the path")
         here = fields[step]
-        found = here.inner if isinstance(here, Maybe) else here
+        found = here.inner if isinstance(here, Optional) else here
     return found

@@ -53,14 +53,14 @@ from sources.mapping.parser import path_or_text
 from sources.mapping.yaml_nodes import Node, parsed
 from topics.catalogue import CHARGES_TOPIC
 
-__all__ = ["Answers", "Batch", "Mapped", "MappingError", "load", "read"]
+__all__ = ["Answers", "HttpMapping", "MappingError", "RequestBatch", "load", "read"]
 
 _METHODS = ("POST", "PUT", "PATCH")
 _MOST = 5000  # charges of a request
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RequestBatch:
     """Several charges in one request."""
 
     size: int
@@ -84,7 +84,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class HttpMapping:
     """A whole mapping file."""
 
     file: str
@@ -92,13 +92,13 @@ class Mapped:
     path: Constant | Path | Template
     fields: Mapping[str, Value]
     headers: Mapping[str, str]
-    batch: Batch | None
+    batch: RequestBatch | None
     posted: frozenset[int]
     refused: frozenset[int]
     answer: Answers
 
 
-def load(file: File) -> Mapped:
+def load(file: File) -> HttpMapping:
     """The mapping in a file. Raises MappingError with file, line and remedy."""
     try:
         return read(str(file), file.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def load(file: File) -> Mapped:
         raise MappingError(str(file), 1, "is not UTF-8 text; save it as UTF-8") from None
 
 
-def read(file: str, text: str) -> Mapped:
+def read(file: str, text: str) -> HttpMapping:
     """The mapping in a text; `file` is the name to use in errors."""
     root = parsed(file, text)
     found = root.record("a mapping", ("path", "fields"), ("method", "headers", "batch", "statuses", "answer"))
@@ -117,7 +117,7 @@ def read(file: str, text: str) -> Mapped:
     for name, node in found["fields"].entries("fields").items():
         check(node, fields[name], charge)
     batch = _batch(found["batch"], charge) if "batch" in found else None
-    return Mapped(
+    return HttpMapping(
         file,
         _method(found["method"]) if "method" in found else "POST",
         _path(found["path"], charge, batch),
@@ -136,7 +136,7 @@ def _method(node: Node) -> str:
     return method
 
 
-def _path(node: Node, charge: Shape, batch: Batch | None) -> Constant | Path | Template:
+def _path(node: Node, charge: Shape, batch: RequestBatch | None) -> Constant | Path | Template:
     path = path_or_text(node, node.text("path"))
     if not node.text("path").startswith("/"):
         raise node.wrong("path must begin with a slash: it follows the target's url")
@@ -150,7 +150,7 @@ def _headers(node: Node) -> dict[str, str]:
     return {name: value.text(f"header {name}") for name, value in node.entries("headers").items()}
 
 
-def _batch(node: Node, charge: Shape) -> Batch:
+def _batch(node: Node, charge: Shape) -> RequestBatch:
     found = node.record("batch", ("size", "items"), ("around", "together", "keyed"))
     size = found["size"].scalar("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _MOST:
@@ -162,7 +162,7 @@ def _batch(node: Node, charge: Shape) -> Batch:
         check(item, path, charge)
     constants = {name: each.scalar(name) for name, each in around.items()}
     keyed = found["keyed"].flag("keyed") if "keyed" in found else True
-    return Batch(size, found["items"].text("items"), constants, paths, keyed)
+    return RequestBatch(size, found["items"].text("items"), constants, paths, keyed)
 
 
 def _statuses(node: Node | None) -> tuple[frozenset[int], frozenset[int]]:
@@ -182,7 +182,7 @@ def _codes(node: Node, what: str) -> frozenset[int]:
     return frozenset(code for _, code in codes if isinstance(code, int))
 
 
-def _answer(node: Node | None, root: Node, batch: Batch | None) -> Answers:
+def _answer(node: Node | None, root: Node, batch: RequestBatch | None) -> Answers:
     names = ("reference", "reason", "result", "items", "key")
     found = {} if node is None else node.record("answer", (), (*names, "posted", "refused"))
     paths = {name: path_of(found[name], name) if name in found else None for name in names}

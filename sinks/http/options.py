@@ -40,11 +40,11 @@ Url = Annotated[str, AfterValidator(_url)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
-class _Options(BaseModel):
+class _HttpOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class KeyOptions(_Options):
+class KeyOptions(_HttpOptions):
     """Our key, sent in a header."""
 
     kind: Literal["key"]
@@ -53,7 +53,7 @@ class KeyOptions(_Options):
     scheme: str = "Bearer"
 
 
-class ClientOptions(_Options):
+class ClientOptions(_HttpOptions):
     """We are an OAuth 2 client."""
 
     kind: Literal["oauth2"]
@@ -63,7 +63,7 @@ class ClientOptions(_Options):
     scope: str | None = None
 
 
-class HttpOptions(_Options):
+class HttpOptions(_HttpOptions):
     """All of it. Paths are relative to the targets file."""
 
     url: Url

@@ -10,7 +10,17 @@ import orjson
 
 from common.decimals import plain
 from rating.model.money import minor_units
-from sinks.http.template_ast import CURRENCY, Date, Each, Group, Items, Minor, Number, Translate, Value
+from sinks.http.template_ast import (
+    CURRENCY,
+    DateTemplate,
+    EachItem,
+    ListTemplate,
+    Minor,
+    NumberTemplate,
+    ObjectTemplate,
+    TableLookup,
+    Value,
+)
 from sources.mapping.ast import Constant, Path, Scalar, Template
 from storage.charge_batch import ChargeRecord
 
@@ -53,23 +63,23 @@ def _written(value: Value, scope: Scope, currency: str) -> object:
             return _plain(_at(scope, steps))
         case Template(parts):
             return _filled(parts, scope)
-        case Translate(of, to):
+        case TableLookup(of, to):
             return _translated(_written(of, scope, currency), to, of)
-        case Number(of, places, as_text):
+        case NumberTemplate(of, places, as_text):
             return _formatted(
                 _at(scope, of.steps), minor_units(currency) if places == CURRENCY else places, as_text, of
             )
         case Minor(of):
             return _in_minor_units(_at(scope, of.steps), currency, of)
-        case Date(of, form):
+        case DateTemplate(of, form):
             at = _at(scope, of.steps)
             return at.strftime(form) if isinstance(at, date) else _ABSENT
-        case Each(of, fields):
+        case EachItem(of, fields):
             items = _at(scope, of.steps)
             return [_record(fields, item, currency) for item in items] if isinstance(items, Sequence) else _ABSENT
-        case Group(fields):
+        case ObjectTemplate(fields):
             return _record(fields, scope, currency)
-        case Items(items):
+        case ListTemplate(items):
             found = [_written(item, scope, currency) for item in items]
             return [each for each in found if each is not _ABSENT]
 

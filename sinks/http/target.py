@@ -15,10 +15,10 @@ import orjson
 from common.errors import Health
 from rating.model.ids import NAMESPACE
 from sinks.delivery.secret_ref import NoSecret, Secret
-from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
+from sinks.delivery.target import DeliveryAnswer, GroupRefused, TargetUnavailable
 from sinks.http.client import Calls, Reply, shown, unexpected
 from sinks.http.credentials import Credentials, signed
-from sinks.http.mapping import Batch, Mapped
+from sinks.http.mapping import HttpMapping, RequestBatch
 from sinks.http.request_body import Unwritable, path_text, written
 from sources.mapping.ast import Path
 from storage.charge_batch import ChargeRecord
@@ -38,7 +38,7 @@ class HttpTarget:
         self,
         name: str,
         url: str,
-        mapped: Mapped,
+        mapped: HttpMapping,
         calls: Calls,
         credentials: Credentials,
         sign: Secret | None = None,
@@ -64,19 +64,19 @@ class HttpTarget:
             return ""
         return json.dumps([str(_at(charge, path)) for path in self._mapped.batch.together])
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         """One request, or several where there are more charges than one may carry.
 
         Raises TargetUnavailable, GroupRefused.
         """
-        answers = dict[str, Answer]()
+        answers = dict[str, DeliveryAnswer]()
         writable = list[tuple[ChargeRecord, dict[str, object]]]()
         for charge in charges:
             try:
                 writable.append((charge, written(self._mapped.fields, charge)))
             except Unwritable as error:
                 reason = f"{error}; correct {self._mapped.file} or the charge"
-                answers[charge["charge_id"]] = Answer(charge["charge_id"], "refused", reason=reason)
+                answers[charge["charge_id"]] = DeliveryAnswer(charge["charge_id"], "refused", reason=reason)
         for at in range(0, len(writable), self.largest_group):
             page = writable[at : at + self.largest_group]
             found = self._batch(self._mapped.batch, page) if self._mapped.batch else [self._single(*page[0])]
@@ -98,20 +98,22 @@ class HttpTarget:
         """Close its connections."""
         self._calls.close()
 
-    def _single(self, charge: ChargeRecord, fields: Mapping[str, object]) -> Answer:
+    def _single(self, charge: ChargeRecord, fields: Mapping[str, object]) -> DeliveryAnswer:
         charge_id, answer = charge["charge_id"], self._mapped.answer
         try:
             path = path_text(self._mapped.path, charge)
         except Unwritable as error:
-            return Answer(charge_id, "refused", reason=str(error))
+            return DeliveryAnswer(charge_id, "refused", reason=str(error))
         reply = self._send(path, charge_id, orjson.dumps(fields))
         if reply.status in self._mapped.refused:
-            return Answer(charge_id, "refused", reason=self._reason(path, reply))
+            return DeliveryAnswer(charge_id, "refused", reason=self._reason(path, reply))
         if answer.result is None and answer.reference is None:
-            return Answer(charge_id, "posted")
+            return DeliveryAnswer(charge_id, "posted")
         return self._judged(charge_id, self._json(path, reply), path)
 
-    def _batch(self, batch: Batch, page: Sequence[tuple[ChargeRecord, dict[str, object]]]) -> list[Answer]:
+    def _batch(
+        self, batch: RequestBatch, page: Sequence[tuple[ChargeRecord, dict[str, object]]]
+    ) -> list[DeliveryAnswer]:
         ids = [charge["charge_id"] for charge, _ in page]
         path = path_text(self._mapped.path, page[0][0])
         body = orjson.dumps({**batch.around, batch.items: [fields for _, fields in page]})
@@ -120,7 +122,7 @@ class HttpTarget:
             reason = self._reason(path, reply)
             if len(ids) > 1:
                 raise GroupRefused(reason)
-            return [Answer(ids[0], "refused", reason=reason)]
+            return [DeliveryAnswer(ids[0], "refused", reason=reason)]
         answer = self._mapped.answer
         items = _at(self._json(path, reply), answer.items)
         by_key = {str(_at(item, answer.key)): item for item in items} if isinstance(items, list) else {}
@@ -150,19 +152,19 @@ class HttpTarget:
             raise unexpected(method, url, reply)
         return reply
 
-    def _judged(self, charge_id: str, item: object, path: str) -> Answer:
+    def _judged(self, charge_id: str, item: object, path: str) -> DeliveryAnswer:
         """Parse the JSON about one charge. Raises TargetUnavailable for anything unclear."""
         answer = self._mapped.answer
         if answer.result is not None:
             word = str(_at(item, answer.result))
             if word in answer.refused:
-                return Answer(charge_id, "refused", reason=_words(_at(item, answer.reason)) or word)
+                return DeliveryAnswer(charge_id, "refused", reason=_words(_at(item, answer.reason)) or word)
             if word not in answer.posted:
                 raise self._unclear(path, f"{answer.result} is {word!r}, which means neither posted nor refused")
         reference = _at(item, answer.reference) if answer.reference is not None else None
         if answer.reference is not None and (reference in (None, "") or isinstance(reference, dict | list)):
             raise self._unclear(path, f"there is no {answer.reference}")
-        return Answer(charge_id, "posted", None if reference is None else str(reference))
+        return DeliveryAnswer(charge_id, "posted", None if reference is None else str(reference))
 
     def _reason(self, path: str, reply: Reply) -> str:
         """Why it refused. Raises TargetUnavailable where the answer is not the application's own."""
@@ -182,7 +184,7 @@ class HttpTarget:
         return TargetUnavailable(f"{what}: {why}, so the result is unknown; if this stays, correct the mapping")
 
 
-def _key(batch: Batch, ids: Sequence[str]) -> str | None:
+def _key(batch: RequestBatch, ids: Sequence[str]) -> str | None:
     if not batch.keyed:
         return None
     return ids[0] if len(ids) == 1 else batch_key(ids)

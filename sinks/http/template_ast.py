@@ -16,7 +16,7 @@ _LARGEST_PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Translate:
+class TableLookup:
     """A value by a table."""
 
     of: Path | Template
@@ -24,7 +24,7 @@ class Translate:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberTemplate:
     """A decimal with so many places (None: as many as it has, CURRENCY: the minor unit), as text or a JSON number."""
 
     of: Path
@@ -40,7 +40,7 @@ class Minor:
 
 
 @dataclass(frozen=True, slots=True)
-class Date:
+class DateTemplate:
     """A day or instant in a format of `strftime`."""
 
     of: Path
@@ -48,7 +48,7 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class EachItem:
     """A record for each item of a list."""
 
     of: Path
@@ -56,33 +56,44 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ObjectTemplate:
     """A nested record."""
 
     fields: Mapping[str, "Value"]
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class ListTemplate:
     """A list written out."""
 
     items: tuple["Value", ...]
 
 
-Value: TypeAlias = Constant | Path | Template | Translate | Number | Minor | Date | Each | Group | Items
+Value: TypeAlias = (
+    Constant
+    | Path
+    | Template
+    | TableLookup
+    | NumberTemplate
+    | Minor
+    | DateTemplate
+    | EachItem
+    | ObjectTemplate
+    | ListTemplate
+)
 
 
 def value_of(node: Node) -> Value:
     """Any value of the language. Raises MappingError."""
     if node.is_list:
-        return Items(tuple(value_of(item) for item in node.items("a list")))
+        return ListTemplate(tuple(value_of(item) for item in node.items("a list")))
     if not node.is_record:
         written = node.scalar("a value")
         return path_or_text(node, written) if isinstance(written, str) else Constant(written, node.line)
     entries = node.entries("a nested record")
     operator = next((name for name in entries if name.startswith("$")), None)
     if operator is None:
-        return Group({name: value_of(value) for name, value in entries.items()})
+        return ObjectTemplate({name: value_of(value) for name, value in entries.items()})
     if operator not in _OPERATORS:
         raise node.wrong(f"there is no {operator}{nearest(operator, _OPERATORS)}; use {', '.join(_OPERATORS)}")
     return _OPERATORS[operator](node)
@@ -101,7 +112,7 @@ def _translate(node: Node) -> Value:
     of = path_or_text(found["$translate"], found["$translate"].text("$translate"))
     if isinstance(of, Constant):
         raise found["$translate"].wrong("$translate must be a path such as $tax_category, or text around paths")
-    return Translate(of, {code: each.scalar("a translation") for code, each in found["to"].entries("to").items()})
+    return TableLookup(of, {code: each.scalar("a translation") for code, each in found["to"].entries("to").items()})
 
 
 def _number(name: str, as_text: bool) -> Callable[[Node], Value]:
@@ -111,7 +122,7 @@ def _number(name: str, as_text: bool) -> Callable[[Node], Value]:
         whole = isinstance(places, int) and not isinstance(places, bool) and 0 <= places <= _LARGEST_PLACES
         if not (places is None or whole or places == CURRENCY):
             raise found["places"].wrong(f"places is {places!r}; write 0 to {_LARGEST_PLACES}, or currency")
-        return Number(path_of(found[name], name), places, as_text)
+        return NumberTemplate(path_of(found[name], name), places, as_text)
 
     return read
 
@@ -122,13 +133,13 @@ def _minor(node: Node) -> Value:
 
 def _date(node: Node) -> Value:
     found = node.record("$date", ("$date", "format"))
-    return Date(path_of(found["$date"], "$date"), found["format"].text("format"))
+    return DateTemplate(path_of(found["$date"], "$date"), found["format"].text("format"))
 
 
 def _each(node: Node) -> Value:
     found = node.record("$each", ("$each", "fields"))
     fields = {name: value_of(value) for name, value in found["fields"].entries("fields").items()}
-    return Each(path_of(found["$each"], "$each"), fields)
+    return EachItem(path_of(found["$each"], "$each"), fields)
 
 
 _OPERATORS: dict[str, Callable[[Node], Value]] = {

@@ -29,11 +29,11 @@ _KINDS: dict[StatusKind, type[TargetUnavailable]] = {
 Domain = Sequence[object]
 
 
-class Refused(SinkError):
+class TrytonRefused(SinkError):
     """Tryton refused, in its own words; no part of the request was done."""
 
 
-class Tryton:
+class TrytonClient:
     """One database of a Tryton server. May be used from several threads."""
 
     def __init__(self, url: str, key: Secret, calls: Calls, context: Mapping[str, object] | None = None) -> None:
@@ -41,9 +41,9 @@ class Tryton:
         self._url, self._key, self._calls = url.rstrip("/"), key, calls
         self._context = dict(context or {})
 
-    def within(self, **context: object) -> "Tryton":
+    def within(self, **context: object) -> "TrytonClient":
         """The same server and key in a further context, such as `company`."""
-        return Tryton(self._url, self._key, self._calls, {**self._context, **context})
+        return TrytonClient(self._url, self._key, self._calls, {**self._context, **context})
 
     def search(
         self,
@@ -110,7 +110,7 @@ class Tryton:
         except ValueError:
             raise TargetUnavailable(f"{what}: {reply.body[:60]!r} is no JSON, so the result is unknown") from None
         if reply.status == 400:
-            raise Refused(_words(found) or f"{what}: answered 400")
+            raise TrytonRefused(_words(found) or f"{what}: answered 400")
         return found
 
 

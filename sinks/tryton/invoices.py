@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sinks.tryton.client import Refused, Tryton
+from sinks.tryton.client import TrytonClient, TrytonRefused
 from sinks.tryton.wire import Row
 
 _FIELDS = (
@@ -58,7 +58,7 @@ class TrytonInvoice:
 class TrytonInvoices:
     """Invoices that bill our charges, and no others."""
 
-    def __init__(self, tryton: Tryton) -> None:
+    def __init__(self, tryton: TrytonClient) -> None:
         # A person would be warned of a due date in the past and of taxes other than the product's: both are meant.
         self._tryton = tryton.within(_skip_warnings=True)
 
@@ -72,7 +72,7 @@ class TrytonInvoices:
         """The present state of an invoice. Raises Refused if there is none, TargetUnavailable."""
         found = self._tryton.search("account.invoice", [["id", "=", invoice]], _FIELDS, 1)
         if not found:
-            raise Refused(f"Tryton has no invoice {invoice} that may be seen with this key")
+            raise TrytonRefused(f"Tryton has no invoice {invoice} that may be seen with this key")
         return TrytonInvoice.of(found[0])
 
     def post(self, invoice: TrytonInvoice, on: date) -> TrytonInvoice:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from common.decimals import plain
-from invoicing.draft import Account, LineDraft, LineKey
+from invoicing.draft import DocumentKey, LineDraft, LineKey
 from invoicing.parties import Names, line_name, line_note
 from rating.model.money import rounded_money
 from storage.charge_batch import ChargeRecord
@@ -36,7 +36,7 @@ class Line:
         minutes = sum(charge["billable_minutes"] for charge in self.charges)
         drafted = LineDraft(self.key, self.quantity, self.unit, self.price, self.net)
         first = self.charges[0]
-        account = Account(first["legal_entity"], first["client_id"], self.key.engagement_id, currency, False)
+        account = DocumentKey(first["legal_entity"], first["client_id"], self.key.engagement_id, currency, False)
         parts = [line_name(self.key, names), self.key.period, line_note(drafted, account, names)]
         if minutes and self.unit == "one":
             parts.append(

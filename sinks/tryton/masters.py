@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 from common.decimals import plain
-from invoicing.draft import Account
+from invoicing.draft import DocumentKey
 from invoicing.parties import Names, Party, buyer
 from rating.model.master_data import Client
-from sinks.tryton.client import Refused, Tryton
+from sinks.tryton.client import TrytonClient, TrytonRefused
 from sinks.tryton.lines import Unit
 from sinks.tryton.wire import Row
 
@@ -22,7 +22,7 @@ _SYMBOLS: Mapping[Unit, str] = {"hour": "h", "one": "u"}
 Found = TypeVar("Found")
 
 
-class NotThere(Refused):
+class NotThere(TrytonRefused):
     """Tryton has no record for this; the text says what a person has to do there."""
 
 
@@ -37,7 +37,7 @@ class Currency:
 class TrytonMasters:
     """Look-ups and makings by Hourstream's ids. May be used from several threads, also of several processes."""
 
-    def __init__(self, tryton: Tryton, names: Callable[[], Names]) -> None:
+    def __init__(self, tryton: TrytonClient, names: Callable[[], Names]) -> None:
         self._tryton, self._names = tryton, names
         self._known: dict[tuple[str, ...], object] = {}
         self._lock = threading.RLock()  # one look-up may need another
@@ -93,11 +93,11 @@ class TrytonMasters:
             )
         return _id(found[0])
 
-    def party(self, company: int, account: Account) -> int:
+    def party(self, company: int, account: DocumentKey) -> int:
         """The party that is billed, made with its address, tax identifier and payment term where there is none."""
         return self._once(("party", account.client_id), lambda: self._party(company, account))
 
-    def _party(self, company: int, account: Account) -> int:
+    def _party(self, company: int, account: DocumentKey) -> int:
         names = self._names()
         who, client = buyer(account, names), names.clients.get(account.client_id)
         values: dict[str, object] = {"name": who.name, "addresses": [["create", [self._address(who)]]]}
@@ -110,7 +110,7 @@ class TrytonMasters:
         untyped: Row = {"identifiers": [["create", [{"code": who.vat_id}]]]}
         try:
             return self._found_or_made("party.party", identity, {**values, **european}, company)
-        except Refused:  # Tryton checks the digits of European ones; others are kept as they are written
+        except TrytonRefused:  # Tryton checks the digits of European ones; others are kept as they are written
             return self._found_or_made("party.party", identity, {**values, **untyped}, company)
 
     def _address(self, who: Party) -> Row:
@@ -174,7 +174,7 @@ class TrytonMasters:
         """
         try:
             made = self._tryton.within(company=company).create(model, values)
-        except Refused:
+        except TrytonRefused:
             by_another = self._by_identity(identified, identity)
             if by_another is None:
                 raise

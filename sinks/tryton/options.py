@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sinks.delivery.secret_ref import Secret
 from sinks.http.client import Calls
 from sinks.http.options import Seconds, SecretReference, Url
-from sinks.tryton.client import Tryton
+from sinks.tryton.client import TrytonClient
 from sinks.tryton.target import TrytonTarget
 
 
@@ -30,4 +30,4 @@ def target(name: str, options: Mapping[str, object], folder: Path) -> TrytonTarg
     key = Secret.of(given.key)
     key.reveal()  # a missing key is reported now, not at the first charge
     calls = Calls(given.connect_seconds, given.answer_seconds, None if given.ca is None else folder / given.ca)
-    return TrytonTarget(name, Tryton(given.url, key, calls))
+    return TrytonTarget(name, TrytonClient(given.url, key, calls))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from sinks.tryton.client import Refused
+from sinks.tryton.client import TrytonRefused
 from sinks.tryton.invoices import TrytonInvoice
 from sinks.tryton.rpc import TrytonRpc
 
@@ -29,7 +29,7 @@ class TrytonPayments:
         row = self._rpc.call("model.account.invoice.read", [invoice.id], ["state", "amount_to_pay"], context=where)[0]
         paid = row["amount_to_pay"] if amount is None else amount
         if row["state"] != "posted":
-            raise Refused(f"{invoice.reference} is {row['state']}: only a posted invoice is paid")
+            raise TrytonRefused(f"{invoice.reference} is {row['state']}: only a posted invoice is paid")
         self._record(invoice, reference, on, paid, where)
         return True
 
@@ -65,7 +65,7 @@ class TrytonPayments:
             [["company", "=", invoice.company]], 0, 1, [["id", "ASC"]], context=where,
         )  # fmt: skip
         if not found:
-            raise Refused("Tryton has no payment method of that company: add one there")
+            raise TrytonRefused("Tryton has no payment method of that company: add one there")
         return int(found[0])
 
 

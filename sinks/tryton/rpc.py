@@ -9,7 +9,7 @@ from typing import Any
 from sinks.delivery.secret_ref import NoSecret, Secret
 from sinks.delivery.target import TargetMisconfigured, TargetUnavailable, TargetUnclear
 from sinks.http.client import Calls, unexpected
-from sinks.tryton.client import Refused
+from sinks.tryton.client import TrytonRefused
 from sinks.tryton.wire import dumps, loads
 
 _REFUSALS = ("UserError", "UserWarning")
@@ -64,7 +64,7 @@ class TrytonRpc:
         if error := found.get("error"):
             words = " ".join(str(each) for each in (error[1] if error[0] in _REFUSALS else error) if each)[:500]
             if error[0] in _REFUSALS:
-                raise Refused(words)
+                raise TrytonRefused(words)
             raise TargetUnavailable(f"{method}: {words}")
         return found.get("result")
 

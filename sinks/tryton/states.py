@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sinks.delivery.status_source import PaymentRecord, StatusRecord
-from sinks.tryton.client import Tryton
+from sinks.tryton.client import TrytonClient
 from sinks.tryton.wire import Row
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AnnouncedInvoice:
     """The last report of one invoice: its state, and its payments by Tryton's line."""
 
     state: str | None = None
@@ -41,11 +41,11 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class StateCursor:
     """The end of the last poll, and the reports of invoices that may still change or are polled again."""
 
     until: datetime = BEGINNING
-    told: dict[int, Told] = field(default_factory=dict)
+    told: dict[int, AnnouncedInvoice] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """For a table or a file."""
@@ -56,11 +56,13 @@ class Cursor:
         return {"until": self.until.isoformat(), "told": told}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, object]) -> "Cursor":
+    def from_json(cls, found: Mapping[str, object]) -> "StateCursor":
         """The inverse of `as_json`."""
         rows = found["told"]
         told = {
-            int(id_): Told(each["state"], frozenset(each["payments"]), datetime.fromisoformat(each["written"]))
+            int(id_): AnnouncedInvoice(
+                each["state"], frozenset(each["payments"]), datetime.fromisoformat(each["written"])
+            )
             for id_, each in (rows.items() if isinstance(rows, dict) else ())
         }
         return cls(datetime.fromisoformat(str(found["until"])), told)
@@ -69,10 +71,10 @@ class Cursor:
 class TrytonStates:
     """The states of invoices that bill our charges; `system` is the name on the events."""
 
-    def __init__(self, tryton: Tryton, system: str) -> None:
+    def __init__(self, tryton: TrytonClient, system: str) -> None:
         self._tryton, self._system = tryton, system
 
-    def look(self, cursor: Cursor) -> tuple[list[StatusRecord], Cursor, bool]:
+    def look(self, cursor: StateCursor) -> tuple[list[StatusRecord], StateCursor, bool]:
         """New events since `cursor`, in the order of Tryton's invoice ids; the next cursor; whether there is more.
 
         Keep the cursor only together with the events. Raises Refused, TargetUnavailable.
@@ -81,16 +83,18 @@ class TrytonStates:
         for rows in self._written_since(cursor.until - OVERLAP):
             if len(events) >= _MOST:
                 # Reported events are kept and skipped by the next poll, which begins where this one did.
-                return events, Cursor(cursor.until, told), True
-            page = [row for row in rows if _has_news(row, told.get(int(row["id"]), Told()))]
+                return events, StateCursor(cursor.until, told), True
+            page = [row for row in rows if _has_news(row, told.get(int(row["id"]), AnnouncedInvoice()))]
             charges, payments = self._charges(page), self._payments(page)
             for row in page:
                 id_ = int(row["id"])
-                events += self._events(row, told.get(id_, Told()), charges[id_], payments)
-                told[id_] = Told(row["state"], _paid_by(row, told.get(id_, Told())), row["write_date"])
+                events += self._events(row, told.get(id_, AnnouncedInvoice()), charges[id_], payments)
+                told[id_] = AnnouncedInvoice(
+                    row["state"], _paid_by(row, told.get(id_, AnnouncedInvoice())), row["write_date"]
+                )
             until = max((until, *(row["write_date"] for row in rows)))
         settled = {id_ for id_, each in told.items() if each.state != "posted" and each.written < until - 2 * OVERLAP}
-        return events, Cursor(until, {id_: e for id_, e in told.items() if id_ not in settled}), False
+        return events, StateCursor(until, {id_: e for id_, e in told.items() if id_ not in settled}), False
 
     def _written_since(self, instant: datetime) -> Iterator[list[Row]]:
         """Our numbered invoices, a page at a time."""
@@ -111,7 +115,7 @@ class TrytonStates:
             after = int(rows[-1]["id"])
 
     def _events(
-        self, row: Row, told: Told, charge_ids: Sequence[str], payments: dict[int, Row]
+        self, row: Row, told: AnnouncedInvoice, charge_ids: Sequence[str], payments: dict[int, Row]
     ) -> Iterable[StatusRecord]:
         def event(id_: str, at: datetime, revision: int = 1) -> StatusRecord:
             return StatusRecord(
@@ -157,11 +161,11 @@ class TrytonStates:
         return {int(row["id"]): row for row in found}
 
 
-def _has_news(row: Row, told: Told) -> bool:
+def _has_news(row: Row, told: AnnouncedInvoice) -> bool:
     return row["state"] != told.state or _paid_by(row, told) != told.payments
 
 
-def _paid_by(row: Row, told: Told) -> frozenset[int]:
+def _paid_by(row: Row, told: AnnouncedInvoice) -> frozenset[int]:
     """Lines that pay an invoice; lines that balance a cancelled one are no payment, and its reported payments stay."""
     return told.payments if row["state"] == "cancelled" else frozenset(_payment_lines(row))
 

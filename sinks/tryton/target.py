@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.errors import Health
-from invoicing.draft import Account
+from invoicing.draft import DocumentKey
 from invoicing.parties import Names
 from rating.model.money import rounded_money
-from sinks.delivery.status_source import Look, Mark
-from sinks.delivery.target import Answer, TargetUnavailable
-from sinks.tryton.client import Refused, Tryton
+from sinks.delivery.status_source import PollCursor, PollResult
+from sinks.delivery.target import DeliveryAnswer, TargetUnavailable
+from sinks.tryton.client import TrytonClient, TrytonRefused
 from sinks.tryton.lines import Line, lines_of
 from sinks.tryton.masters import NotThere, TrytonMasters
-from sinks.tryton.states import Cursor, TrytonStates
+from sinks.tryton.states import StateCursor, TrytonStates
 from sinks.tryton.wire import Row
 from storage.charge_batch import ChargeRecord
 
@@ -27,7 +27,7 @@ _CHARGE_FIELDS = ("charge_id", "line.invoice.reference")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftInvoice:
     """The draft invoice of an account; without an id it has yet to be made."""
 
     id: int | None
@@ -37,7 +37,7 @@ class Draft:
 class TrytonTarget:
     """A database of Tryton with the module `hourstream`, by its REST interface."""
 
-    def __init__(self, name: str, tryton: Tryton, names: Callable[[], Names] = Names) -> None:
+    def __init__(self, name: str, tryton: TrytonClient, names: Callable[[], Names] = Names) -> None:
         """`names` gives the masters for new parties; missing ones are named by their ids."""
         self._name, self._tryton = name, tryton
         self._masters = TrytonMasters(tryton, names)
@@ -61,7 +61,7 @@ class TrytonTarget:
         """The account that the charge is billed to, in its company's books."""
         return f"{charge['legal_entity']}|{account_text(account_of(charge))}"
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         """An answer for each charge, all of one group; see the module. Raises TargetUnavailable."""
         answers = self._held(charges)
         missing = {charge["charge_id"]: charge for charge in charges if charge["charge_id"] not in answers}
@@ -75,29 +75,31 @@ class TrytonTarget:
         """Whether Tryton answers and has our module; never raises."""
         try:
             self._tryton.search("hourstream.charge", [], ["id"], 1)
-        except (Refused, TargetUnavailable) as error:
+        except (TrytonRefused, TargetUnavailable) as error:
             return Health(ok=False, detail=str(error))
         return Health(ok=True, detail="Tryton answers")
 
-    def look(self, cursor: Mark | None) -> Look:
+    def look(self, cursor: PollCursor | None) -> PollResult:
         """The events of our invoices there since the last poll. Raises TargetUnavailable."""
         try:
-            events, reached, more = self._states.look(Cursor() if cursor is None else Cursor.from_json(cursor))
-        except Refused as error:
+            events, reached, more = self._states.look(
+                StateCursor() if cursor is None else StateCursor.from_json(cursor)
+            )
+        except TrytonRefused as error:
             raise TargetUnavailable(f"{self._name} does not show its invoices: {error}") from error
-        return Look(events, reached.as_json(), more)
+        return PollResult(events, reached.as_json(), more)
 
-    def _held(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+    def _held(self, charges: Sequence[ChargeRecord]) -> dict[str, DeliveryAnswer]:
         """The answers of those that Tryton holds already."""
         ids = [charge["charge_id"] for charge in charges]
         found = self._tryton.search(
             "hourstream.charge", [["charge_id", "in", ids], ["released_at", "=", None]], _CHARGE_FIELDS
         )
-        return {row["charge_id"]: Answer(row["charge_id"], "posted", _reference(row)) for row in found}
+        return {row["charge_id"]: DeliveryAnswer(row["charge_id"], "posted", _reference(row)) for row in found}
 
-    def _refused(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+    def _refused(self, charges: Sequence[ChargeRecord]) -> dict[str, DeliveryAnswer]:
         """Those whose company, currency or tax Tryton does not have."""
-        refused = dict[str, Answer]()
+        refused = dict[str, DeliveryAnswer]()
         for charge in charges:
             category, rate = charge["tax_category"], charge["tax_rate"]
             try:
@@ -111,13 +113,13 @@ class TrytonTarget:
                 refused |= _refusal(charge, error)
         return refused
 
-    def _take(self, charges: list[ChargeRecord]) -> dict[str, Answer]:
+    def _take(self, charges: list[ChargeRecord]) -> dict[str, DeliveryAnswer]:
         """Write charges that Tryton does not hold; where it refuses all of them, find out which it means."""
         try:
             return self._write(charges)
         except NotThere as error:  # something that every charge needs
             return {charge_id: answer for charge in charges for charge_id, answer in _refusal(charge, error).items()}
-        except Refused as error:
+        except TrytonRefused as error:
             held = self._held(charges)
             rest = [charge for charge in charges if charge["charge_id"] not in held]
             if held:
@@ -127,7 +129,7 @@ class TrytonTarget:
                 return self._take(charges[:half]) | self._take(charges[half:])
             return _refusal(charges[0], error)
 
-    def _write(self, charges: Sequence[ChargeRecord]) -> dict[str, Answer]:
+    def _write(self, charges: Sequence[ChargeRecord]) -> dict[str, DeliveryAnswer]:
         """All of them or, where it raises Refused, none that has a line."""
         lines, unlined = lines_of(charges)
         company = self._masters.company(charges[0]["legal_entity"])
@@ -140,9 +142,11 @@ class TrytonTarget:
             rows = [_charge(charge, company, currency.id) for charge in unlined]
             made = self._tryton.create_many("hourstream.charge", rows)
             references |= {charge["charge_id"]: _beside(id_) for charge, id_ in zip(unlined, made, strict=True)}
-        return {charge_id: Answer(charge_id, "posted", reference) for charge_id, reference in references.items()}
+        return {
+            charge_id: DeliveryAnswer(charge_id, "posted", reference) for charge_id, reference in references.items()
+        }
 
-    def _onto_draft(self, account: Account, company: int, currency: int, lines: Sequence[Line]) -> str:
+    def _onto_draft(self, account: DocumentKey, company: int, currency: int, lines: Sequence[Line]) -> str:
         """Put lines onto the account's draft invoice; its reference. Raises Refused."""
         named = self._masters.names()
         rows = [self._line(line, company, currency, account.currency, named) for line in lines]
@@ -150,7 +154,7 @@ class TrytonTarget:
         for _ in range(3):
             try:
                 return self._put(draft, account, company, currency, rows)
-            except Refused:
+            except TrytonRefused:
                 # Posted meanwhile, or another made it at this moment: then there is another draft to write to.
                 again = self._draft(account, company)
                 if again == draft:
@@ -158,7 +162,7 @@ class TrytonTarget:
                 draft = again
         return self._put(draft, account, company, currency, rows)
 
-    def _put(self, draft: Draft, account: Account, company: int, currency: int, rows: Sequence[Row]) -> str:
+    def _put(self, draft: DraftInvoice, account: DocumentKey, company: int, currency: int, rows: Sequence[Row]) -> str:
         if draft.id is not None:
             self._tryton.write("account.invoice", draft.id, {"lines": [["create", rows]]})
             return draft.reference
@@ -177,19 +181,19 @@ class TrytonTarget:
         )
         return draft.reference
 
-    def _described(self, account: Account) -> str:
+    def _described(self, account: DocumentKey) -> str:
         engagement = self._masters.names().engagements.get(account.engagement_id)
         return f"{account.engagement_id} {engagement.name}" if engagement else account.engagement_id
 
-    def _draft(self, account: Account, company: int) -> Draft:
+    def _draft(self, account: DocumentKey, company: int) -> DraftInvoice:
         text = account_text(account)
         ours = [["company", "=", company], ["hourstream_account", "=", text]]
         found = self._tryton.search("account.invoice", ours, ["state", "reference"])
         drafts = [row for row in found if row["state"] == "draft"]
         if drafts:
-            return Draft(int(drafts[0]["id"]), str(drafts[0]["reference"]))
+            return DraftInvoice(int(drafts[0]["id"]), str(drafts[0]["reference"]))
         numbers = [int(row["reference"].rpartition("/")[2]) for row in found]
-        return Draft(None, f"{text}/{max(numbers, default=0) + 1}")
+        return DraftInvoice(None, f"{text}/{max(numbers, default=0) + 1}")
 
     def _line(self, line: Line, company: int, currency: int, code: str, names: Names) -> Row:
         return {
@@ -206,9 +210,9 @@ class TrytonTarget:
         }
 
 
-def account_of(charge: ChargeRecord) -> Account:
+def account_of(charge: ChargeRecord) -> DocumentKey:
     """The account a charge is billed to; of one that is not billable the same as if it were taxed."""
-    return Account(
+    return DocumentKey(
         legal_entity=charge["legal_entity"],
         client_id=charge["client_id"],
         engagement_id=charge["engagement_id"],
@@ -217,14 +221,14 @@ def account_of(charge: ChargeRecord) -> Account:
     )
 
 
-def account_text(account: Account) -> str:
+def account_text(account: DocumentKey) -> str:
     """The name of an account on its invoices."""
     outside = "/O" if account.outside_scope else ""
     return f"{account.client_id}/{account.engagement_id}/{account.currency}{outside}"
 
 
-def _refusal(charge: ChargeRecord, error: Refused) -> dict[str, Answer]:
-    return {charge["charge_id"]: Answer(charge["charge_id"], "refused", reason=str(error))}
+def _refusal(charge: ChargeRecord, error: TrytonRefused) -> dict[str, DeliveryAnswer]:
+    return {charge["charge_id"]: DeliveryAnswer(charge["charge_id"], "refused", reason=str(error))}
 
 
 def _charge(charge: ChargeRecord, company: int, currency: int) -> Row:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.schema_types import Maybe
-from sources.files.tables import Table, UnreadableFile, read_table
+from schemas.schema_types import Optional
+from sources.files.tables import FileTable, UnreadableFile, read_table
 from sources.mapping.ast import Entity, Layout, SourceMapping
 from sources.mapping.contracts import Contracts
 from sources.mapping.errors import NotRecognised
@@ -20,7 +20,7 @@ class Recognised:
     headers: dict[str, str]
 
 
-def recognise(mapping: SourceMapping, contracts: Contracts, data: bytes) -> tuple[Table, tuple[Recognised, ...]]:
+def recognise(mapping: SourceMapping, contracts: Contracts, data: bytes) -> tuple[FileTable, tuple[Recognised, ...]]:
     """The file's rows, and every entity that takes them. Raises NotRecognised."""
     refusals: list[tuple[int, str]] = []
     for entity in mapping.entities.values():
@@ -41,7 +41,9 @@ def recognise(mapping: SourceMapping, contracts: Contracts, data: bytes) -> tupl
     raise NotRecognised(f"{mapping.system} does not know this file. {refusals[0][1]}", refusals[0][0])
 
 
-def _all_alike(mapping: SourceMapping, contracts: Contracts, layout: Layout, table: Table) -> tuple[Recognised, ...]:
+def _all_alike(
+    mapping: SourceMapping, contracts: Contracts, layout: Layout, table: FileTable
+) -> tuple[Recognised, ...]:
     """Every entity that reads files of this form and finds its columns: a row may hold several."""
     found = []
     for entity in mapping.entities.values():
@@ -68,7 +70,7 @@ def _lacking(entity: Entity, layout: Layout, contracts: Contracts, there: tuple[
     if shape is None:
         return [f"a contract of {entity.topic}"]
     found = dict(_headers(layout, there))
-    needed = {field.name for field in shape.fields if not isinstance(field.shape, Maybe)}
+    needed = {field.name for field in shape.fields if not isinstance(field.shape, Optional)}
     missing = [layout.columns[name] for name in layout.columns if name in needed and name not in found]
     if layout.format == "json" and not there:
         return []  # a list of no records says nothing of its columns, and needs none

@@ -14,9 +14,9 @@ from sources.files.records import SourceRow
 from sources.mapping.ast import SourceMapping
 from sources.mapping.code_map import CODE
 from sources.mapping.contracts import Contracts
-from sources.mapping.errors import Missing, Unmappable, Unusable
-from sources.mapping.evaluator import Scope, evaluate
-from sources.state import Rows, Standing
+from sources.mapping.errors import MissingLookup, Unmappable, Unusable
+from sources.mapping.evaluator import RecordScope, evaluate
+from sources.state import SourceRecordState, SystemRows
 
 
 class _Layer(dict[bytes, bytes | None]):
@@ -89,16 +89,16 @@ class Trial:
 
     def _fault_beside(self, layer: _Layer, row: SourceRow) -> str | None:
         """The fault of a waiting record beside its missing look-up: it would appear only later."""
-        rows = Rows(layer, self._mapper.mapping.system)
+        rows = SystemRows(layer, self._mapper.mapping.system)
         if rows.outcome(row.entity, row.id).missing is None:
             return None
         entity = self._mapper.mapping.entities[row.entity]
-        scope = Scope(self._mapper.mapping, rows, entity, row.id, row.record)
+        scope = RecordScope(self._mapper.mapping, rows, entity, row.id, row.record)
         for publication in entity.publish:
             for expression in publication.fields.values():
                 try:
                     evaluate(expression, scope)
-                except Missing:
+                except MissingLookup:
                     continue
                 except Unmappable as unmappable:
                     return unmappable.message
@@ -112,4 +112,4 @@ class Trial:
 def _standing_for(code: str) -> bytes:
     """A code's own text as its canonical id."""
     content = {"canonical_id": code.split(":", 2)[2]}
-    return msgspec.msgpack.encode(Standing(content, 1, SourceOrigin("", 0, 0, 0)))
+    return msgspec.msgpack.encode(SourceRecordState(content, 1, SourceOrigin("", 0, 0, 0)))

@@ -8,7 +8,7 @@ from sources.engine import Canonical
 from sources.files.detect import Recognised, recognise
 from sources.files.dry_run import Trial
 from sources.files.records import MOST_ROW_BYTES, Joined, Recorder, SourceRow, Unfit
-from sources.files.tables import BadRow, Row, Table
+from sources.files.tables import BadRow, FileTable, Row
 from sources.mapping.ast import SourceMapping
 from sources.mapping.contracts import Contracts, DeclaredContracts
 from sources.mapping.errors import NotRecognised
@@ -91,7 +91,7 @@ def _unfit(contracts: Contracts, row: Row, records: list[SourceRow]) -> str | No
     return None
 
 
-def _note_columns(taken: Taken, table: Table, recognised: tuple[Recognised, ...]) -> None:
+def _note_columns(taken: Taken, table: FileTable, recognised: tuple[Recognised, ...]) -> None:
     readers: dict[str, list[str]] = {}
     for each in recognised:
         for field_name, header in each.headers.items():

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from schemas.schema_types import Flag, Maybe, Shape, Text, Whole
+from schemas.schema_types import Boolean, Long, Optional, Shape, Text
 from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
@@ -106,10 +106,10 @@ class Recorder:
         return found
 
     def _value(self, name: str, shape: Shape, value: object) -> Json:
-        inner = shape.inner if isinstance(shape, Maybe) else shape
+        inner = shape.inner if isinstance(shape, Optional) else shape
         text = value.strip() if isinstance(value, str) else value
         if text is None or text == "":
-            if isinstance(shape, Maybe):
+            if isinstance(shape, Optional):
                 return None
             raise Unfit(f"{self._named(name)} is empty")
         match inner, text:
@@ -119,13 +119,13 @@ class Recorder:
                 return str(text).lower()
             case (Text(), int()):
                 return str(text)
-            case (Whole(), int()) if not isinstance(text, bool):
+            case (Long(), int()) if not isinstance(text, bool):
                 return text
-            case (Whole(), str()) if text.removeprefix("-").isdecimal():
+            case (Long(), str()) if text.removeprefix("-").isdecimal():
                 return int(text)
-            case Flag(), bool():
+            case Boolean(), bool():
                 return text
-            case (Flag(), str()) if text.lower() in _TRUTH:
+            case (Boolean(), str()) if text.lower() in _TRUTH:
                 return _TRUTH[text.lower()]
         raise Unfit(f"{self._named(name)} is {value!r}, which is no {_SAID[type(inner)]}")
 
@@ -150,7 +150,7 @@ class Recorder:
         return Joined(first, joined)
 
 
-_SAID: dict[type, str] = {Text: "text", Whole: "whole number", Flag: "yes or no"}
+_SAID: dict[type, str] = {Text: "text", Long: "whole number", Boolean: "yes or no"}
 
 
 def _digest(values: list[Json]) -> str:

@@ -45,19 +45,19 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """A file: its headers, and its rows in order."""
 
     headers: tuple[str, ...]
     rows: list[Row | BadRow]
 
 
-def read_table(data: bytes, layout: Layout) -> Table:
+def read_table(data: bytes, layout: Layout) -> FileTable:
     """The rows of a file. Raises UnreadableFile where it is none of the layout's format."""
     return _read_json(data, layout.records) if layout.format == "json" else _read_csv(data, layout)
 
 
-def _read_csv(data: bytes, layout: Layout) -> Table:
+def _read_csv(data: bytes, layout: Layout) -> FileTable:
     lines, encoding = _lines(data, layout.encoding)
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
@@ -69,7 +69,7 @@ def _read_csv(data: bytes, layout: Layout) -> Table:
         raise UnreadableFile(f"line {head.line}, where the headers should be: {head.why}")
     headers = tuple(cell.strip() for cell in head[2])
     rows = [_row(found, headers) for found in parsed]
-    return Table(headers, rows[layout.skip :])
+    return FileTable(headers, rows[layout.skip :])
 
 
 def _lines(data: bytes, encoding: str) -> tuple[list[str], str]:
@@ -130,7 +130,7 @@ def _row(found: Cells | BadRow, headers: tuple[str, ...]) -> Row | BadRow:
     return Row(line, raw, dict(zip(headers, cells, strict=True)))
 
 
-def _read_json(data: bytes, path: tuple[str, ...]) -> Table:
+def _read_json(data: bytes, path: tuple[str, ...]) -> FileTable:
     rows: list[Row | BadRow] = []
     headers: dict[str, None] = {}
     line, reached = 1, 0
@@ -145,7 +145,7 @@ def _read_json(data: bytes, path: tuple[str, ...]) -> Table:
             rows.append(Row(line, raw, values))
         else:
             rows.append(BadRow(line, raw, "is no JSON object"))
-    return Table(tuple(headers), rows)
+    return FileTable(tuple(headers), rows)
 
 
 def _records(data: bytes, path: tuple[str, ...]) -> list[bytes]:

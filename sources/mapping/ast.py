@@ -60,7 +60,7 @@ class Translate:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeLookup:
     """A code of the source that people map, as its key on `master.code-map`; absent where the code is.
 
     In the fields of a publication it stands for the canonical id: `sources.mapping.code_map` replaces it by the path to
@@ -174,7 +174,7 @@ Expression: TypeAlias = (
     | Path
     | Template
     | Translate
-    | Code
+    | CodeLookup
     | Minutes
     | Instant
     | Day
@@ -221,7 +221,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class CanonicalTemplate:
     """A canonical record, or one for each day of `split`, made of a source record."""
 
     topic: str
@@ -275,7 +275,7 @@ class Entity:
     line: int
     look_ups: Mapping[str, LookUp] = field(default_factory=dict)
     collections: Mapping[str, Collection] = field(default_factory=dict)
-    publish: tuple[Publication, ...] = ()
+    publish: tuple[CanonicalTemplate, ...] = ()
     file: Layout | None = None
     webhook: Webhook | None = None
 
@@ -304,7 +304,7 @@ def parts(expression: Expression) -> Iterator[Expression]:
     match expression:
         case Template(pieces):
             yield from (piece for piece in pieces if isinstance(piece, Path))
-        case Translate(of) | Code(of) | Minutes(of) | Instant(of) | Day(of) | Number(of) | Match(of):
+        case Translate(of) | CodeLookup(of) | Minutes(of) | Instant(of) | Day(of) | Number(of) | Match(of):
             yield of
         case Between(start, end):
             yield from (start, end)
@@ -316,7 +316,7 @@ def parts(expression: Expression) -> Iterator[Expression]:
             return
 
 
-def expressions(publication: Publication) -> Iterator[Expression]:
+def expressions(publication: CanonicalTemplate) -> Iterator[Expression]:
     """Every outermost expression of a publication."""
     yield from publication.fields.values()
     if publication.split is not None:

@@ -5,12 +5,13 @@ A checked mapping can still fail on a record (an unmapped code, a text that is n
 
 from collections.abc import Mapping
 
-from schemas.schema_types import Choice, Field, Many, Maybe, Record, Shape, Text, Whole
+from schemas.schema_types import Array, AvroRecord, Enum, Field, Long, Optional, Shape, Text
 from sources.mapping.ast import (
     NEXT,
     SPLIT,
     Between,
-    Code,
+    CanonicalTemplate,
+    CodeLookup,
     Collection,
     Constant,
     Each,
@@ -22,7 +23,6 @@ from sources.mapping.ast import (
     LookUp,
     Minutes,
     Path,
-    Publication,
     SourceMapping,
     Translate,
     parts,
@@ -34,7 +34,7 @@ from sources.mapping.file_layout import check_layout
 from sources.mapping.type_fit import said, takes, takes_constant
 from sources.mapping.yaml_nodes import nearest
 
-_SPLIT_FIELDS = Record(SPLIT, (Field("date", Text()), Field("minutes", Whole())))
+_SPLIT_FIELDS = AvroRecord(SPLIT, (Field("date", Text()), Field("minutes", Long())))
 _FILLED_BY_INTAKE = ("source", "revision")
 
 
@@ -66,7 +66,7 @@ class _Checker:
     def _wrong(self, line: int, message: str) -> MappingError:
         return MappingError(self._mapping.file, line, message)
 
-    def _shape(self, topic: str, line: int) -> Record:
+    def _shape(self, topic: str, line: int) -> AvroRecord:
         shape = self._contracts.shape(topic)
         if shape is None:
             raise self._wrong(line, f"no contract declares the topic {topic!r}; add its schema, or correct the name")
@@ -97,23 +97,23 @@ class _Checker:
             raise self._wrong(link.line, f"{link.name} names the entity {link.entity!r}{hint}; there are {known}")
         return self._mapping.entities[link.entity]
 
-    def _check_own(self, entity: Entity, own: Record, expression: Expression) -> None:
+    def _check_own(self, entity: Entity, own: AvroRecord, expression: Expression) -> None:
         # An index of these is kept as records arrive, so they cannot depend on other records.
         if isinstance(expression, Path):
             self._field(entity, own, expression.steps, expression)
-        if isinstance(expression, Code):
+        if isinstance(expression, CodeLookup):
             self._check_kind(expression)
         for part in parts(expression):
             self._check_own(entity, own, part)
 
-    def _check_kind(self, code: Code) -> None:
+    def _check_kind(self, code: CodeLookup) -> None:
         shapes = {field.name: field.shape for field in self._shape(CODE_MAP, code.line).fields}
         kinds = shapes["kind"]
-        if isinstance(kinds, Choice) and code.kind not in kinds.symbols:
+        if isinstance(kinds, Enum) and code.kind not in kinds.symbols:
             hint = nearest(code.kind, kinds.symbols)
             raise self._wrong(code.line, f"kind is {code.kind!r}{hint}; it must be {said(kinds)}")
 
-    def _check_publication(self, entity: Entity, publication: Publication) -> None:
+    def _check_publication(self, entity: Entity, publication: CanonicalTemplate) -> None:
         shape = self._shape(publication.topic, publication.line)
         names = {field.name for field in shape.fields}
         if not names.issuperset((*_FILLED_BY_INTAKE, "occurred_at")):
@@ -125,7 +125,7 @@ class _Checker:
             if name in publication.fields:
                 line = publication.fields[name].line
                 raise self._wrong(line, f"intake fills `{name}` itself; remove it")
-        wanted = Record(shape.name, tuple(field for field in shape.fields if field.name not in _FILLED_BY_INTAKE))
+        wanted = AvroRecord(shape.name, tuple(field for field in shape.fields if field.name not in _FILLED_BY_INTAKE))
         locals_ = {} if publication.split is None else {SPLIT: _SPLIT_FIELDS}
         self._check_fields(entity, publication.topic, wanted, publication.fields, publication.line, locals_)
         if publication.split is not None:
@@ -140,10 +140,10 @@ class _Checker:
         self,
         entity: Entity,
         what: str,
-        wanted: Record,
+        wanted: AvroRecord,
         given: Mapping[str, Expression],
         line: int,
-        locals_: Mapping[str, Record],
+        locals_: Mapping[str, AvroRecord],
     ) -> None:
         shapes = {field.name: field.shape for field in wanted.fields}
         for name, expression in given.items():
@@ -153,40 +153,40 @@ class _Checker:
                 )
             self._check_value(entity, f"{what}.{name}", shapes[name], expression, locals_)
         for name, shape in shapes.items():
-            if name not in given and not isinstance(shape, Maybe):
+            if name not in given and not isinstance(shape, Optional):
                 raise self._wrong(line, f"{what} needs the field `{name}`; add it")
 
     def _check_value(
-        self, entity: Entity, what: str, wanted: Shape, expression: Expression, locals_: Mapping[str, Record]
+        self, entity: Entity, what: str, wanted: Shape, expression: Expression, locals_: Mapping[str, AvroRecord]
     ) -> None:
         match wanted, expression:
-            case Maybe(), Constant(None):
+            case Optional(), Constant(None):
                 return
-            case Maybe(inner), _:
+            case Optional(inner), _:
                 self._check_value(entity, what, inner, expression, locals_)
-            case Record(), Group(fields):
+            case AvroRecord(), Group(fields):
                 self._check_fields(entity, what, wanted, fields, expression.line, locals_)
-            case Many(items), Items(given):
+            case Array(items), Items(given):
                 for item in given:
                     self._check_value(entity, f"{what}[]", items, item, locals_)
-            case Many(Record() as item), Each():
+            case Array(AvroRecord() as item), Each():
                 self._check_each(entity, what, item, expression)
             case _, First(choices):
                 for choice in choices:
-                    self._check_value(entity, what, Maybe(wanted), choice, locals_)
+                    self._check_value(entity, what, Optional(wanted), choice, locals_)
             case _, Constant(value):
                 if not takes_constant(wanted, value):
                     raise self._wrong(expression.line, f"{what} must be {said(wanted)}, not {value!r}")
             case _, Translate(of, to, other=other):
                 self._produced(entity, of, locals_)
                 for value in (*to.values(), *(() if other is None else (other.value,))):
-                    self._check_value(entity, what, Maybe(wanted), Constant(value, expression.line), locals_)
+                    self._check_value(entity, what, Optional(wanted), Constant(value, expression.line), locals_)
             case _:
                 produced = self._produced(entity, expression, locals_)
                 if not takes(wanted, produced):
                     raise self._wrong(expression.line, f"{what} must be {said(wanted)}, not {said(produced)}")
 
-    def _check_each(self, entity: Entity, what: str, item: Record, each: Each) -> None:
+    def _check_each(self, entity: Entity, what: str, item: AvroRecord, each: Each) -> None:
         collection = entity.collections.get(each.collection)
         if collection is None:
             hint = nearest(each.collection, entity.collections)
@@ -197,7 +197,7 @@ class _Checker:
         self._field(member, own, each.order_by.steps, each.order_by)
         self._check_fields(member, what, item, each.fields, each.line, {NEXT: own})
 
-    def _produced(self, entity: Entity, expression: Expression, locals_: Mapping[str, Record]) -> Shape:
+    def _produced(self, entity: Entity, expression: Expression, locals_: Mapping[str, AvroRecord]) -> Shape:
         """The shape an expression has, its paths checked on the way."""
         match expression:
             case Path():
@@ -206,9 +206,9 @@ class _Checker:
                 raise self._wrong(expression.line, "a path or text is needed here")
         for part in parts(expression):
             self._produced(entity, part, locals_)
-        return Whole() if isinstance(expression, Minutes | Between) else Text()
+        return Long() if isinstance(expression, Minutes | Between) else Text()
 
-    def _at(self, entity: Entity, path: Path, locals_: Mapping[str, Record]) -> Shape:
+    def _at(self, entity: Entity, path: Path, locals_: Mapping[str, AvroRecord]) -> Shape:
         first, *rest = path.steps
         if rest and first in locals_:
             return self._field(entity, locals_[first], tuple(rest), path)
@@ -218,11 +218,11 @@ class _Checker:
             here, steps = self._mapping.entities[here.look_ups[steps[0]].entity], steps[1:]
         return self._field(here, self._shape(here.topic, here.line), steps, path)
 
-    def _field(self, entity: Entity, shape: Record, steps: tuple[str, ...], written: Path) -> Shape:
+    def _field(self, entity: Entity, shape: AvroRecord, steps: tuple[str, ...], written: Path) -> Shape:
         found: Shape = shape
         for step in steps:
-            inner = found.inner if isinstance(found, Maybe) else found
-            fields = {field.name: field.shape for field in inner.fields} if isinstance(inner, Record) else {}
+            inner = found.inner if isinstance(found, Optional) else found
+            fields = {field.name: field.shape for field in inner.fields} if isinstance(inner, AvroRecord) else {}
             if step not in fields:
                 known = [*fields, *entity.look_ups]
                 hint = nearest(step, known)

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from sources.mapping.ast import (
     Between,
-    Code,
+    CanonicalTemplate,
+    CodeLookup,
     Collection,
     Constant,
     Day,
@@ -25,7 +26,6 @@ from sources.mapping.ast import (
     Minutes,
     Number,
     Path,
-    Publication,
     SourceMapping,
     Template,
     Translate,
@@ -90,7 +90,7 @@ class _Placing:
             if key is not None and _holds_code(key):
                 raise self._wrong(key.line, "a code is mapped in the fields of `publish` only; use the source's own id")
 
-    def _publication(self, entity: Entity, publication: Publication) -> Publication:
+    def _publication(self, entity: Entity, publication: CanonicalTemplate) -> CanonicalTemplate:
         split = publication.split
         if split is not None:
             split = replace(
@@ -107,7 +107,7 @@ class _Placing:
     def _replaced(self, entity: Entity, expression: Expression) -> Expression:
         """The expression with a path in place of each code."""
         match expression:
-            case Code():
+            case CodeLookup():
                 return self._path(entity, expression)
             case Translate(of) | Minutes(of) | Instant(of) | Day(of) | Number(of) | Match(of):
                 return replace(expression, of=self._replaced(entity, of))
@@ -130,7 +130,7 @@ class _Placing:
         declared = entity.collections.get(collection)
         return None if declared is None else self._mapping.entities.get(declared.entity)
 
-    def _path(self, entity: Entity, code: Code) -> Path:
+    def _path(self, entity: Entity, code: CodeLookup) -> Path:
         """The path to the canonical id of a code, with its look-up added to the record that has the code."""
         paths = [code.of] if isinstance(code.of, Path) else [part for part in code.of.parts if isinstance(part, Path)]
         ways = {self._way(entity, path) for path in paths}
@@ -165,7 +165,7 @@ def _without(of: Path | Template, steps: int) -> Path | Template:
 
 
 def _holds_code(expression: Expression) -> bool:
-    return isinstance(expression, Code) or any(_holds_code(part) for part in parts(expression))
+    return isinstance(expression, CodeLookup) or any(_holds_code(part) for part in parts(expression))
 
 
 def _code_map(line: int) -> Entity:

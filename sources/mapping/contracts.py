@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from schemas import codec, json_codec
 from schemas.errors import UnknownSchema
-from schemas.schema_types import Record
+from schemas.schema_types import AvroRecord
 from topics import catalogue
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
@@ -22,7 +22,7 @@ class Checked(NamedTuple):
 class Contracts(Protocol):
     """The contracts a mapping is read against; tests of the language bring their own."""
 
-    def shape(self, topic: str) -> Record | None:
+    def shape(self, topic: str) -> AvroRecord | None:
         """The fields of a topic's records; None for an undeclared topic."""
         ...
 
@@ -34,7 +34,7 @@ class Contracts(Protocol):
 class DeclaredContracts:
     """The contracts of `schemas/` and `topics/`."""
 
-    def shape(self, topic: str) -> Record | None:
+    def shape(self, topic: str) -> AvroRecord | None:
         if topic not in catalogue.TOPICS:
             return None
         try:

@@ -29,7 +29,7 @@ class Unmappable(Exception):
         self.missing = missing
 
 
-class Missing(Exception):
+class MissingLookup(Exception):
     """A look-up that has not arrived: the record waits for it."""
 
     def __init__(self, entity: str, record_id: str) -> None:

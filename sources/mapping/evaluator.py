@@ -8,7 +8,7 @@ from sources.mapping.ast import (
     NEXT,
     WAITS,
     Between,
-    Code,
+    CodeLookup,
     Constant,
     Day,
     Each,
@@ -29,22 +29,22 @@ from sources.mapping.ast import (
 )
 from sources.mapping.code_map import CODE, key_of, unmapped
 from sources.mapping.contracts import Json
-from sources.mapping.errors import Missing, Unmappable, Unusable
+from sources.mapping.errors import MissingLookup, Unmappable, Unusable
 from sources.mapping.split import whole_minutes
-from sources.state import Rows, id_text
+from sources.state import SystemRows, id_text
 
 
-class Scope:
+class RecordScope:
     """A source record and the records that it looks up; `locals` are `$split` and `$next`."""
 
     __slots__ = ("_followed", "_mapping", "_rows", "entity", "id", "locals", "record")
 
     def __init__(
-        self, mapping: SourceMapping, rows: Rows, entity: Entity, record_id: str, record: Mapping[str, Json]
+        self, mapping: SourceMapping, rows: SystemRows, entity: Entity, record_id: str, record: Mapping[str, Json]
     ) -> None:
         self._mapping = mapping
         self._rows = rows
-        self._followed: dict[str, Scope | None] = {}
+        self._followed: dict[str, RecordScope | None] = {}
         self.entity = entity
         self.id = record_id
         self.record = record
@@ -71,13 +71,13 @@ class Scope:
             return None if found is None else found.at(steps[1:])
         return _nested(self.record, steps)
 
-    def follow(self, name: str) -> "Scope | None":
+    def follow(self, name: str) -> "RecordScope | None":
         """The record that a look-up finds; None for an optional one that is empty. Raises Missing until it arrives."""
         if name not in self._followed:
             self._followed[name] = self._found(name)
         return self._followed[name]
 
-    def _found(self, name: str) -> "Scope | None":
+    def _found(self, name: str) -> "RecordScope | None":
         look_up = self.entity.look_ups[name]
         record_id = link_id(look_up.id, self)
         if record_id is None:
@@ -86,13 +86,15 @@ class Scope:
             raise self.unmappable(f"{name} is empty, so nothing can be looked up")
         standing = self._rows.standing(look_up.entity, record_id)
         if standing is not None:
-            return Scope(self._mapping, self._rows, self._mapping.entities[look_up.entity], record_id, standing.record)
+            return RecordScope(
+                self._mapping, self._rows, self._mapping.entities[look_up.entity], record_id, standing.record
+            )
         if look_up.missing == WAITS:
-            raise Missing(look_up.entity, record_id)
+            raise MissingLookup(look_up.entity, record_id)
         message = unmapped(record_id) if look_up.entity == CODE else f"no {look_up.entity} {record_id} is known"
         raise self.unmappable(message, look_up.missing, (look_up.entity, record_id))
 
-    def members(self, name: str) -> "list[Scope]":
+    def members(self, name: str) -> "list[RecordScope]":
         """The records of a collection."""
         collection = self.entity.collections[name]
         target = self._mapping.entities[collection.entity]
@@ -100,11 +102,11 @@ class Scope:
         for member_id in self._rows.linked(f"{self.entity.name}.{name}", self.id):
             standing = self._rows.standing(target.name, member_id)
             if standing is not None:
-                found.append(Scope(self._mapping, self._rows, target, member_id, standing.record))
+                found.append(RecordScope(self._mapping, self._rows, target, member_id, standing.record))
         return found
 
 
-def link_id(expression: Expression, scope: Scope) -> str | None:
+def link_id(expression: Expression, scope: RecordScope) -> str | None:
     """The id an expression gives, or None. Raises Unmappable for a value that cannot be an id."""
     try:
         return id_text(evaluate(expression, scope))
@@ -112,7 +114,7 @@ def link_id(expression: Expression, scope: Scope) -> str | None:
         raise scope.unmappable(str(no_id)) from None
 
 
-def evaluate(expression: Expression, scope: Scope) -> Json:
+def evaluate(expression: Expression, scope: RecordScope) -> Json:
     """The JSON value of an expression. Raises Missing, Unmappable with the record, or Unusable for an invalid code."""
     match expression:
         case Path(steps):
@@ -123,7 +125,7 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
             return _text(parts, scope)
         case Translate(of):
             return _translated(evaluate(of, scope), expression, scope)
-        case Code(of, kind):
+        case CodeLookup(of, kind):
             code = id_text(evaluate(of, scope))
             return None if code is None else key_of(scope.system, kind, _named(code))
         case Minutes(of, unit):
@@ -151,7 +153,7 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
             return _each(expression, scope)
 
 
-def fields_of(fields: Mapping[str, Expression], scope: Scope) -> dict[str, Json]:
+def fields_of(fields: Mapping[str, Expression], scope: RecordScope) -> dict[str, Json]:
     """The values of a record's fields."""
     return {name: evaluate(expression, scope) for name, expression in fields.items()}
 
@@ -169,14 +171,14 @@ def _nested(within: Mapping[str, Json] | None, steps: tuple[str, ...]) -> Json:
     return value
 
 
-def _minutes(quantity: Json, unit: Unit, scope: Scope) -> int:
+def _minutes(quantity: Json, unit: Unit, scope: RecordScope) -> int:
     try:
         return whole_minutes(quantity, unit)
     except ValueError as no_number:
         raise scope.unmappable(str(no_number)) from None
 
 
-def _text(parts: tuple[str | Path, ...], scope: Scope) -> str | None:
+def _text(parts: tuple[str | Path, ...], scope: RecordScope) -> str | None:
     pieces = []
     for part in parts:
         if isinstance(part, str):
@@ -191,7 +193,7 @@ def _text(parts: tuple[str | Path, ...], scope: Scope) -> str | None:
     return "".join(pieces)
 
 
-def _translated(code: Json, table: Translate, scope: Scope) -> Json:
+def _translated(code: Json, table: Translate, scope: RecordScope) -> Json:
     # The table's keys are as written in YAML, where true is `true`.
     written = str(code).lower() if isinstance(code, bool) else str(code)
     if code is None:
@@ -203,7 +205,7 @@ def _translated(code: Json, table: Translate, scope: Scope) -> Json:
     raise scope.unmappable(f"the code {code!r} is none of {', '.join(table.to)}", "UNMAPPED_CODE")
 
 
-def _converted(convert: Callable[[str], str], value: Json, scope: Scope) -> str | None:
+def _converted(convert: Callable[[str], str], value: Json, scope: RecordScope) -> str | None:
     """The text that a conversion reads; None for None, and for an empty column of a file."""
     if value is None or value == "":
         return None
@@ -222,7 +224,7 @@ def _day(text: str, how: Day) -> str:
     return conversions.day(text, how.formats, how.zone, how.plus).isoformat()
 
 
-def _between(start: Json, end: Json, scope: Scope) -> int | None:
+def _between(start: Json, end: Json, scope: RecordScope) -> int | None:
     if start is None or end is None:
         return None
     try:
@@ -231,7 +233,7 @@ def _between(start: Json, end: Json, scope: Scope) -> int | None:
         raise scope.unmappable(str(unreadable)) from None
 
 
-def _each(each: Each, scope: Scope) -> list[Json]:
+def _each(each: Each, scope: RecordScope) -> list[Json]:
     """Members in the order of one of their fields, equal ones by id: never in the order they arrived."""
     ordered = sorted(scope.members(each.collection), key=lambda member: _place(member, each.order_by))
     for place, member in enumerate(ordered, 1):
@@ -239,7 +241,7 @@ def _each(each: Each, scope: Scope) -> list[Json]:
     return [fields_of(each.fields, member) for member in ordered]
 
 
-def _place(member: Scope, order_by: Path) -> tuple[int, str, int, str]:
+def _place(member: RecordScope, order_by: Path) -> tuple[int, str, int, str]:
     value = member.at(order_by.steps)
     if value is None or isinstance(value, list | dict):
         raise member.unmappable(f"{order_by} is {value!r}, so it has no place in an order")

@@ -2,7 +2,7 @@
 
 import codecs
 
-from schemas.schema_types import Flag, Maybe, Record, Text, Whole
+from schemas.schema_types import AvroRecord, Boolean, Long, Optional, Text
 from sources.mapping.ast import FORMATS, REPEATS, Entity, Layout, Path, Webhook
 from sources.mapping.errors import MappingError
 from sources.mapping.yaml_nodes import Node, nearest
@@ -46,7 +46,7 @@ def webhook_of(node: Node) -> Webhook:
     )
 
 
-def check_layout(file: str, entity: Entity, shape: Record) -> None:
+def check_layout(file: str, entity: Entity, shape: AvroRecord) -> None:
     """Hold `file` and `webhook` to the contract of the entity's topic: raises MappingError."""
     if entity.webhook is not None:
         _check_webhook(file, entity, entity.webhook)
@@ -66,7 +66,7 @@ def _check_webhook(file: str, entity: Entity, webhook: Webhook) -> None:
         )
 
 
-def _check_file(file: str, entity: Entity, layout: Layout, shape: Record) -> None:
+def _check_file(file: str, entity: Entity, layout: Layout, shape: AvroRecord) -> None:
     fields = {field.name: field.shape for field in shape.fields}
     for name in (*layout.columns, *layout.key, *layout.joined):
         if name not in fields:
@@ -82,8 +82,8 @@ def _check_file(file: str, entity: Entity, layout: Layout, shape: Record) -> Non
     if layout.joined and layout.repeats != "same":
         raise MappingError(file, layout.line, "`join` needs `repeats: same`: rows are joined where they are one record")
     for name, found in fields.items():
-        inner = found.inner if isinstance(found, Maybe) else found
-        if name in layout.columns and not isinstance(inner, Text | Whole | Flag):
+        inner = found.inner if isinstance(found, Optional) else found
+        if name in layout.columns and not isinstance(inner, Text | Long | Boolean):
             raise MappingError(file, layout.line, f"`{name}` is neither text, whole number nor truth in its contract")
-        if name not in layout.columns and name != "id" and not isinstance(found, Maybe):
+        if name not in layout.columns and name != "id" and not isinstance(found, Optional):
             raise MappingError(file, layout.line, f"{entity.topic} needs the field `{name}`; add its column")

@@ -8,7 +8,8 @@ from sources.mapping.ast import (
     UNITS,
     WAITS,
     Between,
-    Code,
+    CanonicalTemplate,
+    CodeLookup,
     Collection,
     Constant,
     Day,
@@ -24,7 +25,6 @@ from sources.mapping.ast import (
     Minutes,
     Number,
     Path,
-    Publication,
     Scalar,
     SourceMapping,
     Split,
@@ -95,9 +95,9 @@ def _collection(name: str, node: Node) -> Collection:
     return Collection(name, found["entity"].text("entity"), expression(found["by"]), node.line)
 
 
-def _publication(node: Node) -> Publication:
+def _publication(node: Node) -> CanonicalTemplate:
     found = node.record("a publication", ("topic", "fields"), ("split",))
-    return Publication(
+    return CanonicalTemplate(
         found["topic"].text("topic"),
         {name: expression(value) for name, value in found["fields"].entries("fields").items()},
         _split(found["split"]) if "split" in found else None,
@@ -163,7 +163,7 @@ def _code(node: Node) -> Expression:
     of = expression(found["$code"])
     if not isinstance(of, Path | Template):
         raise found["$code"].wrong("$code must be a path to the code, or text around paths, such as $worker.email")
-    return Code(of, found["kind"].text("kind"), node.line)
+    return CodeLookup(of, found["kind"].text("kind"), node.line)
 
 
 def _minutes(node: Node) -> Expression:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from schemas.persons import persons_of
 from sources.mapping.ast import (
-    Code,
+    CodeLookup,
     Collection,
     Each,
     Entity,
@@ -33,7 +33,7 @@ def check_personal(mapping: SourceMapping) -> None:
         for link in entity.links:
             if isinstance(link, Collection):
                 _check_unused(mapping, mapping.entities[link.entity], link.by)
-            elif link.entity == CODE and isinstance(link.id, Code):
+            elif link.entity == CODE and isinstance(link.id, CodeLookup):
                 _check_code(mapping, entity, link.id)
             else:
                 _check_unused(mapping, entity, link.id)
@@ -73,7 +73,7 @@ def _check_unused(mapping: SourceMapping, entity: Entity, expression: Expression
         )
 
 
-def _check_code(mapping: SourceMapping, entity: Entity, code: Code) -> None:
+def _check_code(mapping: SourceMapping, entity: Entity, code: CodeLookup) -> None:
     """A code of a person must be the person's identity; otherwise the mapped and the erased person would differ."""
     persons = persons_of(entity.topic)
     written = str(code.of) if isinstance(code.of, Template) else f"${{{'.'.join(code.of.steps)}}}"

@@ -16,7 +16,7 @@ from rating.model.facts import TimeEntry
 from rating.time.advisories import counts, interval, overlap_subject, overlapping_time
 from schemas.codec import encode
 from streaming.batch import Output
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.advisories.warnings import Warnings
 from topics import state_keys, topic_names
 
@@ -35,8 +35,10 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
     end: int | None
 
 
-ENTRIES = Table(state_keys.ADVISORY_ENTRIES, EntryRow)  # (engagement, entry)
-OVERLAPS = Table(state_keys.ADVISORY_OVERLAPS, bool)  # (engagement, entry, consultant): found to overlap; no row: not
+ENTRIES = StateTable(state_keys.ADVISORY_ENTRIES, EntryRow)  # (engagement, entry)
+OVERLAPS = StateTable(
+    state_keys.ADVISORY_OVERLAPS, bool
+)  # (engagement, entry, consultant): found to overlap; no row: not
 
 
 class Entries:

@@ -8,12 +8,12 @@ A new interval moves the few ALONE ones it meets; of the OVERLAPPING ones, the f
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from topics import state_keys
 
 ALONE, OVERLAPPING = "a", "o"
-ENDS = Table(state_keys.INTERVAL_ENDS, int)  # (person, group, class, start, engagement, entry) -> end
-CLASSES = Table(state_keys.INTERVAL_CLASSES, dict[str, int])  # (person) -> {group and class: intervals}
+ENDS = StateTable(state_keys.INTERVAL_ENDS, int)  # (person, group, class, start, engagement, entry) -> end
+CLASSES = StateTable(state_keys.INTERVAL_CLASSES, dict[str, int])  # (person) -> {group and class: intervals}
 _YEAR_1 = 62_135_596_800_000  # milliseconds to 1970, so that no start is below zero
 
 

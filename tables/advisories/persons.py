@@ -9,7 +9,7 @@ import msgspec
 from rating.time.advisories import exceeds_day, person_day_over_24h, person_day_subject
 from schemas.codec import encode
 from streaming.batch import Output
-from streaming.state_tables import Numbers, StateRows, Table
+from streaming.state_tables import Numbers, StateRows, StateTable
 from tables.advisories.intervals import Interval, Intervals
 from tables.advisories.warnings import Warnings
 from topics import state_keys, topic_names
@@ -28,7 +28,7 @@ class WorkRow(msgspec.Struct, array_like=True, frozen=True):
     end: int | None
 
 
-WORK = Table(state_keys.PERSON_WORK, WorkRow)  # (person, engagement, entry)
+WORK = StateTable(state_keys.PERSON_WORK, WorkRow)  # (person, engagement, entry)
 DAYS = Numbers(state_keys.PERSON_DAYS)  # (person, day) -> minutes
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rating.model.charge import Parked
 from schemas.codec import encode
 from streaming.batch import Output
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.exception_record import (
     EXCEPTIONS,
     RESOLVED,
@@ -16,7 +16,7 @@ from tables.settlement.exception_record import (
 from tables.windows import Tally
 from topics import state_keys
 
-STANDING = Table(state_keys.WARNINGS, StandingException)  # (engagement, subject) -> the open exception
+STANDING = StateTable(state_keys.WARNINGS, StandingException)  # (engagement, subject) -> the open exception
 
 
 class Warnings:

@@ -12,7 +12,7 @@ import msgspec
 
 from rating.model.facts import Fact
 from rating.scope import Scope, names, own_scope
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.bucket import BucketNames, BucketRow, SmallBucket, Told, name_of
 from tables.settlement.large_bucket import MEMBERS, Bucket, LargeBucket, MemberFact
 from topics import state_keys
@@ -22,11 +22,11 @@ OUTCOMES = "outcomes:"  # of every bucket of outcomes
 ABOUT = "about:"  # and of those in which something waits for its subject
 MOST_BYTES = 32 << 10  # of a bucket's row; one that would be larger becomes a row a fact
 
-BUCKETS = Table(state_keys.BUCKETS, BucketRow)  # (engagement, bucket name) -> the bucket
-PLACES = Table(state_keys.PLACES, str)  # (engagement, name of a fact) -> name of its bucket; follows from BUCKETS
+BUCKETS = StateTable(state_keys.BUCKETS, BucketRow)  # (engagement, bucket name) -> the bucket
+PLACES = StateTable(state_keys.PLACES, str)  # (engagement, name of a fact) -> name of its bucket; follows from BUCKETS
 _read_fact = msgspec.msgpack.Decoder(MemberFact).decode
 _read_names = msgspec.msgpack.Decoder(BucketNames).decode
-LOOKED = Table(state_keys.LOOKED, bool)  # (look-up, engagement): the engagement's settlements looked there
+LOOKED = StateTable(state_keys.LOOKED, bool)  # (look-up, engagement): the engagement's settlements looked there
 
 
 def places_in(rows: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:

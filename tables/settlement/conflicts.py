@@ -5,11 +5,11 @@ empty for a master.
 """
 
 from rating.model.charge import Parked
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.exception_record import StandingException
 from topics import state_keys
 
-CONFLICTS = Table(state_keys.CONFLICTS, StandingException)  # (engagement, subject) -> the open exception
+CONFLICTS = StateTable(state_keys.CONFLICTS, StandingException)  # (engagement, subject) -> the open exception
 
 
 def conflict_subject(topic: str, id_: str) -> str:

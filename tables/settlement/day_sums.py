@@ -12,13 +12,15 @@ from typing import TypeAlias
 
 from rating.model.charge import Settled
 from rating.model.master_data import Engagement
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.bucket_store import Buckets
 from tables.settlement.large_bucket import Bucket
 from tables.settlement.sum_tree import Item, SumTree
 from topics import state_keys
 
-SUMMED = Table(state_keys.SUMMED, int)  # (engagement) -> the revision of the engagement by which its sums were made
+SUMMED = StateTable(
+    state_keys.SUMMED, int
+)  # (engagement) -> the revision of the engagement by which its sums were made
 DAY = 10  # characters of a key before the subject
 
 SettleBucket: TypeAlias = Callable[[Bucket], Settled]

@@ -15,7 +15,7 @@ from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
-from rating.model.revision_order import Verdict, judge
+from rating.model.revision_order import Verdict, resolve_revision
 from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
 from rating.settle import settle
 from rating.time.shared import WHOLE, Shared
@@ -50,7 +50,7 @@ class Change(NamedTuple):
     after: Published
 
 
-class Found(NamedTuple):
+class SettledBucket(NamedTuple):
     """What the rules say of subjects of a bucket; None for one that has no charge and no exception."""
 
     bucket: Bucket
@@ -73,7 +73,7 @@ class Settling:
         fact, now_ms = told.fact, told.record.timestamp_ms
         name = name_of(fact)
         _, standing = self.buckets.find(fact.engagement_id, name)
-        verdict = judge(standing, fact)
+        verdict = resolve_revision(standing, fact)
         if verdict == "conflict":
             self._raise_conflict(fact, now_ms)
         if verdict == "duplicate" and standing is not None and fact.occurred_at < standing.occurred_at:
@@ -147,7 +147,7 @@ class Settling:
     def _settle(
         self,
         scope: Sequence[Bucket],
-        find: Callable[[], Sequence[Found]],
+        find: Callable[[], Sequence[SettledBucket]],
         now_ms: int,
         no_record_to_blame: bool = False,
     ) -> int:
@@ -162,7 +162,7 @@ class Settling:
         self._apply(scope, changes, said)
         return len(changes)
 
-    def _settled_anew(self, scope: Sequence[Bucket]) -> list[Found]:
+    def _settled_anew(self, scope: Sequence[Bucket]) -> list[SettledBucket]:
         """All of a scope, with sums made anew."""
         if _is_in_order(bucket := scope[0]):
             return self._settled_in_order(bucket, settle_all)
@@ -207,7 +207,7 @@ class Settling:
         sums.keep()
         return True
 
-    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> list[Found]:
+    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> list[SettledBucket]:
         """A month of outcomes; subjects that are not found in what is settled stay as they are."""
         engagement = self._masters.engagements.get(bucket.engagement_id)
         periods: Iterable[BillingPeriod] = ()
@@ -216,7 +216,7 @@ class Settling:
         settled = settle(self._state, bucket, self._masters, tuple(periods))
         self.note_lookups(bucket.engagement_id, settled.lookups)
         subjects = (*settled.subjects, *(bucket.touched - settled.subjects.keys()))
-        return [Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})]
+        return [SettledBucket(bucket, {subject: settled.subjects.get(subject) for subject in subjects})]
 
     def _unsettled(
         self, scope: Sequence[Bucket], error: Exception, now_ms: int
@@ -237,7 +237,7 @@ class Settling:
                     changes.append(Change(bucket, subject, after))
         return changes, said
 
-    def _changes(self, found: Sequence[Found], now_ms: int) -> tuple[list[Change], list[Publication]]:
+    def _changes(self, found: Sequence[SettledBucket], now_ms: int) -> tuple[list[Change], list[Publication]]:
         """What settling changes, with nothing changed yet."""
         said = list[Publication]()
         changes = [
@@ -319,9 +319,9 @@ def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
     return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
 
 
-def _found_in(bucket: Bucket, settled: Settled) -> Found:
+def _found_in(bucket: Bucket, settled: Settled) -> SettledBucket:
     subjects = dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told())))
-    return Found(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
+    return SettledBucket(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
 
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:

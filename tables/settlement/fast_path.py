@@ -22,7 +22,7 @@ from rating.time.multipliers import ONCE
 from schemas.binary import long, span
 from schemas.codec import header, shape
 from schemas.partial_encoder import RunEncoder, run
-from schemas.schema_types import Record as ContractRecord
+from schemas.schema_types import AvroRecord as ContractRecord
 from schemas.schema_types import leaf_paths
 from streaming.batch import Record
 from tables.settlement.charge_record import READY, master_record

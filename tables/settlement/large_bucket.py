@@ -11,7 +11,7 @@ import msgspec
 
 from rating.model.facts import Fact
 from rating.scope import names
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.bucket import (
     BucketRow,
     LargeHead,
@@ -42,8 +42,8 @@ class MemberFact(msgspec.Struct, array_like=True, frozen=True):
     fact: Named | None
 
 
-MEMBERS = Table(state_keys.MEMBERS, Member)  # (engagement, bucket, name of a fact)
-ATTACHED = Table(state_keys.ATTACHED, bool)  # (engagement, bucket, subject, name of a fact that speaks of it)
+MEMBERS = StateTable(state_keys.MEMBERS, Member)  # (engagement, bucket, name of a fact)
+ATTACHED = StateTable(state_keys.ATTACHED, bool)  # (engagement, bucket, subject, name of a fact that speaks of it)
 _NONE = Member()
 _SPEAKERS = ("decision:", "adjustment:")
 

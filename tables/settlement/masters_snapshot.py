@@ -16,7 +16,7 @@ from rating.model.masters import Masters, master
 from streaming.batch import Record
 from streaming.isolation import is_environment
 from streaming.stall_detector import STALL_SECONDS
-from streaming.topic_follower import Follower
+from streaming.topic_follower import TopicTableReader
 from topics import topic_names
 from topics.records import current_masters
 
@@ -67,7 +67,7 @@ class MastersTable:
         self._lock = threading.Lock()
         self._changes: dict[bytes, tuple[int, int, frozenset[str]]] = {}
         self._snapshot = EMPTY
-        self._follower = Follower(broker, TOPIC, self.apply, stall_seconds)
+        self._follower = TopicTableReader(broker, TOPIC, self.apply, stall_seconds)
 
     def start(self, seconds: float = 60.0) -> None:
         """Read to the end that stands now; nothing may be decided before."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from rating.amount_limits import hold_unbearable
+from rating.amount_limits import park_oversized
 from rating.items.outcomes import Billable, canonical, charge_outcome, check_outcome, terms_of
 from rating.items.tiers import UNITS, amount_at, shared_up_to, volume_due
 from rating.model.charge import Settled, Settlement
@@ -23,7 +23,7 @@ from rating.model.facts import BillingPeriod, Decision, Facts, Outcome
 from rating.model.master_data import OutcomeTerms
 from rating.model.masters import Masters
 from rating.model.money import in_minor_units, minor_money
-from rating.model.rating_context import Case, Contract, case_of
+from rating.model.rating_context import Contract, RatingContext, context_of
 from streaming.state_tables import StateRows
 from tables.settlement.large_bucket import LargeBucket
 from tables.settlement.sum_tree import Item, Moved, SumTree
@@ -40,18 +40,18 @@ def settle_some(state: StateRows, bucket: LargeBucket, masters: Masters, periods
     `periods` are those by which the outcomes may be late.
     """
     anew = bucket.all_touched or not bucket.head.summed
-    return _Month(state, bucket, case_of(bucket.engagement_id, masters, (), periods), anew=anew).settle()
+    return _Month(state, bucket, context_of(bucket.engagement_id, masters, (), periods), anew=anew).settle()
 
 
 def settle_all(state: StateRows, bucket: LargeBucket, masters: Masters, periods: Sequence[BillingPeriod]) -> Settled:
     """The settlement of every outcome, with sums made anew."""
-    return _Month(state, bucket, case_of(bucket.engagement_id, masters, (), periods), anew=True).settle()
+    return _Month(state, bucket, context_of(bucket.engagement_id, masters, (), periods), anew=True).settle()
 
 
 class _Month:
     """One bucket being settled."""
 
-    def __init__(self, state: StateRows, bucket: LargeBucket, case: Case, *, anew: bool) -> None:
+    def __init__(self, state: StateRows, bucket: LargeBucket, case: RatingContext, *, anew: bool) -> None:
         self._bucket, self._case, self._anew = bucket, case, anew
         self._tree = SumTree(state, bucket.engagement_id, bucket.name)
         self._decisions: list[Decision] = []
@@ -76,7 +76,7 @@ class _Month:
         self._bucket.head = msgspec.structs.replace(self._bucket.head, summed=True)
         outcomes = [told.fact for name in self._settled if (told := self._bucket.told(name)) is not None]
         facts = Facts(outcomes=tuple(fact for fact in outcomes if isinstance(fact, Outcome)))
-        hold_unbearable(replace(self._case, waivers=waivers(self._decisions)), facts, self._settled)
+        park_oversized(replace(self._case, waivers=waivers(self._decisions)), facts, self._settled)
         return Settled(self._settled, frozenset(self._case.lookups.names))
 
     def _touched(self) -> Iterable[str]:
@@ -115,7 +115,7 @@ class _Month:
             return None
         return found
 
-    def _case_of(self, subject: str) -> Case:
+    def _case_of(self, subject: str) -> RatingContext:
         speakers = [fact for fact in self._bucket.speakers(subject) if isinstance(fact, Decision)]
         self._decisions += speakers
         return replace(self._case, waivers=waivers(speakers)) if speakers else self._case

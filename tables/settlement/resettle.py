@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rating.model.charge import RULES_VERSION
 from rating.scope import Scope
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import Settling
 from tables.settlement.masters_snapshot import Snapshot
@@ -19,7 +19,7 @@ CHUNK_SUBJECTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class ResettleCursor:
     """How far a partition has applied `masters.current`, by which rules, and where a sweep under way stands."""
 
     applied: int = 0
@@ -33,7 +33,7 @@ class Cursor:
         return self.applied < snapshot.end or self.rules != RULES_VERSION
 
 
-CURSOR = Table(state_keys.CURSOR, Cursor)  # () -> the cursor; a live row, so that status pages see it
+CURSOR = StateTable(state_keys.CURSOR, ResettleCursor)  # () -> the cursor; a live row, so that status pages see it
 
 
 def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int = CHUNK_SUBJECTS) -> bool:
@@ -42,7 +42,7 @@ def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int 
     With a snapshot ahead of the target the chunk is simply settled with newer masters: settle does not depend on
     order, and the next sweep finds nothing to change there.
     """
-    cursor = CURSOR.get(state) or Cursor()
+    cursor = CURSOR.get(state) or ResettleCursor()
     if not cursor.is_behind(snapshot):
         return True
     target = snapshot.end if cursor.target is None else cursor.target
@@ -55,13 +55,13 @@ def sweep(state: StateRows, snapshot: Snapshot, settling: Settling, budget: int 
         stopped_at = _sweep_engagement(settling, engagement_id, start, now_ms, budget - done)
         done += stopped_at.subjects
         if stopped_at.bucket is not None:
-            CURSOR.put(state, Cursor(cursor.applied, target, engagement_id, stopped_at.bucket, cursor.rules))
+            CURSOR.put(state, ResettleCursor(cursor.applied, target, engagement_id, stopped_at.bucket, cursor.rules))
             return False
-    CURSOR.put(state, Cursor(target, rules=RULES_VERSION))
+    CURSOR.put(state, ResettleCursor(target, rules=RULES_VERSION))
     return target >= snapshot.end
 
 
-def _engagements(state: StateRows, lookups: frozenset[str] | None, cursor: Cursor) -> list[str]:
+def _engagements(state: StateRows, lookups: frozenset[str] | None, cursor: ResettleCursor) -> list[str]:
     """Who looked there (None: anywhere), from where the cursor stands on."""
     if lookups is None:
         looked = {engagement for (_, engagement), _ in LOOKED.scan(state)}

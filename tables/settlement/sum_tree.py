@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streaming.state_tables import StateRows, Table
+from streaming.state_tables import StateRows, StateTable
 from topics import state_keys
 
 MOST = 64  # items of a node; a node that has more is cut in two
@@ -28,8 +28,8 @@ class Item(msgspec.Struct, array_like=True, frozen=True):
     kept: int = 0
 
 
-class Child(msgspec.Struct, array_like=True, frozen=True):
-    """A node below: its first key, its name, and what it holds in all (`Sums`)."""
+class TreeChild(msgspec.Struct, array_like=True, frozen=True):
+    """A node below: its first key, its name, and what it holds in all (`TreeSums`)."""
 
     key: str
     name: str
@@ -39,11 +39,11 @@ class Child(msgspec.Struct, array_like=True, frozen=True):
     dip: int  # the least sum of an end, at most 0
 
 
-class Node(msgspec.Struct, array_like=True):
+class TreeNode(msgspec.Struct, array_like=True):
     """A leaf has items, any other node has children. The root counts the names given to nodes."""
 
     items: list[Item]
-    children: list[Child]
+    children: list[TreeChild]
     names: int = 0
 
 
@@ -62,7 +62,7 @@ class Moved:
         self.down += max(-change, 0)
 
 
-class Sums(NamedTuple):
+class TreeSums(NamedTuple):
     """What a run of keys comes to: how many, their sum, the greatest sum of a beginning, the least of an end."""
 
     number: int = 0
@@ -71,9 +71,9 @@ class Sums(NamedTuple):
     dip: int = 0
 
 
-NODES = Table(state_keys.NODES, bytes)  # (engagement, bucket, node) -> JSON, whose integers have no largest one
+NODES = StateTable(state_keys.NODES, bytes)  # (engagement, bucket, node) -> JSON, whose integers have no largest one
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Node).decode
+_decode = msgspec.json.Decoder(TreeNode).decode
 
 
 class SumTree:
@@ -81,7 +81,7 @@ class SumTree:
 
     def __init__(self, state: StateRows, *parts: str) -> None:
         self._state, self._parts = state, parts
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, TreeNode] = {}
         self._changed: set[str] = set()
 
     def get(self, key: str) -> Item | None:
@@ -120,7 +120,7 @@ class SumTree:
         if self.get(key) is not None:
             self._remove(_ROOT, self._node(_ROOT), key)
 
-    def all(self) -> Sums:
+    def all(self) -> TreeSums:
         """Sums of the whole tree."""
         return _sums(self._node(_ROOT))
 
@@ -131,9 +131,9 @@ class SumTree:
             return root.children[0].key
         return root.items[0].key if root.items else None
 
-    def before(self, key: str) -> Sums:
+    def before(self, key: str) -> TreeSums:
         """Sums of all keys before `key`."""
-        runs, node = list[Sums](), self._node(_ROOT)
+        runs, node = list[TreeSums](), self._node(_ROOT)
         while node.children:
             at = _child_of(node, key)
             runs.append(_sums_of(node.children[:at]))
@@ -197,18 +197,18 @@ class SumTree:
             node.items, node.children = [], []
             self._changed.add(name)
 
-    def _node(self, name: str) -> Node:
+    def _node(self, name: str) -> TreeNode:
         node = self._nodes.get(name)
         if node is None:
             row = NODES.get(self._state, *self._parts, name)
-            node = self._nodes[name] = Node([], []) if row is None else _decode(row)
+            node = self._nodes[name] = TreeNode([], []) if row is None else _decode(row)
         return node
 
-    def _new_name(self, root: Node) -> str:
+    def _new_name(self, root: TreeNode) -> str:
         root.names += 1
         return str(root.names)
 
-    def _put(self, name: str, node: Node, item: Item) -> None:
+    def _put(self, name: str, node: TreeNode, item: Item) -> None:
         self._changed.add(name)
         if not node.children:
             at = _place(node, item.key)
@@ -230,7 +230,7 @@ class SumTree:
         else:
             node.children[at] = _child(below_name, below)
 
-    def _remove(self, name: str, node: Node, key: str) -> None:
+    def _remove(self, name: str, node: TreeNode, key: str) -> None:
         self._changed.add(name)
         if not node.children:
             del node.items[_place(node, key)]
@@ -244,7 +244,7 @@ class SumTree:
         else:
             del node.children[at]
 
-    def _items(self, node: Node, start: str) -> Iterator[Item]:
+    def _items(self, node: TreeNode, start: str) -> Iterator[Item]:
         if node.children:
             for child in node.children[_child_of(node, start) :]:
                 yield from self._items(self._node(child.name), start)
@@ -252,25 +252,25 @@ class SumTree:
             yield from node.items[_place(node, start) :]
 
 
-def _size(node: Node) -> int:
+def _size(node: TreeNode) -> int:
     return len(node.children) or len(node.items)
 
 
-def _halves(node: Node) -> tuple[Node, Node]:
+def _halves(node: TreeNode) -> tuple[TreeNode, TreeNode]:
     cut = _size(node) // 2
-    return Node(node.items[:cut], node.children[:cut]), Node(node.items[cut:], node.children[cut:])
+    return TreeNode(node.items[:cut], node.children[:cut]), TreeNode(node.items[cut:], node.children[cut:])
 
 
-def _child(name: str, node: Node) -> Child:
+def _child(name: str, node: TreeNode) -> TreeChild:
     first = node.children[0].key if node.children else node.items[0].key
-    return Child(first, name, *_sums(node))
+    return TreeChild(first, name, *_sums(node))
 
 
-def _sums(node: Node) -> Sums:
+def _sums(node: TreeNode) -> TreeSums:
     return _sums_of(node.children) if node.children else _sums_of_items(node.items)
 
 
-def _sums_of(runs: Iterable[Child | Sums]) -> Sums:
+def _sums_of(runs: Iterable[TreeChild | TreeSums]) -> TreeSums:
     """The sums of runs that follow each other. Plain steps: this is most of what a change costs."""
     number = total = peak = dip = 0
     for run in runs:
@@ -281,10 +281,10 @@ def _sums_of(runs: Iterable[Child | Sums]) -> Sums:
         if run.dip < dip:
             dip = run.dip
         total += run.total
-    return Sums(number, total, peak, dip)
+    return TreeSums(number, total, peak, dip)
 
 
-def _sums_of_items(items: Sequence[Item]) -> Sums:
+def _sums_of_items(items: Sequence[Item]) -> TreeSums:
     total = peak = dip = 0
     for item in items:
         total += item.amount
@@ -293,14 +293,14 @@ def _sums_of_items(items: Sequence[Item]) -> Sums:
         dip += item.amount
         if dip > 0:
             dip = 0
-    return Sums(len(items), total, peak, dip)
+    return TreeSums(len(items), total, peak, dip)
 
 
-def _place(node: Node, key: str) -> int:
+def _place(node: TreeNode, key: str) -> int:
     """Where in a leaf a key is, or would be."""
     return bisect_left(node.items, key, key=_KEY)
 
 
-def _child_of(node: Node, key: str) -> int:
+def _child_of(node: TreeNode, key: str) -> int:
     """The child that has a key, or would have it."""
     return max(bisect_right(node.children, key, key=_KEY) - 1, 0)

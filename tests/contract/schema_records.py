@@ -7,7 +7,20 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import (
+    Amount,
+    Array,
+    AvroRecord,
+    Boolean,
+    Bytes,
+    Date,
+    Enum,
+    Long,
+    Optional,
+    Shape,
+    Text,
+    Timestamp,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
@@ -23,26 +36,26 @@ def _values(shape: Shape) -> st.SearchStrategy[Any]:
     match shape:
         case Text():
             return st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
-        case Whole():
+        case Long():
             return st.integers(-(2**63), 2**63 - 1) | st.integers(-200, 200)
-        case Flag():
+        case Boolean():
             return st.booleans()
-        case Raw():
+        case Bytes():
             return st.binary(max_size=80)
-        case Day():
+        case Date():
             return st.dates(date.min, date.max)
-        case Instant():
+        case Timestamp():
             return st.integers(_FIRST_MS, _LAST_MS).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
         case Amount(precision, scale):
             most = 10**precision - 1
             return st.integers(-most, most).map(lambda unscaled: Decimal(f"{unscaled}e-{scale}"))
-        case Choice(symbols):
+        case Enum(symbols):
             return st.sampled_from(symbols)
-        case Maybe(inner):
+        case Optional(inner):
             return st.none() | _values(inner)
-        case Many(items):
+        case Array(items):
             return st.lists(_values(items), max_size=3)
-        case Record(_, fields):
+        case AvroRecord(_, fields):
             return st.fixed_dictionaries({field.name: _values(field.shape) for field in fields})
 
 
@@ -51,23 +64,23 @@ def sample(shape: Shape) -> Any:  # noqa: ANN401 - whatever the shape is of
     match shape:
         case Text():
             return "x"
-        case Whole():
+        case Long():
             return 1
-        case Flag():
+        case Boolean():
             return True
-        case Raw():
+        case Bytes():
             return b"x"
-        case Day():
+        case Date():
             return date(2024, 1, 31)
-        case Instant():
+        case Timestamp():
             return datetime(2024, 1, 31, tzinfo=UTC)
         case Amount():
             return Decimal(1)
-        case Choice(symbols):
+        case Enum(symbols):
             return symbols[0]
-        case Maybe(inner):
+        case Optional(inner):
             return sample(inner)
-        case Many(items):
+        case Array(items):
             return [sample(items)]
-        case Record(_, members):
+        case AvroRecord(_, members):
             return {member.name: sample(member.shape) for member in members}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas import codec
-from schemas.schema_types import Many, Maybe, Record, Shape, Text
+from schemas.schema_types import Array, AvroRecord, Optional, Shape, Text
 from tests.contract.schema_records import sample
 
 _TEXTS = {
@@ -28,11 +28,11 @@ def _value(shape: Shape, name: str) -> Any:  # noqa: ANN401 - whatever the shape
     match shape:
         case Text():
             return _TEXTS.get(name, "x")
-        case Maybe(inner):
+        case Optional(inner):
             return _value(inner, name)
-        case Many(items):
+        case Array(items):
             return [_value(items, name)]
-        case Record(_, members):
+        case AvroRecord(_, members):
             return {member.name: _value(member.shape, member.name) for member in members}
         case _:
             return sample(shape)

@@ -13,7 +13,7 @@ from common.iso_codes import COUNTRIES, MINOR_UNITS
 from schemas import codec
 from schemas.bound_checks import Fault
 from schemas.bounds import row_faults
-from schemas.schema_types import Maybe, Record, Text
+from schemas.schema_types import AvroRecord, Optional, Text
 from topics.catalogue import FACTS, MASTERS, TOPICS, check, faults, key_of, own_fields
 
 WITH_SCHEMA = sorted(topic.name for topic in TOPICS.values() if topic.subject)
@@ -109,15 +109,15 @@ def test_a_value_on_the_bound_is_taken_and_one_beyond_is_refused(
         assert fault.remedy.startswith("give ")
 
 
-def texts(record: Record, path: str = "") -> list[str]:
+def texts(record: AvroRecord, path: str = "") -> list[str]:
     """The paths of the texts of a record, not of those in lists."""
     found: list[str] = []
     for member in record.fields:
-        shape = member.shape.inner if isinstance(member.shape, Maybe) else member.shape
+        shape = member.shape.inner if isinstance(member.shape, Optional) else member.shape
         name = f"{path}{member.name}"
         if isinstance(shape, Text):
             found.append(name)
-        elif isinstance(shape, Record):
+        elif isinstance(shape, AvroRecord):
             found += texts(shape, f"{name}.")
     return found
 

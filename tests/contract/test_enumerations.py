@@ -11,7 +11,7 @@ from rating.model.facts import FACT_TYPES
 from rating.model.master_data import Engagement
 from rating.model.master_records import MASTER_TYPES
 from schemas import codec
-from schemas.schema_types import Choice, Many, Maybe, Record, Shape
+from schemas.schema_types import Array, AvroRecord, Enum, Optional, Shape
 
 TYPES: dict[str, type[Any]] = {**MASTER_TYPES, **FACT_TYPES, "billing.ready": Charge}
 _BESIDE = {"billing.ready": {"region"}}  # text in the rules: it is only passed on
@@ -20,13 +20,13 @@ _BESIDE = {"billing.ready": {"region"}}  # text in the rules: it is only passed 
 def enumerations(shape: Shape, path: str = "") -> dict[str, tuple[str, ...]]:
     """{path: symbols} of a schema."""
     match shape:
-        case Record(_, members):
+        case AvroRecord(_, members):
             return {k: v for each in members for k, v in enumerations(each.shape, f"{path}.{each.name}").items()}
-        case Many(items):
+        case Array(items):
             return enumerations(items, path)
-        case Maybe(inner):
+        case Optional(inner):
             return enumerations(inner, path)
-        case Choice(symbols):
+        case Enum(symbols):
             return {path: symbols}
         case _:
             return {}

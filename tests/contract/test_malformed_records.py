@@ -16,7 +16,7 @@ from common.errors import InvalidRecord
 from schemas import codec
 from schemas.errors import Undecodable
 from schemas.json_codec import from_json, to_json
-from schemas.schema_types import Many, Maybe, Record, Shape
+from schemas.schema_types import Array, AvroRecord, Optional, Shape
 from streaming.batch import Output
 from streaming.batch import Record as Stored
 from streaming.dead_letters import read
@@ -37,13 +37,13 @@ EXTREMES: list[object] = [
 def places(shape: Shape, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """The path of every value in a record with one element in each list, those of records and lists included."""
     match shape:
-        case Record():
+        case AvroRecord():
             for member in shape.fields:
                 yield (*path, member.name)
                 yield from places(member.shape, (*path, member.name))
-        case Maybe(inner):
+        case Optional(inner):
             yield from places(inner, path)
-        case Many(items):
+        case Array(items):
             yield (*path, 0)
             yield from places(items, (*path, 0))
 
@@ -89,7 +89,7 @@ def test_a_record_without_a_required_field_is_refused_and_without_an_optional_on
     for member in codec.shape(topic).fields:
         lacking = {name: value for name, value in whole.items() if name != member.name}
         season = member.name in ("season_from", "season_to")  # which come together
-        assert taken(topic, lacking) == (isinstance(member.shape, Maybe) and not season)
+        assert taken(topic, lacking) == (isinstance(member.shape, Optional) and not season)
 
 
 @pytest.mark.parametrize("value", [None, True, 7, "x", [], [{}], 1.5])

@@ -18,10 +18,10 @@ from schemas import codec
 from schemas.released import read_contracts
 from sinks.journal import Journal, periods_of
 from sinks.routing_file import rows_of
-from sinks.routing_policy import Policy, Routes
+from sinks.routing_policy import Routes, RoutingPolicy
 from storage.charge_batch import ChargeRow
 from streaming.state import MemoryRows, State
-from tables.charge_status import Lives, News
+from tables.charge_status import ChargeEvent, ChargeHistories
 from tables.finance_rollup import Overview
 from tables.windows import Tally
 from topics.catalogue import MASTERS, METRICS_INPUTS, SETTLE_INPUTS, TOPICS
@@ -57,7 +57,9 @@ def test_the_journal_reads_what_is_declared() -> None:
     """With routes that look at everything routes may look at."""
     charge = watched("billing.ready")
     charge["reverses"] = None
-    everything = Policy(("journal",), frozenset("x"), frozenset({charge["region"]}), frozenset("x"), date.min, date.max)
+    everything = RoutingPolicy(
+        ("journal",), frozenset("x"), frozenset({charge["region"]}), frozenset("x"), date.min, date.max
+    )
     rows = [ChargeRow(0, 0, cast(Any, charge))]
     assert rows_of("journal", Routes(("elsewhere",), (everything,)), rows, lambda _: ()) == rows
     periods = periods_of(rows, PostingPeriods(()), (), "journal", 0)
@@ -81,8 +83,8 @@ def test_the_lifecycle_reads_what_is_declared(topic: str) -> None:
         def get(self, key: bytes) -> bytes | None:
             return None
 
-    lives = Lives(cast(Any, Rows()), Tally())
-    lives.hear([News(topic, record, 0)])
+    lives = ChargeHistories(cast(Any, Rows()), Tally())
+    lives.hear([ChargeEvent(topic, record, 0)])
     assert record.asked == set(DECLARED["lifecycle"].reads[topic])
 
 

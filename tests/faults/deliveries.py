@@ -26,7 +26,7 @@ from operations.quiescence import unsent
 from schemas.codec import decode_for, encode
 from settings import Settings
 from sinks.delivery.replay import Selection
-from sinks.delivery.stats import Standing, listed, standing
+from sinks.delivery.stats import DeliveryStats, delivery_stats, listed
 from storage.charge_batch import ChargeRecord
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
@@ -101,10 +101,10 @@ class Site:
     workers: Workers
     faults: Faults
 
-    def standing(self) -> Standing:
+    def delivery_stats(self) -> DeliveryStats:
         """How the target stands."""
-        await_that(lambda: bool(standing(self.pool, TARGET)), "nobody delivers")
-        (found,) = standing(self.pool, TARGET)
+        await_that(lambda: bool(delivery_stats(self.pool, TARGET)), "nobody delivers")
+        (found,) = delivery_stats(self.pool, TARGET)
         return found
 
     def pid(self) -> int | None:
@@ -148,7 +148,7 @@ class Delivered:
     lost: list[str]
     doubled: list[str]
     wrong: list[str]  # amounts, order, announcements, exceptions
-    figures: Standing
+    figures: DeliveryStats
     weather: Counter[str]
 
     @property

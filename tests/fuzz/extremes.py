@@ -9,7 +9,21 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from schemas import binary
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Leaf, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import (
+    Amount,
+    Array,
+    AvroRecord,
+    Boolean,
+    Bytes,
+    Date,
+    Enum,
+    Leaf,
+    Long,
+    Optional,
+    Shape,
+    Text,
+    Timestamp,
+)
 from tests.contract.schema_records import sample
 from tests.fuzz.wire import PlantedBytes
 
@@ -69,15 +83,15 @@ def of_leaf(leaf: Leaf) -> list[Extreme]:
     match leaf:
         case Text():
             return _TEXTS
-        case Whole():
+        case Long():
             return _WHOLES
-        case Flag():
+        case Boolean():
             return [Extreme(True), Extreme(False), Extreme(PlantedBytes(b"\x02")), Extreme(PlantedBytes(b"\xff"))]
-        case Raw():
+        case Bytes():
             return [Extreme(b""), Extreme(b"\0" * 1_000), Extreme(b"x" * HUGE), _bytes(binary.long(-1))]
-        case Day():
+        case Date():
             return _DAYS
-        case Instant():
+        case Timestamp():
             return _INSTANTS
         case Amount(precision, scale):
             most, least = Decimal(f"{10**precision - 1}e-{scale}"), Decimal(f"1e-{scale}")
@@ -86,20 +100,20 @@ def of_leaf(leaf: Leaf) -> list[Extreme]:
                 *map(Extreme, (most, -most, least, -least, Decimal(0), Decimal(1), Decimal(-1), Decimal("1e11"))),
                 *(_bytes(binary.span(raw)) for raw in (b"", over, b"\x7f" * 100, b"\x80" * 100)),
             ]
-        case Choice(symbols):
+        case Enum(symbols):
             return [*map(Extreme, symbols), *(_bytes(binary.long(n)) for n in (len(symbols), -1, 63, 2**62))]
 
 
 def of_shape(shape: Shape) -> list[Extreme]:
     """The extremes of a value of any shape; of a list and of a union those beside the ones of what is in it."""
     match shape:
-        case Maybe():
+        case Optional():
             return [Extreme(None), *(Extreme(PlantedBytes(raw, union=True), broken=True) for raw in (b"\x04", b"\x01"))]
-        case Many(items):
+        case Array(items):
             one = sample(items)
             large = (_bytes(binary.long(n)) for n in (2**40, 2**62))
             return [Extreme([]), Extreme([one] * 2), Extreme([one] * 501), Extreme([one] * 20_001), *large]
-        case Record():
+        case AvroRecord():
             return []
         case _:
             return of_leaf(shape)
@@ -108,13 +122,13 @@ def of_shape(shape: Shape) -> list[Extreme]:
 def places(shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Shape]]:
     """(path, shape) of every value in a record with one element in each list, records themselves left out."""
     match shape:
-        case Record():
+        case AvroRecord():
             for member in shape.fields:
                 yield from places(member.shape, (*path, member.name))
-        case Maybe(inner):
+        case Optional(inner):
             yield path, shape
             yield from places(inner, path)
-        case Many(items):
+        case Array(items):
             yield path, shape
             yield from places(items, (*path, 0))
         case _:
@@ -126,12 +140,12 @@ def replaced(shape: Shape, value: Any, path: Path, new: Any) -> Any:  # noqa: AN
     if not path:
         return new
     match shape:
-        case Maybe(inner):
+        case Optional(inner):
             return replaced(inner, sample(inner) if value is None else value, path, new)
-        case Many(items):
+        case Array(items):
             first, *rest = value or [sample(items)]
             return [replaced(items, first, path[1:], new), *rest]
-        case Record(_, members):
+        case AvroRecord(_, members):
             (inner,) = (member.shape for member in members if member.name == path[0])
             return {**value, path[0]: replaced(inner, value[path[0]], path[1:], new)}
         case _:

@@ -5,7 +5,20 @@ from typing import Any
 
 from schemas import binary
 from schemas.codec import header, shape
-from schemas.schema_types import Amount, Choice, Day, Flag, Instant, Many, Maybe, Raw, Record, Shape, Text, Whole
+from schemas.schema_types import (
+    Amount,
+    Array,
+    AvroRecord,
+    Boolean,
+    Bytes,
+    Date,
+    Enum,
+    Long,
+    Optional,
+    Shape,
+    Text,
+    Timestamp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +37,36 @@ def written(topic: str, record: dict[str, Any]) -> bytes:
 
 
 def _write(out: bytearray, of: Shape, value: Any) -> None:  # noqa: ANN401 - whatever the shape is of
-    if isinstance(value, PlantedBytes) and (value.union or not isinstance(of, Maybe)):
+    if isinstance(value, PlantedBytes) and (value.union or not isinstance(of, Optional)):
         out += value.data
         return
     match of:
         case Text():
             out += binary.span(value.encode())
-        case Raw():
+        case Bytes():
             out += binary.span(value)
-        case Whole():
+        case Long():
             out += binary.long(value)
-        case Flag():
+        case Boolean():
             out.append(value)
-        case Day():
+        case Date():
             out += binary.long(value.toordinal() - binary.EPOCH_ORDINAL)
-        case Instant():
+        case Timestamp():
             binary.put_instant(out, value)
         case Amount(precision, scale):
             out += binary.decimal_writer(precision, scale)(value)
-        case Choice(symbols):
+        case Enum(symbols):
             out += binary.long(symbols.index(value))
-        case Maybe(inner):
+        case Optional(inner):
             out += binary.long(0 if value is None else 1)
             if value is not None:
                 _write(out, inner, value)
-        case Many(items):
+        case Array(items):
             if value:
                 out += binary.long(len(value))
                 for item in value:
                     _write(out, items, item)
             out += binary.long(0)
-        case Record(_, members):
+        case AvroRecord(_, members):
             for member in members:
                 _write(out, member.shape, value[member.name])

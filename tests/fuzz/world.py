@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from schemas.codec import shape
 from schemas.json_codec import from_json, to_json
-from schemas.schema_types import Maybe, Text
+from schemas.schema_types import Optional, Text
 from sources.engine import Mapper
 from sources.files.parse import take
 from sources.mapping import catalogue
@@ -192,7 +192,7 @@ class Source:
 
 def _is_text(topic: str) -> bool:
     (of,) = (member.shape for member in shape(topic).fields if member.name == "id")
-    return isinstance(of.inner if isinstance(of, Maybe) else of, Text)
+    return isinstance(of.inner if isinstance(of, Optional) else of, Text)
 
 
 def _samples(name: str, note_code: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - (system, kind, code)

@@ -11,7 +11,7 @@ from cli.main import main
 from cli.rules import PAGE
 from rating.exception_codes import CODES, REASONS
 from settings import CHECKOUT
-from tools.rules_reference.code import RATING, Code, Rule
+from tools.rules_reference.code import RATING, DocumentedRule, SourceTree
 from tools.rules_reference.law import DESIGN, EXAMPLES, Section, cited, sections
 from tools.rules_reference.page import page
 from topics.catalogue import owners_of
@@ -22,13 +22,13 @@ DESIGNED = set(re.findall(r"^## (\d+)\.", (CHECKOUT / "docs" / "DESIGN.md").read
 
 
 @pytest.fixture(scope="module")
-def code() -> Code:
+def code() -> SourceTree:
     """What is written."""
-    return Code(CHECKOUT)
+    return SourceTree(CHECKOUT)
 
 
 @pytest.fixture(scope="module")
-def rules(code: Code) -> list[Rule]:
+def rules(code: SourceTree) -> list[DocumentedRule]:
     """Every rule."""
     return code.rules()
 
@@ -37,13 +37,13 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(CHECKOUT), "run `hourstream rules --write`"
 
 
-def test_every_section_of_the_law_has_a_rule(rules: list[Rule]) -> None:
+def test_every_section_of_the_law_has_a_rule(rules: list[DocumentedRule]) -> None:
     assert len(LAW) == 32
     decided = {name for rule in rules for name in rule.sections}
     assert [name for name in LAW if name not in decided and name != EXAMPLES] == []
 
 
-def test_every_rule_names_a_section_that_there_is(rules: list[Rule]) -> None:
+def test_every_rule_names_a_section_that_there_is(rules: list[DocumentedRule]) -> None:
     assert [f"{rule.file} {rule.function}" for rule in rules if not rule.sections or not rule.says] == []
     wrong = [
         f"{rule.file} {rule.function} names {name}"
@@ -54,7 +54,7 @@ def test_every_rule_names_a_section_that_there_is(rules: list[Rule]) -> None:
     assert wrong == []
 
 
-def test_every_public_function_of_the_rules_is_a_rule(rules: list[Rule]) -> None:
+def test_every_public_function_of_the_rules_is_a_rule(rules: list[DocumentedRule]) -> None:
     found = {(rule.file, rule.function) for rule in rules}
     assert [each for each in public_functions() if each not in found] == []
 
@@ -66,7 +66,7 @@ def public_functions() -> Iterator[tuple[str, str]]:
                 yield f"{RATING}/{file.name}", node.name
 
 
-def test_every_code_that_the_code_gives_is_known_and_every_known_one_is_given(code: Code) -> None:
+def test_every_code_that_the_code_gives_is_known_and_every_known_one_is_given(code: SourceTree) -> None:
     assert len(code.given()) > 25
     assert sorted(set(code.given()) - CODES.keys()) == []
     assert [each for each in (*CODES, *REASONS) if not code.files_with(each)] == []
@@ -83,7 +83,7 @@ def test_every_code_stands_in_its_section_and_every_code_of_the_law_is_known() -
     assert sorted(written - CODES.keys() - REASONS.keys() - _NO_CODES) == []
 
 
-def test_a_rule_of_billing_gives_its_codes_in_a_section_that_may(rules: list[Rule]) -> None:
+def test_a_rule_of_billing_gives_its_codes_in_a_section_that_may(rules: list[DocumentedRule]) -> None:
     """Of every code of `billing/`, a rule that gives it says that it decides the code's section."""
     for code, each in CODES.items():
         givers = [rule for rule in rules if rule.file.startswith(f"{RATING}/") and code in rule.words]

@@ -35,7 +35,7 @@ _Constants = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DocumentedRule:
     """A function, or a module where `function` is empty; `words` are the texts in it, codes and reasons among them."""
 
     file: str
@@ -45,7 +45,7 @@ class Rule:
     words: frozenset[str]
 
 
-class Code:
+class SourceTree:
     """The rooms as they are written, read once."""
 
     def __init__(self, checkout: Path) -> None:
@@ -56,7 +56,7 @@ class Code:
         self._constants = {_module(file): dict(_constants(tree)) for file, tree in self._trees.items()}
         self._words = {file: _words([tree], {}) for file, tree in self._trees.items()}
 
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[DocumentedRule]:
         """Every rule of every room, by file and then as they stand in it."""
         return [rule for file, tree in self._trees.items() for rule in _rules(file, tree, self._constants)]
 
@@ -121,7 +121,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
                         yield name.id, value.value
 
 
-def _rules(file: str, tree: ast.Module, constants: Mapping[str, _Constants]) -> Iterator[Rule]:
+def _rules(file: str, tree: ast.Module, constants: Mapping[str, _Constants]) -> Iterator[DocumentedRule]:
     own = dict(constants[_module(file)])
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
@@ -136,9 +136,9 @@ def _rules(file: str, tree: ast.Module, constants: Mapping[str, _Constants]) -> 
         if node.name.startswith("_") or not (sections or file.startswith(f"{RATING}/")):
             continue
         words = _words(_reached(node, functions), own)
-        yield Rule(file, node.name, _first(docstring), sections or of_module, words)
+        yield DocumentedRule(file, node.name, _first(docstring), sections or of_module, words)
     if of_module and not file.startswith(f"{RATING}/"):
-        yield Rule(file, "", _first(opening), of_module, _words([tree], own))
+        yield DocumentedRule(file, "", _first(opening), of_module, _words([tree], own))
 
 
 def _own(file: str, sections: tuple[str, ...]) -> tuple[str, ...]:

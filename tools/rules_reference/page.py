@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rating.exception_codes import CODES, REASONS
-from tools.rules_reference.code import Code, Rule
+from tools.rules_reference.code import DocumentedRule, SourceTree
 from tools.rules_reference.law import DESIGN, EXAMPLES, Section, cited, sections
 from tools.rules_reference.words import choices
 from topics.catalogue import owners_of
@@ -24,7 +24,7 @@ _CITATION = re.compile(r" \((?:DOMAIN|DESIGN)[^)]*\)")  # its heading says it
 def page(checkout: Path) -> str:
     """The whole page."""
     law = sections((checkout / "docs" / "DOMAIN.md").read_text(encoding="utf-8"))
-    code = Code(checkout)
+    code = SourceTree(checkout)
     rules = code.rules()
     lines = [_HEAD, *_contents(law), ""]
     for section in law.values():
@@ -70,7 +70,7 @@ def _contents(law: Mapping[str, Section]) -> Iterator[str]:
         yield f"- [{title}](#{_slug(title)})"
 
 
-def _table(name: str, rules: Iterable[Rule]) -> Iterator[str]:
+def _table(name: str, rules: Iterable[DocumentedRule]) -> Iterator[str]:
     yield "| rule | decides | codes |"
     yield "|---|---|---|"
     for rule in rules:
@@ -90,7 +90,7 @@ def _examples(checkout: Path) -> Iterator[str]:
             yield f"| [{name}](../{name}) | {_cell(text.split(chr(34) * 3)[1].split(chr(10))[0])} |"
 
 
-def _codes(written: Code, law: Mapping[str, Section], rules: Sequence[Rule]) -> Iterator[str]:
+def _codes(written: SourceTree, law: Mapping[str, Section], rules: Sequence[DocumentedRule]) -> Iterator[str]:
     yield "## Codes of exceptions"
     yield ""
     yield "`owners` are whose records heal it: the owners of those topics in [the catalogue](catalogue.md)."
@@ -105,7 +105,7 @@ def _codes(written: Code, law: Mapping[str, Section], rules: Sequence[Rule]) -> 
         yield f"| `{code}` | {section} | {'<br>'.join(givers)} | {asked} | {_cell(each.heals)} |"
 
 
-def _reasons(law: Mapping[str, Section], rules: Sequence[Rule]) -> Iterator[str]:
+def _reasons(law: Mapping[str, Section], rules: Sequence[DocumentedRule]) -> Iterator[str]:
     yield "## Reasons of charges"
     yield ""
     yield "Why a charge, or the part of it that is not billed, bills nothing: `reason`, in the order of §2 rule 13."
@@ -117,7 +117,7 @@ def _reasons(law: Mapping[str, Section], rules: Sequence[Rule]) -> Iterator[str]
         yield f"| `{reason}` | {_to_section(section, law)} | {'<br>'.join(givers)} |"
 
 
-def _words(checkout: Path, code: Code) -> Iterator[str]:
+def _words(checkout: Path, code: SourceTree) -> Iterator[str]:
     yield "## Words"
     yield ""
     yield f"Kinds of charges, the prefixes of subjects: {_quoted(code.kinds_of_charges())}."
@@ -137,7 +137,7 @@ def _to_section(name: str, law: Mapping[str, Section]) -> str:
     return f"[{name}](#{anchor})"
 
 
-def _link(rule: Rule) -> str:
+def _link(rule: DocumentedRule) -> str:
     return f"[{rule.file}](../{rule.file})" + (f" `{rule.function}`" if rule.function else "")
 
 

@@ -60,7 +60,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class CurrencyStake:
     """The amount at stake in one currency: stated by settle, and estimated by us."""
 
     currency: str
@@ -74,7 +74,7 @@ class Stake:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CauseRow:
     """Exceptions of one code that wait for one missing fact."""
 
     code: str
@@ -84,7 +84,7 @@ class Cause:
     subjects: int
     minutes: int
     engagements: int
-    stakes: tuple[Stake, ...]
+    stakes: tuple[CurrencyStake, ...]
     first_seen: datetime | None
     severity: str
 
@@ -111,7 +111,7 @@ class Totals:
 
     subjects: int
     minutes: int
-    stakes: tuple[Stake, ...] = field(default=())
+    stakes: tuple[CurrencyStake, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +209,12 @@ LEFT JOIN hourstream.typical_rates f ON f.engagement_id = '' AND f.currency = a.
 """
 
 
-def _stakes(currencies: list[str], told: list[Decimal], estimated: list[Decimal]) -> tuple[Stake, ...]:
-    found = (Stake(*each) for each in zip(currencies, told, estimated, strict=True))
+def _stakes(currencies: list[str], told: list[Decimal], estimated: list[Decimal]) -> tuple[CurrencyStake, ...]:
+    found = (CurrencyStake(*each) for each in zip(currencies, told, estimated, strict=True))
     return tuple(stake for stake in found if stake.total)
 
 
-def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, limit: int = PAGE) -> list[Cause]:
+def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, limit: int = PAGE) -> list[CauseRow]:
     """Exceptions by cause; one more than `limit` if there is a next page.
 
     The largest stake is first, or the most minutes: an order by money would reveal amounts to users who may not see
@@ -224,7 +224,7 @@ def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, l
     rated = sql.SQL(_RATED).format(where=where(["t.subjects > 0", *filters.conditions("t")]))
     values = {**filters.values(), "limit": limit + 1, "offset": (page - 1) * limit}
     return [
-        Cause(
+        CauseRow(
             row.code, row.missing_kind, row.missing_id, row.status, row.subjects, row.minutes, row.engagements,
             _stakes(row.currencies, row.told, row.estimated), row.first_seen, row.severity,
         )

@@ -15,7 +15,7 @@ from rating.model.masters import Masters, master
 from rating.time.rates import cards_searched, selectors, specificity
 from schemas.json_codec import from_json
 from warehouse.queries.sql import Asking
-from warehouse.queries.traces import ChargeRow
+from warehouse.queries.traces import TracedCharge
 
 _LINES = 200  # shown of one card
 
@@ -52,7 +52,7 @@ class Sought:
     work_date: date
 
 
-def competition(cursor: Asking, charge: ChargeRow) -> list[CardSearched]:
+def competition(cursor: Asking, charge: TracedCharge) -> list[CardSearched]:
     """The cards of a time charge in the order of the search; nothing where its engagement or client is not known."""
     if charge.consultant_id is None or charge.task_id is None:
         return []
@@ -116,7 +116,7 @@ def _selector(line: RateLine) -> tuple[str | None, str | None, str | None]:
     return line.consultant_id or None, line.task_id or None, line.labor_category or None
 
 
-def _masters(cursor: Asking, charge: ChargeRow) -> Masters:
+def _masters(cursor: Asking, charge: TracedCharge) -> Masters:
     query = """
     WITH own AS (
         SELECT * FROM hourstream.masters

@@ -8,7 +8,7 @@ from warehouse.queries.sql import Asking, rows
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class TotalRow:
     """A sum over everything; currency is '' for those of minutes alone."""
 
     name: str
@@ -19,7 +19,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Minutes:
+class MinutesTotals:
     """DOMAIN §5.1: approved minutes are charged, parked or waived; `residue` is 0 or a defect."""
 
     approved: int
@@ -34,7 +34,7 @@ class Minutes:
 
 
 @dataclass(frozen=True, slots=True)
-class Ties:
+class CurrencyTies:
     """One currency from charge to invoice, reversals netted; `documents` is the net of invoices that stand.
 
     `unposted` is charged, and neither posted nor refused: on its way, or a defect. `unexplained` are charges on live
@@ -56,34 +56,34 @@ class Ties:
     ties: bool
 
 
-def figures(cursor: Asking) -> list[Figure]:
+def figures(cursor: Asking) -> list[TotalRow]:
     """All totals of the last computation."""
     query = "SELECT name, currency, records, minutes, amount FROM hourstream.figures ORDER BY name, currency"
-    return rows(cursor, Figure, query, {})
+    return rows(cursor, TotalRow, query, {})
 
 
-def minutes(found: list[Figure]) -> Minutes:
+def minutes(found: list[TotalRow]) -> MinutesTotals:
     """The statement of minutes."""
     of = {name: sum(each.minutes for each in found if each.name == name) for name in _MINUTES}
-    return Minutes(of["approved"], of["charged"], of["parked"], of["waived"])
+    return MinutesTotals(of["approved"], of["charged"], of["parked"], of["waived"])
 
 
 _MINUTES = ("approved", "charged", "parked", "waived")
 _MONEY = ("charged", "posted", "refused", "invoiced", "documents", "open")
-_NONE = Figure("", "", 0, 0, Decimal(0))
+_NONE = TotalRow("", "", 0, 0, Decimal(0))
 
 
-def ties(found: list[Figure]) -> list[Ties]:
+def ties(found: list[TotalRow]) -> list[CurrencyTies]:
     """The statement of money, a row a currency."""
     by = {(each.name, each.currency): each for each in found}
     return [_ties(by, currency) for currency in sorted({each.currency for each in found if each.name == "charged"})]
 
 
-def _ties(by: Mapping[tuple[str, str], Figure], currency: str) -> Ties:
+def _ties(by: Mapping[tuple[str, str], TotalRow], currency: str) -> CurrencyTies:
     charged, posted, refused, invoiced, documents, open_ = (by.get((name, currency), _NONE) for name in _MONEY)
     unposted = charged.amount - posted.amount - refused.amount
     unexplained = invoiced.amount - documents.amount
-    return Ties(
+    return CurrencyTies(
         currency, charged.records, charged.amount, posted.records, posted.amount, refused.amount, invoiced.records,
         invoiced.amount, documents.amount, open_.amount, unposted, unexplained, ties=not unposted and not unexplained,
     )  # fmt: skip

@@ -8,7 +8,7 @@ MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """A thing of that id: `kind` of it, what names it, and where it belongs."""
 
     kind: str
@@ -38,7 +38,7 @@ UNION
 _KINDS = ("time", "expense", "milestone", "outcome", "adjustment", "fee", "minimum")
 
 
-def search(cursor: Asking, text: str) -> list[Found]:
+def search(cursor: Asking, text: str) -> list[SearchHit]:
     """Everything of exactly that id, at most about `MOST`; a subject may be written with or without its kind."""
     wanted = text.strip()
     number = wanted.removeprefix("JRN-")
@@ -47,7 +47,7 @@ def search(cursor: Asking, text: str) -> list[Found]:
     posting = (
         int(number) if wanted.startswith("JRN-") and number.isascii() and number.isdigit() and len(number) < 19 else -1
     )
-    found = rows(cursor, Found, _QUERY, {"id": wanted, "subjects": subjects, "number": posting})
+    found = rows(cursor, SearchHit, _QUERY, {"id": wanted, "subjects": subjects, "number": posting})
     if subject and subject != wanted:
         found = [f for f in found if f.kind != "subject" or f.subject == wanted or f.engagement_id == engagement]
     return sorted(found, key=lambda f: (f.kind, f.id, f.engagement_id))[:MOST]

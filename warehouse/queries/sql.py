@@ -13,14 +13,14 @@ Query: TypeAlias = LiteralString | sql.Composed
 _AT_ONCE = 1_000
 
 
-class Stored(str):
+class StoredText(str):
     """A text as stored in the database. Only such texts are decrypted when they are shown."""
 
     __slots__ = ()
 
 
 def rows(cursor: Asking, shape: type[Row], query: Query, values: Mapping[str, object]) -> list[Row]:
-    """The rows of a query as `shape`, whose fields are the query's columns; their texts are `Stored`."""
+    """The rows of a query as `shape`, whose fields are the query's columns; their texts are `StoredText`."""
     with cursor.connection.cursor(row_factory=_of(shape)) as reader:
         return reader.execute(query, values).fetchall()
 
@@ -64,7 +64,7 @@ def _stored(value: object) -> object:
     """A value with its texts marked, those inside of JSON and arrays too."""
     match value:
         case str():
-            return Stored(value)
+            return StoredText(value)
         case list():
             return [_stored(each) for each in value]
         case dict():

@@ -8,7 +8,7 @@ FAILURES = ("exceptions open", "postings refused")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class ThroughputSlot:
     """Records of one minute or hour; `starts` in epoch seconds, counts by outcome."""
 
     starts: int
@@ -31,7 +31,7 @@ class _FlowRow:
     records: int
 
 
-def slots(cursor: Asking, now: int, *, minutes: int, number: int) -> list[Slot]:
+def slots(cursor: Asking, now: int, *, minutes: int, number: int) -> list[ThroughputSlot]:
     """The last `number` slots of `minutes` minutes each, empty ones too, the oldest first; `now` in epoch seconds."""
     last = now // 60 // minutes
     found = rows(
@@ -44,4 +44,4 @@ def slots(cursor: Asking, now: int, *, minutes: int, number: int) -> list[Slot]:
     counts: dict[int, dict[str, int]] = {slot: {} for slot in range(last - number + 1, last + 1)}
     for row in found:
         counts[row.slot][row.what] = row.records
-    return [Slot(slot * minutes * 60, of_slot) for slot, of_slot in counts.items()]
+    return [ThroughputSlot(slot * minutes * 60, of_slot) for slot, of_slot in counts.items()]

@@ -9,11 +9,11 @@ from typing import LiteralString
 from psycopg import sql
 
 from rating.model.charge import CHARGE_FIELDS, PublishedCharge
-from warehouse.queries.sql import Asking, Stored, columns, one, rows
+from warehouse.queries.sql import Asking, StoredText, columns, one, rows
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """One thing that happened; `where` is a topic's record or a document, `charge_id` and `invoice_id` lead on."""
 
     at: datetime
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeRow(PublishedCharge):
+class TracedCharge(PublishedCharge):
     """A charge as published, where it stands on its topic, with its posting and the invoice it is on."""
 
     components: list[dict[str, object]]  # type: ignore[assignment]  # as the JSON of the table has them
@@ -102,15 +102,15 @@ LEFT JOIN LATERAL (
 _ORDER = sql.SQL(" ORDER BY c.partition, c.record_offset, p.number")
 
 
-def charges_of(cursor: Asking, engagement_id: str, subject: str) -> list[ChargeRow]:
+def charges_of(cursor: Asking, engagement_id: str, subject: str) -> list[TracedCharge]:
     """The charges and reversals of a subject, in order of publication."""
     query = _CHARGES + sql.SQL(" WHERE c.engagement_id = %(engagement)s AND c.subject = %(subject)s") + _ORDER
-    return rows(cursor, ChargeRow, query, {"engagement": engagement_id, "subject": subject})
+    return rows(cursor, TracedCharge, query, {"engagement": engagement_id, "subject": subject})
 
 
-def charge(cursor: Asking, charge_id: str) -> ChargeRow | None:
+def charge(cursor: Asking, charge_id: str) -> TracedCharge | None:
     """One charge or reversal."""
-    return one(cursor, ChargeRow, _CHARGES + sql.SQL(" WHERE c.charge_id = %(id)s") + _ORDER, {"id": charge_id})
+    return one(cursor, TracedCharge, _CHARGES + sql.SQL(" WHERE c.charge_id = %(id)s") + _ORDER, {"id": charge_id})
 
 
 def statuses_of(cursor: Asking, invoice_ids: list[str]) -> list[StatusRow]:
@@ -123,7 +123,7 @@ def statuses_of(cursor: Asking, invoice_ids: list[str]) -> list[StatusRow]:
     return rows(cursor, StatusRow, query, {"ids": invoice_ids})
 
 
-def trace(cursor: Asking, engagement_id: str, subject: str) -> list[Step]:
+def trace(cursor: Asking, engagement_id: str, subject: str) -> list[TraceStep]:
     """Everything that happened to a subject; nothing for one that is not known."""
     history = rows(
         cursor,
@@ -133,10 +133,10 @@ def trace(cursor: Asking, engagement_id: str, subject: str) -> list[Step]:
         " ORDER BY appended_at, topic, record_offset LIMIT 1000",
         {"engagement": engagement_id, "subject": subject},
     )
-    steps = [Step(h.at, h.stage, h.what, h.where) for h in history]
+    steps = [TraceStep(h.at, h.stage, h.what, h.where) for h in history]
     first_of_source = {h.source: h for h in reversed(history) if h.source is not None}
     steps += [
-        Step(h.at, "source", f"made from {source}", source.rpartition(" at ")[2])
+        TraceStep(h.at, "source", f"made from {source}", source.rpartition(" at ")[2])
         for source, h in first_of_source.items()
     ]
     published = charges_of(cursor, engagement_id, subject)
@@ -156,26 +156,26 @@ _RANK = {
 }
 
 
-def _steps_of(each: ChargeRow, told: Mapping[str, datetime]) -> list[Step]:
+def _steps_of(each: TracedCharge, told: Mapping[str, datetime]) -> list[TraceStep]:
     money = {"amount": each.amount, "currency": each.currency}
     stage = "charge" if each.reverses is None else "reversal"
-    steps = [Step(each.appended_at, stage, each.derivation, each.where, each.charge_id, **money)]  # type: ignore[arg-type]
+    steps = [TraceStep(each.appended_at, stage, each.derivation, each.where, each.charge_id, **money)]  # type: ignore[arg-type]
     if each.posting is not None and each.posted_at is not None:
         why = f": {each.posting_reason}" if each.posting_reason else ""
-        words = Stored(f"{each.posting} {each.posting_status}{why}")
-        steps.append(Step(each.posted_at, "posting", words, each.posting, each.charge_id, **money))  # type: ignore[arg-type]
+        words = StoredText(f"{each.posting} {each.posting_status}{why}")
+        steps.append(TraceStep(each.posted_at, "posting", words, each.posting, each.charge_id, **money))  # type: ignore[arg-type]
     if each.invoice_id is not None:
         at = min(each.run_at or each.appended_at, told.get(each.invoice_id, datetime.max.replace(tzinfo=UTC)))
-        words = Stored(f"on {each.invoice_id}, dated {each.issue_date}")
-        steps.append(Step(at, "invoice", words, each.invoice_id, each.charge_id, each.invoice_id, **money))  # type: ignore[arg-type]
+        words = StoredText(f"on {each.invoice_id}, dated {each.issue_date}")
+        steps.append(TraceStep(at, "invoice", words, each.invoice_id, each.charge_id, each.invoice_id, **money))  # type: ignore[arg-type]
     return steps
 
 
-def _step_of(status: StatusRow) -> Step:
+def _step_of(status: StatusRow) -> TraceStep:
     stage = "payment" if "paid" in status.status else "status"
     words = f"{status.invoice_id} {status.status.replace('_', ' ')}"
     money = {"amount": status.amount, "currency": status.currency}
-    return Step(status.at, stage, words, status.where, invoice_id=status.invoice_id, **money)  # type: ignore[arg-type]
+    return TraceStep(status.at, stage, words, status.where, invoice_id=status.invoice_id, **money)  # type: ignore[arg-type]
 
 
 INVOICES: LiteralString = """

@@ -14,7 +14,7 @@ STAGES = ("submitted", "parked", "charged")
 
 
 @dataclass(frozen=True, slots=True)
-class Aged:
+class AgedWork:
     """Work of one stage and region in one currency and age bucket; age in days since it was done."""
 
     stage: str
@@ -60,9 +60,9 @@ _BY_WORK = sql.SQL("minutes DESC, subjects DESC, client_id, region, currency")
 _BY_MONEY = sql.SQL("amount DESC, ") + _BY_WORK
 
 
-def aged(cursor: Asking, today: date) -> list[Aged]:
+def aged(cursor: Asking, today: date) -> list[AgedWork]:
     """Everything unbilled by stage, region, currency and age on that day."""
-    return rows(cursor, Aged, _AGED, {"today": today, "starts": _STARTS})
+    return rows(cursor, AgedWork, _AGED, {"today": today, "starts": _STARTS})
 
 
 def by_client(cursor: Asking, stage: str, *, by_money: bool, limit: int = 50) -> list[OfClient]:

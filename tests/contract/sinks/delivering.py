@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.rate_limit import Policy
+from sinks.delivery.rate_limit import CallPolicy
 from sinks.delivery.target import Target
-from sinks.delivery.worker import Deliverer
+from sinks.delivery.worker import DeliveryWorker
 from storage.postgres import Pool
 
 PATIENCE = 60.0  # seconds; a machine may be busy with other things
-QUICK = Policy(first_pause=0.02, longest_pause=0.2, breaker_pause=0.1, longest_breaker_pause=0.3)
+QUICK = CallPolicy(first_pause=0.02, longest_pause=0.2, breaker_pause=0.1, longest_breaker_pause=0.3)
 
 
 @contextmanager
-def delivering(pool: Pool, target: Target, policy: Policy = QUICK) -> Iterator[DeliverySink]:
+def delivering(pool: Pool, target: Target, policy: CallPolicy = QUICK) -> Iterator[DeliverySink]:
     """The sink of a target that is being delivered to. At the end, what the deliverer raised is raised here."""
-    deliverer = Deliverer(target, pool, policy)
+    deliverer = DeliveryWorker(target, pool, policy)
     raised: list[Exception] = []
 
     def run() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from sinks.contract import Sink
 from storage.charge_batch import ChargeRecord, Result
 from tests.contract.sinks.sink_charges import batch, charge, reversal
@@ -44,13 +44,13 @@ class SinkContract(ABC):
     def test_a_batch_read_again_is_fenced_and_changes_nothing(self, sink: Sink) -> None:
         again = batch(0, [charge("a")])
         sink.write(again)
-        with pytest.raises(Fenced, match=r"is at 2 .* not at 0"):
+        with pytest.raises(SinkFenced, match=r"is at 2 .* not at 0"):
             sink.write(again)
         assert self.ledger(sink) == as_ledger([charge("a")])
         assert sink.positions(CHARGES_TOPIC, 0) == 2
 
     def test_a_batch_beyond_the_position_is_fenced(self, sink: Sink) -> None:
-        with pytest.raises(Fenced):
+        with pytest.raises(SinkFenced):
             sink.write(batch(7, [charge("a")]))
         assert self.ledger(sink) == {}
         assert sink.positions(CHARGES_TOPIC, 0) == 0
@@ -90,7 +90,7 @@ class SinkContract(ABC):
         def attempt(_: int) -> str:
             try:
                 return f"{sink.write(offered).count(self.taken)} taken"
-            except Fenced:
+            except SinkFenced:
                 return "fenced"
 
         with ThreadPoolExecutor(4) as threads:
@@ -112,7 +112,7 @@ class SinkContract(ABC):
             offered = batch(at, history[at:end], end=end)
             sink.write(offered)
             if chance.random() < 0.5:
-                with pytest.raises(Fenced):
+                with pytest.raises(SinkFenced):
                     sink.write(offered)
             at = end
         assert self.ledger(sink) == as_ledger(history)

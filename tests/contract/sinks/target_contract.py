@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from sinks.delivery.target import Answer, Target, TargetUnavailable
+from sinks.delivery.target import DeliveryAnswer, Target, TargetUnavailable
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, delivering
@@ -90,7 +90,7 @@ class TargetContract(ABC):
     def test_of_several_at_once_one_makes_it(self, target: Target) -> None:
         charges = [charge(str(n)) for n in range(min(target.largest_group, 5))]
 
-        def attempt(_: int) -> list[Answer] | None:
+        def attempt(_: int) -> list[DeliveryAnswer] | None:
             try:
                 return list(target.deliver(charges))
             except TargetUnavailable:  # the other one is at it
@@ -138,9 +138,9 @@ class DeliveryContract(PostgresContract):
         return self.held(self.target)
 
 
-def deliver(target: Target, charges: Sequence[ChargeRecord]) -> list[Answer]:
+def deliver(target: Target, charges: Sequence[ChargeRecord]) -> list[DeliveryAnswer]:
     """Deliver in calls the target allows, in this order; the answers in it too."""
-    answers: list[Answer] = []
+    answers: list[DeliveryAnswer] = []
     at = 0
     while at < len(charges):
         group = target.group_of(charges[at])

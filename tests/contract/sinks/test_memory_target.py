@@ -9,7 +9,7 @@ from common.errors import Health
 from sinks.contract import Sink
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.target import Answer, Target, TargetUnavailable
+from sinks.delivery.target import DeliveryAnswer, Target, TargetUnavailable
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import charge
@@ -22,7 +22,7 @@ class Away(MemoryTarget):
 
     away = False
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         if self.away:
             raise TargetUnavailable("it is away")
         return super().deliver(charges)

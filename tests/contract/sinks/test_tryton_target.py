@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from devstack.tryton import Tryton
+from devstack.tryton import TrytonServer
 from sinks.delivery.target import Target
 from sinks.tryton.target import TrytonTarget
 from storage.charge_batch import ChargeRecord
@@ -22,7 +22,7 @@ class TestTrytonTarget(TargetContract):
     refusal = "no tax of 77 % for category S"
 
     @pytest.fixture
-    def target(self, tryton: Tryton) -> Target:
+    def target(self, tryton: TrytonServer) -> Target:
         self.tryton = tryton
         return TrytonTarget("tryton", client(tryton))
 

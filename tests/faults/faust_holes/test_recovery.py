@@ -17,7 +17,7 @@ from devstack.stack import Stack
 from streaming.batch import Record
 from streaming.state import MemoryRows, State
 from streaming.store import Store
-from streaming.topic_follower import Follower
+from streaming.topic_follower import TopicTableReader
 from tables.windows import Tally, windows
 from tests.faults.faust_holes.conftest import held_by, scenario
 from tests.faults.faust_holes.subjects import Subject
@@ -69,7 +69,7 @@ def follows(broker: str, topic: str) -> bool:
     producer.produce(topic, b"1", b"a")
     producer.commit_transaction(30)
     seen: list[Record] = []
-    follower = Follower(broker, topic, lambda records, end: seen.extend(records))
+    follower = TopicTableReader(broker, topic, lambda records, end: seen.extend(records))
     follower.start()
     follower.wait(20)
     follower.stop()

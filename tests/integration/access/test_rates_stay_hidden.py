@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
 
-from cli.trace import Step
+from cli.trace import TimelineStep
 from console.app import create_app
 from console.visibility import HIDDEN, names_figures, visible
 from invoicing.charge_projection import Projection
@@ -188,11 +188,11 @@ def test_the_command_line_hides_what_the_console_hides() -> None:
     at, entries = "2025-03-14T09:00:00+00:00", "time.entries[0]@7"
     said = "revision 1, approved: 60 min on 2025-03-14, T1, C1, Senior"
     steps = [
-        Step(at, "source", "source.harvest.entries[0]@1", "1: rate 777.77, notes all of it"),
-        Step(at, "fact", entries, said),
-        Step(at, "charge", "billing.ready[0]@1", "777.77 EUR: 1 h x 777.77"),
-        Step(at, "exception", "billing.exceptions[0]@1", "open CAP_EXCEEDED: 777.77 EUR are beyond the cap"),
-        Step(at, "decision", "exception.decisions[0]@1", "waive by ada: only 777"),
+        TimelineStep(at, "source", "source.harvest.entries[0]@1", "1: rate 777.77, notes all of it"),
+        TimelineStep(at, "fact", entries, said),
+        TimelineStep(at, "charge", "billing.ready[0]@1", "777.77 EUR: 1 h x 777.77"),
+        TimelineStep(at, "exception", "billing.exceptions[0]@1", "open CAP_EXCEEDED: 777.77 EUR are beyond the cap"),
+        TimelineStep(at, "decision", "exception.decisions[0]@1", "waive by ada: only 777"),
     ]
     assert [step.what for step in visible(steps, Rights())] == [HIDDEN, said, HIDDEN, HIDDEN, HIDDEN]
     assert visible(steps, Settings.load()) == steps

@@ -7,16 +7,16 @@ import psutil
 import pytest
 
 from devstack.stack import Stack
-from devstack.tryton import Tryton
+from devstack.tryton import TrytonServer
 from tests.tryton_server import BOOKS, asked, client, needed
 
 
 def test_a_start_ends_what_was_left_behind_and_keeps_its_database(stack: Stack, tmp_path: Path) -> None:
     needed()
-    first = Tryton.start(tmp_path / "tryton", stack.settings, stack.postgres_url, BOOKS, database="tryton_again")
+    first = TrytonServer.start(tmp_path / "tryton", stack.settings, stack.postgres_url, BOOKS, database="tryton_again")
     left = psutil.Process(first.pid)
     client(first).create("party.party", {"name": "Kept"})
-    with Tryton.start(
+    with TrytonServer.start(
         tmp_path / "tryton", stack.settings, stack.postgres_url, BOOKS, database="tryton_again"
     ) as second:
         assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE

@@ -3,7 +3,7 @@
 import pytest
 
 from privacy.decrypt import Reading
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.vault import Vault
 from tests.integration.privacy.conftest import Safe
 from tests.integration.privacy.test_vault import ADA, sealed
@@ -18,7 +18,7 @@ IMITATIONS = (
 
 def encrypted(vault: Vault, notes: str) -> str:
     value = {"id": "1", "first_name": "Ada", "last_name": "Lovelace", "notes": notes}
-    _, record = Sealing(vault).record(TOPIC, "1", value)
+    _, record = Encryption(vault).record(TOPIC, "1", value)
     assert isinstance(record, dict)
     return str(record["notes"])
 

@@ -14,7 +14,7 @@ from cli.main import main
 from devstack.stack import Stack
 from operations.jsonl_ingest import Publisher
 from privacy.decrypt import ERASED, Reading
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.vault import Person, Vault
 from schemas.codec import decode_for
 from settings import CHECKOUT, Settings
@@ -78,7 +78,7 @@ def done(told: Result) -> str:
 
 def publish(stream: Running, vault: Vault, *lines: Line) -> None:
     """As `hourstream run` does with the key."""
-    publisher = Publisher(stream.broker, Sealing(vault))
+    publisher = Publisher(stream.broker, Encryption(vault))
     for each in lines:
         publisher.publish(each["topic"], each["key"], each["value"])
     publisher.finish()

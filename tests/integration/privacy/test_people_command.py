@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from devstack.stack import Stack
 from privacy.decrypt import Reading
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.vault import Person
 from schemas.codec import decode_for
 from streaming.admin import admin_client
@@ -64,7 +64,7 @@ def test_everything_of_a_person_is_found_under_whatever_name(
     stack: Stack, safe: Safe, hourstream: Callable[..., Result]
 ) -> None:
     vault = safe.open()
-    sealing = Sealing(vault)
+    sealing = Encryption(vault)
     _, sealed = sealing.record("source.tock.users", str(USER), RECORDS[0][1])
     assert isinstance(sealed, dict)
     as_intake_makes_it = named(f"user-{USER}", f"{sealed['first_name']} {sealed['last_name']}")

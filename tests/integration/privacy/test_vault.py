@@ -9,7 +9,7 @@ from psycopg import sql
 from common.ciphertext import is_token, sealed_text, tokens_in
 from privacy import erasures
 from privacy.decrypt import ERASED, UNREADABLE, Reading
-from privacy.encrypt import Sealing
+from privacy.encrypt import Encryption
 from privacy.errors import PeopleError
 from privacy.open_vault import erased_file_of, publishing_vault, vault_of
 from privacy.vault import Person, Vault
@@ -70,7 +70,7 @@ def test_who_is_erased_stays_erased_and_is_the_same_each_time(safe: Safe) -> Non
         assert each.keys([ADA]) == {ADA: None}
         assert Reading(each).shown(f"{said} {token}, {of_grace}") == f"{ERASED} {ERASED}, Suche"
         value = {"id": "1", "first_name": "Ada", "last_name": "Lovelace", "notes": "new words"}
-        _, record = Sealing(each).record("source.harvest.entries", "1", value)
+        _, record = Encryption(each).record("source.harvest.entries", "1", value)
         assert record == {"id": "1", **dict.fromkeys(("first_name", "last_name", "notes"), f"erased:{token}")}
     (entry,) = [entry for entry in vault.entries() if entry.token == token]
     assert (entry.name, entry.erased_by, entry.reason) == (None, "the office", "asked for")
@@ -162,7 +162,7 @@ def said_of(taken: Taken) -> list[str]:
 def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
     data = (SAMPLES / "time-broken.csv").read_bytes()
     one, again = (
-        Sealing(safe.open()).file(take(catalogue.load("harvest"), "broken.csv", data), had) for had in (False, True)
+        Encryption(safe.open()).file(take(catalogue.load("harvest"), "broken.csv", data), had) for had in (False, True)
     )
     assert one == again
     plain = take(catalogue.load("harvest"), "broken.csv", data)
@@ -179,7 +179,7 @@ def test_a_file_is_sealed_row_by_row_and_the_same_each_time(safe: Safe) -> None:
 
 
 def test_what_names_nobody_is_sealed_by_a_key_of_its_topic(safe: Safe) -> None:
-    sealing, vault = Sealing(safe.open()), safe.open()
+    sealing, vault = Encryption(safe.open()), safe.open()
     _, record = sealing.record("source.kimai.entries", "1", {"id": "1", "user": "", "description": "whose?"})
     assert isinstance(record, dict)
     assert (record["id"], record["user"]) == ("1", "")
@@ -193,13 +193,13 @@ def test_what_names_nobody_is_sealed_by_a_key_of_its_topic(safe: Safe) -> None:
 def test_a_source_without_persons_is_published_as_it_is(safe: Safe) -> None:
     data = (SAMPLES.parents[1] / "gsa" / "samples" / "s70_sample.csv").read_bytes()
     taken = take(catalogue.load("gsa"), "s70_sample.csv", data)
-    assert Sealing(safe.open()).file(taken, had_files=False) is taken
+    assert Encryption(safe.open()).file(taken, had_files=False) is taken
 
 
 def test_rows_of_a_source_that_had_files_before_keep_their_ids(safe: Safe) -> None:
     plain = take(catalogue.load("harvest"), "broken.csv", (SAMPLES / "time-broken.csv").read_bytes())
     for had_files in (True, False):
-        sealed_file = Sealing(safe.open()).file(plain, had_files)
+        sealed_file = Encryption(safe.open()).file(plain, had_files)
         assert [row.id for row in sealed_file.records] == [row.id for row in plain.records]
         assert "Lovelace" not in str(sealed_file.records)
 
@@ -218,7 +218,7 @@ def test_nothing_is_published_in_clear_where_there_is_a_vault(safe: Safe) -> Non
 
 def test_codes_of_persons_are_mapped_by_token_and_others_by_name(safe: Safe) -> None:
     vault = safe.open()
-    sealing = Sealing(vault)
+    sealing = Encryption(vault)
     assert sealing.code("harvest", "consultant", "ADA lovelace ") == vault.token(ADA)
     assert sealing.code("harvest", "consultant", vault.token(ADA)) == vault.token(ADA)
     assert sealing.code("harvest", "engagement", "Ada Lovelace") == "Ada Lovelace"

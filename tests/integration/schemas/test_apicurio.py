@@ -41,13 +41,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def client(registry: Registry) -> Iterator[confluent.Client]:
+def client(registry: Registry) -> Iterator[confluent.RegistryClient]:
     with confluent.client(registry.url) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def given(registry: Registry, client: confluent.Client) -> GivenIds:
+def given(registry: Registry, client: confluent.RegistryClient) -> GivenIds:
     """Everything released, registered as on a deploy."""
     return confluent.register(client, registry.url, read_contracts())
 
@@ -59,11 +59,15 @@ def test_a_registry_of_our_own_gives_the_ids_of_the_repository(given: GivenIds) 
     assert FileRegistry(given=given.ids).ids_of("time.entries-value") == codec.REGISTRY.ids_of("time.entries-value")
 
 
-def test_registering_again_changes_nothing(registry: Registry, client: confluent.Client, given: GivenIds) -> None:
+def test_registering_again_changes_nothing(
+    registry: Registry, client: confluent.RegistryClient, given: GivenIds
+) -> None:
     assert confluent.register(client, registry.url, read_contracts()) == given
 
 
-def test_another_reader_finds_the_schema_of_a_record_by_its_id(client: confluent.Client, given: GivenIds) -> None:
+def test_another_reader_finds_the_schema_of_a_record_by_its_id(
+    client: confluent.RegistryClient, given: GivenIds
+) -> None:
     schema_id = int.from_bytes(codec.header("billing.ready")[1:5], "big")
     found = json.loads(client.get_schema(schema_id).schema_str)
     assert fingerprint(found) == fingerprint(codec.REGISTRY.schema_of(schema_id))
@@ -82,7 +86,7 @@ def test_another_reader_finds_the_schema_of_a_record_by_its_id(client: confluent
     ],
 )
 def test_the_registry_and_our_check_are_of_one_mind(
-    tmp_path: Path, client: confluent.Client, topic: str, edit: Edit, breaks: bool
+    tmp_path: Path, client: confluent.RegistryClient, topic: str, edit: Edit, breaks: bool
 ) -> None:
     change(copied(tmp_path), topic, edit)
     contracts = read_contracts(tmp_path)
@@ -91,7 +95,7 @@ def test_the_registry_and_our_check_are_of_one_mind(
 
 
 def test_a_removed_default_is_refused_for_the_records_from_before_the_field(
-    tmp_path: Path, registry: Registry, client: confluent.Client, given: GivenIds
+    tmp_path: Path, registry: Registry, client: confluent.RegistryClient, given: GivenIds
 ) -> None:
     folder = copied(tmp_path)
     change(folder, "milestones", add(optional("channel")))

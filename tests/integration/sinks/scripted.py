@@ -7,8 +7,8 @@ from rating.model.ids import exception_id
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from sinks.delivery.memory_target import MemoryTarget
-from sinks.delivery.stats import Standing, standing
-from sinks.delivery.target import Answer
+from sinks.delivery.stats import DeliveryStats, delivery_stats
+from sinks.delivery.target import DeliveryAnswer
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_that
@@ -25,7 +25,7 @@ class Scripted(MemoryTarget):
         self.forgiving = False  # takes what it would refuse
         self.calls: list[tuple[float, list[str]]] = []
 
-    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+    def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
         self.calls.append((time.monotonic(), [charge["charge_id"] for charge in charges]))
         self.before(charges)
         return super().deliver(
@@ -66,10 +66,10 @@ def told(pool: Pool, of: ChargeRecord) -> list[tuple[object, ...]]:
     return [(each["code"], each["status"], each["attempts"]) for each in records]
 
 
-def only(pool: Pool) -> Standing:
+def only(pool: Pool) -> DeliveryStats:
     """The standing of the one target there is, once somebody delivers to it."""
-    await_that(lambda: bool(standing(pool)), lambda: "nobody delivers")
-    (found,) = standing(pool)
+    await_that(lambda: bool(delivery_stats(pool)), lambda: "nobody delivers")
+    (found,) = delivery_stats(pool)
     return found
 
 

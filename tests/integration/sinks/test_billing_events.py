@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from invoicing.outbox_records import EXCEPTIONS_TOPIC, STATUS_TOPIC
 from invoicing.status_events import BillingEvent, EventRow
-from invoicing.status_intake import EVENTS_TOPIC, NoSuchInvoice, StatusDesk
+from invoicing.status_intake import EVENTS_TOPIC, NoSuchInvoice, StatusIntake
 from invoicing.status_mapping import WordsWrong, load_words
 from invoicing.void import NotVoidable, void_invoice
-from rating.charge_status import Life, Notice, noticed, progress
+from rating.charge_status import ChargeHistory, InvoiceStatusEvent, progress, with_invoice_status
 from schemas.json_codec import from_json
 from sinks.outbox import Outbox, OutboxRow
 from storage.postgres import Pool
@@ -42,7 +42,7 @@ class Desk:
     """The desk, one partition of its topic, and what it announces."""
 
     def __init__(self, pool: Pool) -> None:
-        self.pool, self.desk, self._next = pool, StatusDesk(pool, load_words()), 0
+        self.pool, self.desk, self._next = pool, StatusIntake(pool, load_words()), 0
 
     def hears(self, *events: BillingEvent) -> None:
         """One batch."""
@@ -113,18 +113,18 @@ def test_in_any_order_and_batches_of_any_size_it_comes_to_the_same(desk: Desk, s
     ]
     events += random.sample(events, 3)
     random.shuffle(events)
-    told = [Notice(1, int(AT.timestamp() * 1000), "issued")]
+    told = [InvoiceStatusEvent(1, int(AT.timestamp() * 1000), "issued")]
     while events:
         size = random.randrange(1, 4)
         desk.hears(*events[:size])
         events = events[size:]
         for one in desk.announced():
-            told.append(Notice(one["revision"], int(one["at"].timestamp() * 1000), one["status"]))
+            told.append(InvoiceStatusEvent(one["revision"], int(one["at"].timestamp() * 1000), one["status"]))
     assert [notice.revision for notice in told] == list(range(1, len(told) + 1))
     assert stands(desk.pool) == ("paid", "120")
-    life = Life()
+    life = ChargeHistory()
     for notice in told:
-        life = noticed(life, INVOICE, notice)
+        life = with_invoice_status(life, INVOICE, notice)
     reached = progress(life)
     day = int(timedelta(days=1).total_seconds() * 1000)
     since = [
@@ -279,7 +279,7 @@ def test_a_draft_that_was_never_issued_says_nothing(pool: Pool) -> None:
 
 def test_a_batch_read_again_is_fenced(desk: Desk) -> None:
     desk.hears(event("e1", number=INVOICE, payment=payment("20")))
-    with pytest.raises(Fenced):
+    with pytest.raises(SinkFenced):
         desk.desk.write(0, 0, 1, [EventRow(0, 0, AT, event("e9", number=INVOICE, payment=payment("20")))])
     assert desk.desk.position(0) == 1
     assert EVENTS_TOPIC == "source.billing.statuses"

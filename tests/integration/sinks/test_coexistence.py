@@ -18,7 +18,7 @@ from cli.main import main
 from devstack.stack import Stack
 from sinks.journal import POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
-from sinks.routing_policy import Policy, Routes
+from sinks.routing_policy import Routes, RoutingPolicy
 from storage.charge_batch import ChargeRecord, Written
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
@@ -29,8 +29,10 @@ APRIL, MAY, JUNE = date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1)
 ROUTES = Routes(
     ("journal",),
     (
-        Policy(("journal", "next"), clients=frozenset({"C-1"}), first=APRIL, until=MAY),  # both
-        Policy(("next",), clients=frozenset({"C-1"}), first=MAY, until=JUNE),  # cut over; from June on back again
+        RoutingPolicy(("journal", "next"), clients=frozenset({"C-1"}), first=APRIL, until=MAY),  # both
+        RoutingPolicy(
+            ("next",), clients=frozenset({"C-1"}), first=MAY, until=JUNE
+        ),  # cut over; from June on back again
     ),
 )
 

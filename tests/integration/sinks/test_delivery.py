@@ -9,13 +9,12 @@ import pytest
 from rating.model.ids import posting_id
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.rate_limit import Policy
+from sinks.delivery.rate_limit import CallPolicy
 from sinks.delivery.replay import Replayed, Selection, replay
 from sinks.delivery.repository import CANCELLED
 from sinks.delivery.stats import listed, replays
-from sinks.delivery.target import Answer, GroupRefused, TargetMisconfigured, TargetUnavailable, TargetUnclear
-from sinks.routing_policy import Policy as RoutingPolicy
-from sinks.routing_policy import Routes
+from sinks.delivery.target import DeliveryAnswer, GroupRefused, TargetMisconfigured, TargetUnavailable, TargetUnclear
+from sinks.routing_policy import Routes, RoutingPolicy
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import await_delivered, await_that, delivering, states
@@ -70,11 +69,14 @@ def test_whatever_a_target_says_can_be_kept(pool: Pool) -> None:
     odd = "no\0 \ud800 " + "x" * 5000
 
     class Odd(Scripted):
-        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
             if not self.calls:
                 self.calls.append((0.0, []))
                 raise TargetUnavailable(odd)
-            return [Answer(id_of(charges[0]), "posted", odd), Answer(id_of(charges[1]), "refused", reason=odd)]
+            return [
+                DeliveryAnswer(id_of(charges[0]), "posted", odd),
+                DeliveryAnswer(id_of(charges[1]), "refused", reason=odd),
+            ]
 
     with delivering(pool, Odd()) as sink:
         sink.write(batch(0, [charge("a"), charge("b")]))
@@ -86,7 +88,7 @@ def test_whatever_a_target_says_can_be_kept(pool: Pool) -> None:
 
 def test_after_its_budget_a_charge_is_an_exception_that_heals_by_itself(pool: Pool) -> None:
     hook = Failing(10**6, TargetUnavailable("connection refused"))
-    policy = Policy(first_pause=0.02, longest_pause=0.1, budget=0.5, breaker_pause=0.05, longest_breaker_pause=0.1)
+    policy = CallPolicy(first_pause=0.02, longest_pause=0.1, budget=0.5, breaker_pause=0.05, longest_breaker_pause=0.1)
     with delivering(pool, Scripted(hook), policy) as sink:
         sink.write(batch(0, [charge("a")]))
         await_that(lambda: bool(told(pool, charge("a"))), lambda: "no exception")
@@ -217,7 +219,7 @@ def test_a_single_charge_of_a_refused_call_is_refused(pool: Pool) -> None:
 
 def test_a_target_that_is_set_up_wrongly_is_called_only_now_and_then(pool: Pool) -> None:
     target = Scripted(Failing(2, TargetMisconfigured("answered 401: the credentials are not accepted")))
-    policy = Policy(first_pause=0.01, longest_pause=0.01, breaker_pause=0.01, longest_breaker_pause=2.0)
+    policy = CallPolicy(first_pause=0.01, longest_pause=0.01, breaker_pause=0.01, longest_breaker_pause=2.0)
     with delivering(pool, target, policy) as sink:
         sink.write(batch(0, [charge("a")]))
         await_that(lambda: bool(target.calls), lambda: "it was not called")

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from sinks.delivery.leader_lock import leading
 from sinks.delivery.memory_target import MemoryTarget
 from sinks.delivery.queue import DeliverySink
-from sinks.delivery.rate_limit import Policy
-from sinks.delivery.repository import Records
-from sinks.delivery.stats import standing
-from sinks.delivery.target import Answer, GroupRefused, TargetUnavailable
-from sinks.delivery.worker import Deliverer
+from sinks.delivery.rate_limit import CallPolicy
+from sinks.delivery.repository import DeliveryRepository
+from sinks.delivery.stats import delivery_stats
+from sinks.delivery.target import DeliveryAnswer, GroupRefused, TargetUnavailable
+from sinks.delivery.worker import DeliveryWorker
 from sinks.journal import Journal
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool, open_pool
@@ -49,12 +49,12 @@ def test_while_a_target_is_away_one_probe_at_a_time_asks_for_it(pool: Pool) -> N
             raise TargetUnavailable("away")
 
     target = Scripted(before, largest_group=5)
-    policy = Policy(
+    policy = CallPolicy(
         breaker_failures=3, breaker_pause=0.2, longest_breaker_pause=0.2, first_pause=0.01, longest_pause=0.05
     )
     with delivering(pool, target, policy) as sink:
         sink.write(batch(0, [charge(str(n), engagement_id=f"E-{n}") for n in range(60)]))
-        await_that(lambda: only(pool).counts.get("opened", 0) >= 4, lambda: f"not open: {standing(pool)}")
+        await_that(lambda: only(pool).counts.get("opened", 0) >= 4, lambda: f"not open: {delivery_stats(pool)}")
         calls = len(target.calls)
         assert calls <= 3 + policy.concurrency + 4 + 1  # until it opened, those on their way then, the probes
         assert all(len(ids) == 1 for _, ids in target.calls[calls - 3 :])
@@ -125,7 +125,7 @@ def test_engagements_do_not_wait_for_each_other_and_each_keeps_its_order(pool: P
 
     target = Scripted(before, largest_group=3)
     charges = [charge(f"{n}", engagement_id=f"E-{n % 5}") for n in range(100)]
-    with delivering(pool, target, Policy(concurrency=2)) as sink:
+    with delivering(pool, target, CallPolicy(concurrency=2)) as sink:
         sink.write(batch(0, [charge(f"head {n}", engagement_id="E-0", currency="JPY") for n in range(400)] + charges))
         others = {id_of(each) for each in charges if each["engagement_id"] != "E-0"}
         await_that(lambda: others <= set(target.posted), lambda: f"{len(target.posted)} posted")
@@ -152,7 +152,7 @@ def test_a_slow_target_with_a_long_queue_does_not_slow_the_journal(pool: Pool) -
     posting(0)
     alone = posting(1)
     target = Scripted(largest_group=1)
-    with delivering(pool, target, Policy(per_second=5)) as sink:
+    with delivering(pool, target, CallPolicy(per_second=5)) as sink:
         sink.write(batch(0, [charge(str(n), engagement_id=f"E-{n % 9}") for n in range(3000)]))
         assert posting(2) < 5 * alone + 1
     assert len(target.posted) < 3000
@@ -163,21 +163,21 @@ def test_no_more_than_a_window_of_the_queue_is_in_memory(pool: Pool) -> None:
         batch(0, [charge(str(n), engagement_id=f"E-{n % 50}") for n in range(3000)])
     )
     most = list[int]()
-    real = Records.waiting
+    real = DeliveryRepository.waiting
 
     class Watched(MemoryTarget):
-        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
             most.append(len(charges))
             return super().deliver(charges)
 
-    def waiting(self: Records, without: Sequence[str], limit: int, of_one: int) -> object:
+    def waiting(self: DeliveryRepository, without: Sequence[str], limit: int, of_one: int) -> object:
         found = real(self, without, limit, of_one)
         most.append(len(found))
         assert len(found) <= limit <= 200
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Records, "waiting", waiting)
+        patch.setattr(DeliveryRepository, "waiting", waiting)
         with delivering(pool, Watched()):
             await_delivered(pool, "memory")
     assert max(most) <= 200
@@ -210,10 +210,10 @@ def test_one_that_lost_its_lead_while_it_slept_records_nothing_more(pool: Pool, 
         with leading(pool, "memory", lambda _: False) as next_one:
             assert next_one is not None
             assert next_one.epoch == asleep.epoch + 1
-            late = Records(pool, "memory", asleep.epoch)
-            with pytest.raises(Fenced, match="another process delivers to memory now"):
-                late.answered([Answer(id_of(charge("a")), "posted", "X")], retried=False)
-            with pytest.raises(Fenced):
+            late = DeliveryRepository(pool, "memory", asleep.epoch)
+            with pytest.raises(SinkFenced, match="another process delivers to memory now"):
+                late.answered([DeliveryAnswer(id_of(charge("a")), "posted", "X")], retried=False)
+            with pytest.raises(SinkFenced):
                 late.divided([id_of(charge("a"))])
             assert list(states(pool, "memory").values()) == ["waiting"]
 
@@ -238,16 +238,16 @@ def test_a_database_that_restarts_is_waited_for(pool: Pool, database: str) -> No
 
 def test_an_adapter_that_answers_for_the_wrong_charges_ends_the_deliverer(pool: Pool) -> None:
     target = MemoryTarget()
-    target.deliver = lambda charges: [Answer("another", "posted", "X")]  # type: ignore[method-assign]
+    target.deliver = lambda charges: [DeliveryAnswer("another", "posted", "X")]  # type: ignore[method-assign]
     DeliverySink(pool, target).write(batch(0, [charge("a")]))
     with pytest.raises(RuntimeError, match="must give one answer for each"):
-        Deliverer(target, pool, QUICK).run()
+        DeliveryWorker(target, pool, QUICK).run()
     assert list(states(pool, "memory").values()) == ["waiting"]
 
 
 def test_a_rate_is_held_and_used(pool: Pool) -> None:
     target = Scripted(largest_group=1)
-    with delivering(pool, target, Policy(per_second=40, burst=1)) as sink:
+    with delivering(pool, target, CallPolicy(per_second=40, burst=1)) as sink:
         sink.write(batch(0, [charge(str(n), engagement_id=f"E-{n}") for n in range(60)]))
         await_delivered(pool, "memory")
     begun = [at for at, _ in target.calls]

@@ -15,7 +15,7 @@ from common.errors import Misconfigured, Unreachable
 from common.isolation import ISOLATED
 from invoicing.charge_projection import Projection
 from invoicing.status_events import EventRow
-from invoicing.status_intake import StatusDesk
+from invoicing.status_intake import StatusIntake
 from invoicing.status_mapping import load_words
 from sinks.contract import Sink
 from sinks.delivery.memory_target import MemoryTarget
@@ -191,7 +191,7 @@ def test_the_warehouse_takes_what_it_can(pool: Pool) -> None:
 
 
 def test_the_desk_takes_what_it_can(pool: Pool) -> None:
-    desk, aside = StatusDesk(pool, load_words()), list[tuple[EventRow, Exception]]()
+    desk, aside = StatusIntake(pool, load_words()), list[tuple[EventRow, Exception]]()
     events = [event("1"), event("2", payment=payment("1e13")), event("\0"), event("4", number="X-2")]
     rows = [EventRow(0, n, datetime(2025, 4, 2, tzinfo=UTC), each) for n, each in enumerate(events)]
     desk.write(0, 0, 4, rows, aside.extend)

@@ -12,7 +12,7 @@ from rating.model.ids import posting_id
 from schemas.json_codec import from_json
 from sinks.journal import JOURNAL, POSTINGS_TOPIC, Journal
 from sinks.outbox import Outbox, OutboxRow
-from storage.charge_batch import ChargeRecord, Outcome
+from storage.charge_batch import ChargeRecord, WriteOutcome
 from storage.postgres import Pool
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 
@@ -89,14 +89,14 @@ def test_it_refuses_what_would_leave_the_ledger_wrong_and_posts_the_rest(pool: P
     offered = [first, homeless, reversal(first), second_undoing, of_nothing, charge("d"), partial, of_homeless]
     written = Journal(pool).write(batch(0, offered))
     assert written.outcomes == (
-        Outcome(first["charge_id"], "posted"),
-        Outcome(homeless["charge_id"], "refused", "NO_LEGAL_ENTITY"),
-        Outcome(reversal(first)["charge_id"], "posted"),
-        Outcome("another-reversal", "refused", "ALREADY_REVERSED"),
-        Outcome(of_nothing["charge_id"], "refused", "REVERSES_UNKNOWN_CHARGE"),
-        Outcome(charge("d")["charge_id"], "posted"),
-        Outcome(partial["charge_id"], "refused", "REVERSAL_DIFFERS"),
-        Outcome(of_homeless["charge_id"], "refused", "REVERSES_UNKNOWN_CHARGE"),
+        WriteOutcome(first["charge_id"], "posted"),
+        WriteOutcome(homeless["charge_id"], "refused", "NO_LEGAL_ENTITY"),
+        WriteOutcome(reversal(first)["charge_id"], "posted"),
+        WriteOutcome("another-reversal", "refused", "ALREADY_REVERSED"),
+        WriteOutcome(of_nothing["charge_id"], "refused", "REVERSES_UNKNOWN_CHARGE"),
+        WriteOutcome(charge("d")["charge_id"], "posted"),
+        WriteOutcome(partial["charge_id"], "refused", "REVERSAL_DIFFERS"),
+        WriteOutcome(of_homeless["charge_id"], "refused", "REVERSES_UNKNOWN_CHARGE"),
     )
     assert [balance.balance for balance in journal_balance(pool, JOURNAL)] == [0]
 

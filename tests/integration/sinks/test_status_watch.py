@@ -9,17 +9,17 @@ from decimal import Decimal
 
 import pytest
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from sinks.delivery.memory_target import MemoryTarget
-from sinks.delivery.poll_state import Begun, Looks
-from sinks.delivery.rate_limit import Policy
-from sinks.delivery.stats import DeliveryFigures, Telling
-from sinks.delivery.status_poller import StatusWatch
-from sinks.delivery.status_source import Look, Mark, PaymentRecord, StatusRecord
-from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.delivery.poll_state import Begun, PollState
+from sinks.delivery.rate_limit import CallPolicy
+from sinks.delivery.stats import DeliveryFigures, TargetStats
+from sinks.delivery.status_poller import StatusPoller
+from sinks.delivery.status_source import PaymentRecord, PollCursor, PollResult, StatusRecord
+from sinks.delivery.target import DeliveryAnswer, TargetUnavailable
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
 from tests.contract.sinks.delivering import PATIENCE, QUICK, await_delivered, await_that, delivering
@@ -56,20 +56,20 @@ class Teller(MemoryTarget):
         self.before = before
         self.looks: list[tuple[float, object]] = []
 
-    def look(self, cursor: Mark | None) -> Look:
+    def look(self, cursor: PollCursor | None) -> PollResult:
         told = 0 if cursor is None else int(str(cursor["told"]))
         self.looks.append((time.monotonic(), told))
         self.before()
         new = self.events[told : told + 3]
-        return Look(new, {"told": told + len(new)}, told + len(new) < len(self.events))
+        return PollResult(new, {"told": told + len(new)}, told + len(new) < len(self.events))
 
 
 @contextmanager
 def watching(
-    pool: Pool, target: Teller, policy: Policy = QUICK, every: float = OFTEN, chance: float = 0.5
-) -> Iterator[StatusWatch]:
+    pool: Pool, target: Teller, policy: CallPolicy = QUICK, every: float = OFTEN, chance: float = 0.5
+) -> Iterator[StatusPoller]:
     """Somebody who asks, in a thread of the test."""
-    watch = StatusWatch(target, pool, policy, every, lambda: chance)
+    watch = StatusPoller(target, pool, policy, every, lambda: chance)
     thread = threading.Thread(target=watch.run, name="watch")
     thread.start()
     try:
@@ -92,7 +92,7 @@ def told(pool: Pool) -> list[str]:
     return [str(value["event_id"]) for _, value in rows]
 
 
-def standing_of(pool: Pool) -> Telling:
+def standing_of(pool: Pool) -> TargetStats:
     """How the asking stands."""
     with delivering(pool, MemoryTarget("memory", 1)):
         found = only(pool).statuses
@@ -138,7 +138,7 @@ def test_a_target_that_is_away_is_probed_and_tells_everything_once_it_is_back(po
 
     target = Teller(before)
     target.events = [event(0)]
-    policy = Policy(first_pause=0.001, longest_pause=0.002, breaker_failures=3, breaker_pause=0.4)
+    policy = CallPolicy(first_pause=0.001, longest_pause=0.002, breaker_failures=3, breaker_pause=0.4)
     with watching(pool, target, policy, chance=0.0):
         await_that(lambda: len(target.looks) >= 5, lambda: "not asked again")
         times = [at for at, _ in target.looks]
@@ -160,7 +160,7 @@ def test_a_pause_that_deliveries_were_asked_for_is_kept_by_looks_too(pool: Pool)
         await_delivered(pool, "memory")
     with pool.connection() as connection:
         connection.execute("UPDATE hourstream.delivery_targets SET paused_until = now() + interval '60 s'")
-    left = Looks(pool, "memory").begin(1.0)
+    left = PollState(pool, "memory").begin(1.0)
     assert isinstance(left, float)
     assert 50 < left <= 60
 
@@ -183,15 +183,15 @@ def test_an_answer_that_nobody_foresaw_is_a_failure_and_not_the_end(pool: Pool) 
 
 
 def test_of_two_who_look_at_the_same_time_one_records(pool: Pool) -> None:
-    slow, quick = Looks(pool, "memory"), Looks(pool, "memory")
+    slow, quick = PollState(pool, "memory"), PollState(pool, "memory")
     first = slow.begin(0.0)  # slower than its interval
     second = quick.begin(60.0)
     assert isinstance(first, Begun)
     assert isinstance(second, Begun)
     assert isinstance(slow.begin(0.0), float)
-    quick.record(second, Look([event(0)], {"told": 1}), 60.0)
-    with pytest.raises(Fenced, match="another process has looked"):
-        slow.record(first, Look([event(0), event(1)], {"told": 2}), 60.0)
+    quick.record(second, PollResult([event(0)], {"told": 1}), 60.0)
+    with pytest.raises(SinkFenced, match="another process has looked"):
+        slow.record(first, PollResult([event(0), event(1)], {"told": 2}), 60.0)
     slow.fail(first, "too late to matter", 60.0, breaker=True)
     assert told(pool) == ["e0"]
     assert standing_of(pool).reason is None
@@ -201,7 +201,7 @@ def test_deliveries_go_on_while_a_look_takes_its_time(pool: Pool) -> None:
     looking, enough = threading.Event(), threading.Event()
 
     class Slow(Teller):
-        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[Answer]:
+        def deliver(self, charges: Sequence[ChargeRecord]) -> Sequence[DeliveryAnswer]:
             assert looking.is_set()
             return super().deliver(charges)
 

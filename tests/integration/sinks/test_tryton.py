@@ -9,14 +9,14 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from devstack.tryton import Tryton
+from devstack.tryton import TrytonServer
 from sinks.delivery.status_source import StatusRecord
-from sinks.delivery.target import Answer, TargetUnavailable
+from sinks.delivery.target import DeliveryAnswer, TargetUnavailable
 from sinks.tryton import states
-from sinks.tryton.client import Refused
+from sinks.tryton.client import TrytonRefused
 from sinks.tryton.invoices import TrytonInvoice, TrytonInvoices
 from sinks.tryton.payments import TrytonPayments
-from sinks.tryton.states import Cursor, TrytonStates
+from sinks.tryton.states import StateCursor, TrytonStates
 from sinks.tryton.target import TrytonTarget
 from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge, reversal
@@ -41,7 +41,7 @@ _TAXES = (
 
 
 @pytest.fixture
-def target(tryton: Tryton) -> TrytonTarget:
+def target(tryton: TrytonServer) -> TrytonTarget:
     """The target under test."""
     return TrytonTarget("tryton", client(tryton))
 
@@ -76,13 +76,13 @@ def expected(charges: Sequence[ChargeRecord]) -> dict[str, Decimal]:
     return nets
 
 
-def posted(tryton: Tryton) -> list[TrytonInvoice]:
+def posted(tryton: TrytonServer) -> list[TrytonInvoice]:
     """Every draft, posted."""
     invoices = TrytonInvoices(client(tryton))
     return [invoices.post(each, ON) for each in invoices.all("draft")]
 
 
-def test_books_are_the_ledger_to_the_cent_from_charge_to_payment(tryton: Tryton, target: TrytonTarget) -> None:
+def test_books_are_the_ledger_to_the_cent_from_charge_to_payment(tryton: TrytonServer, target: TrytonTarget) -> None:
     charges = work()
     assert [answer for answer in deliver(target, charges) if answer.result == "refused"] == []
     invoices = posted(tryton)
@@ -103,7 +103,7 @@ def test_books_are_the_ledger_to_the_cent_from_charge_to_payment(tryton: Tryton,
     assert [(each.state, each.to_pay) for each in after] == [("paid", Decimal(0))] * len(invoices)
 
 
-def test_each_charge_is_on_its_line_and_lines_are_their_charges(tryton: Tryton, target: TrytonTarget) -> None:
+def test_each_charge_is_on_its_line_and_lines_are_their_charges(tryton: TrytonServer, target: TrytonTarget) -> None:
     charges = work()
     deliver(target, charges)
     lines = asked(
@@ -116,7 +116,7 @@ def test_each_charge_is_on_its_line_and_lines_are_their_charges(tryton: Tryton, 
     assert {str(row[0]) for row in beside} == {charge("free")["charge_id"]}
 
 
-def test_what_nets_below_zero_is_a_credit_note(tryton: Tryton, target: TrytonTarget) -> None:
+def test_what_nets_below_zero_is_a_credit_note(tryton: TrytonServer, target: TrytonTarget) -> None:
     first = [charge("a", "100.00"), charge("b", "50.00", task_id="T-2", billable_minutes=30)]
     deliver(target, first)
     posted(tryton)
@@ -128,7 +128,7 @@ def test_what_nets_below_zero_is_a_credit_note(tryton: Tryton, target: TrytonTar
 
 
 @pytest.mark.parametrize("where", ["account.invoice?", "account.invoice/", "hourstream.charge/create"])
-def test_an_answer_that_is_cut_off_makes_nothing_twice(tryton: Tryton, where: str) -> None:
+def test_an_answer_that_is_cut_off_makes_nothing_twice(tryton: TrytonServer, where: str) -> None:
     free = charge("free", "0.00", reason="NON_BILLABLE", tax_category=None, tax_rate=None)
     with Cutter(tryton.url) as cutter:
         target = TrytonTarget("tryton", client(tryton, cutter.url))
@@ -147,7 +147,7 @@ def test_an_answer_that_is_cut_off_makes_nothing_twice(tryton: Tryton, where: st
     assert expected([charge("before"), *charges]) == _drafted_and_posted(tryton)
 
 
-def _drafted_and_posted(tryton: Tryton) -> dict[str, Decimal]:
+def _drafted_and_posted(tryton: TrytonServer) -> dict[str, Decimal]:
     return amounts(
         tryton,
         "SELECT i.hourstream_account, sum(l.quantity * l.unit_price) FROM account_invoice_line l"
@@ -155,11 +155,11 @@ def _drafted_and_posted(tryton: Tryton) -> dict[str, Decimal]:
     )
 
 
-def test_two_who_make_the_same_draft_at_once_make_one(tryton: Tryton) -> None:
+def test_two_who_make_the_same_draft_at_once_make_one(tryton: TrytonServer) -> None:
     targets = [TrytonTarget("tryton", client(tryton)) for _ in range(2)]
     targets[0].deliver([charge("first", engagement_id="E-0")])  # the party and the product are there
 
-    def attempt(at: int) -> Sequence[Answer] | None:
+    def attempt(at: int) -> Sequence[DeliveryAnswer] | None:
         try:
             return targets[at % 2].deliver([charge(f"{at}"), charge("both")])
         except TargetUnavailable:
@@ -174,7 +174,7 @@ def test_two_who_make_the_same_draft_at_once_make_one(tryton: Tryton) -> None:
     assert _drafted_and_posted(tryton)["C-1/E-1/EUR"] == 500
 
 
-def test_a_reference_of_ours_is_unique_in_the_database(tryton: Tryton, target: TrytonTarget) -> None:
+def test_a_reference_of_ours_is_unique_in_the_database(tryton: TrytonServer, target: TrytonTarget) -> None:
     deliver(target, [charge("a")])
     with psycopg.connect(tryton.database_url) as connection, pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute(
@@ -185,7 +185,7 @@ def test_a_reference_of_ours_is_unique_in_the_database(tryton: Tryton, target: T
 
 
 def test_a_lock_that_is_not_given_is_503_and_the_same_charges_are_taken_later(
-    tryton: Tryton, target: TrytonTarget
+    tryton: TrytonServer, target: TrytonTarget
 ) -> None:
     deliver(target, [charge("before")])
     with psycopg.connect(tryton.database_url) as connection:
@@ -196,14 +196,14 @@ def test_a_lock_that_is_not_given_is_503_and_the_same_charges_are_taken_later(
     assert _drafted_and_posted(tryton) == {"C-1/E-1/EUR": Decimal(200)}
 
 
-def test_a_refusal_is_in_tryton_s_words_and_of_the_one_charge(tryton: Tryton, target: TrytonTarget) -> None:
+def test_a_refusal_is_in_tryton_s_words_and_of_the_one_charge(tryton: TrytonServer, target: TrytonTarget) -> None:
     good = [charge(str(n)) for n in range(5)]
     bad = charge("bad", subject="")  # Tryton itself wants a subject; found by halving the group
     answers = {a.charge_id: a for a in deliver(target, [*good[:2], bad, *good[2:]])}
     assert answers[bad["charge_id"]].result == "refused"
     assert "Subject" in str(answers[bad["charge_id"]].reason)
     assert [answers[each["charge_id"]].result for each in good] == ["posted"] * 5
-    with pytest.raises(Refused, match="create a period"):
+    with pytest.raises(TrytonRefused, match="create a period"):
         TrytonInvoices(client(tryton)).post(TrytonInvoices(client(tryton)).all("draft")[0], date(1999, 1, 1))
 
 
@@ -214,50 +214,50 @@ def test_a_company_or_currency_that_tryton_lacks_is_refused_with_what_to_do(targ
     assert "no currency SEK" in str(answers[1].reason)
 
 
-def test_a_cancelled_invoice_releases_its_charges(tryton: Tryton, target: TrytonTarget) -> None:
+def test_a_cancelled_invoice_releases_its_charges(tryton: TrytonServer, target: TrytonTarget) -> None:
     charges = [charge("a"), charge("b")]
     deliver(target, charges)
     invoices = TrytonInvoices(client(tryton))
     cancelled = invoices.cancel(posted(tryton)[0])
     assert cancelled.state == "cancelled"
-    with pytest.raises(Refused, match=r"stays so|can not call"):
+    with pytest.raises(TrytonRefused, match=r"stays so|can not call"):
         client(tryton).press("account.invoice", cancelled.id, "draft")
     answers = deliver(target, charges)
     assert {answer.reference for answer in answers} == {"C-1/E-1/EUR/2"}
     assert [each.net for each in posted(tryton)] == [Decimal(200)]
 
 
-def test_a_line_that_is_not_its_charges_is_not_posted(tryton: Tryton, target: TrytonTarget) -> None:
+def test_a_line_that_is_not_its_charges_is_not_posted(tryton: TrytonServer, target: TrytonTarget) -> None:
     deliver(target, [charge("a")])
     line = client(tryton).search("account.invoice.line", [], ["id"])[0]["id"]
     client(tryton).write("account.invoice.line", line, {"unit_price": Decimal(99)})
-    with pytest.raises(Refused, match="its charges of Hourstream are 100"):
+    with pytest.raises(TrytonRefused, match="its charges of Hourstream are 100"):
         posted(tryton)
 
 
-def test_nobody_may_change_a_charge_with_the_key(tryton: Tryton, target: TrytonTarget) -> None:
+def test_nobody_may_change_a_charge_with_the_key(tryton: TrytonServer, target: TrytonTarget) -> None:
     deliver(target, [charge("a")])
     held = client(tryton).search("hourstream.charge", [], ["id"])[0]["id"]
-    with pytest.raises(Refused, match="not allowed"):
+    with pytest.raises(TrytonRefused, match="not allowed"):
         client(tryton).write("hourstream.charge", held, {"amount": Decimal(1)})
-    with pytest.raises(Refused, match="not allowed"):
+    with pytest.raises(TrytonRefused, match="not allowed"):
         client(tryton).create("account.move", {"company": 1})
     modes = [stat.S_IMODE(tryton.secret(name).stat().st_mode) for name in ("delivery-key", "admin-password")]
     assert modes == [0o600, 0o600]
 
 
-def test_states_and_payments_come_back_once(tryton: Tryton, target: TrytonTarget) -> None:
+def test_states_and_payments_come_back_once(tryton: TrytonServer, target: TrytonTarget) -> None:
     charges = [charge("a"), charge("b", engagement_id="E-2")]
     deliver(target, charges)
     source, payments = TrytonStates(client(tryton), "tryton"), TrytonPayments(payer(tryton))
-    assert source.look(Cursor())[0] == []
+    assert source.look(StateCursor())[0] == []
     one, two = posted(tryton)
-    events, cursor, _ = source.look(Cursor())
+    events, cursor, _ = source.look(StateCursor())
     assert [(e["status"], e["amount"], e["currency"]) for e in events] == [("posted", Decimal("120.00"), "EUR")] * 2
     assert [e["charge_ids"] for e in events] == [[each["charge_id"]] for each in charges]
     assert events[0]["invoice"] == f"LE-1/{one.number}"
     payments.pay(one, "BANK-1", ON, Decimal("20.00"))
-    events, cursor, _ = source.look(Cursor.from_json(cursor.as_json()))
+    events, cursor, _ = source.look(StateCursor.from_json(cursor.as_json()))
     assert [_said(event) for event in events] == [(f"LE-1/{one.number}", None, Decimal("20.00"))]
     payments.pay(one, "BANK-2", ON)
     TrytonInvoices(client(tryton)).cancel(two)
@@ -272,7 +272,7 @@ def test_states_and_payments_come_back_once(tryton: Tryton, target: TrytonTarget
 
 
 def test_what_is_too_much_for_one_look_is_told_by_the_next_ones_each_once(
-    tryton: Tryton, target: TrytonTarget, monkeypatch: pytest.MonkeyPatch
+    tryton: TrytonServer, target: TrytonTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(target, [charge(str(n), engagement_id=f"E-{n}") for n in range(5)])
     numbers = [f"LE-1/{each.number}" for each in posted(tryton)]

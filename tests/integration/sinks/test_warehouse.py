@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from common.errors import Fenced
+from common.errors import SinkFenced
 from rating.model.ids import exception_id
 from storage.postgres import Pool
 from warehouse.aggregates import is_due, sum_up
@@ -59,7 +59,7 @@ def test_the_last_state_stands_and_a_batch_is_taken_once(pool: Pool) -> None:
     take(warehouse, batch)
     take(warehouse, [parked(3, status="open", attempts=2, minutes=90)])
     assert warehouse.positions(0)[EXCEPTIONS] == 4
-    with pytest.raises(Fenced):
+    with pytest.raises(SinkFenced):
         warehouse.write(0, {EXCEPTIONS: (0, 3)}, batch)
     states = ask(pool, "SELECT subject, status, minutes, amount FROM hourstream.exceptions ORDER BY subject")
     assert states == [("time:1", "open", 90, None), ("time:2", "open", 60, Decimal("12.500000"))]

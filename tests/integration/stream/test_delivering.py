@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from sinks.delivery.stats import standing
+from sinks.delivery.stats import delivery_stats
 from tests.contract.sinks.receiving import Receiver, receiving
 from tests.integration.stream.running import Running, running
 from tests.unit.tables.contents import MASTERS, engagement, entry
@@ -131,6 +131,6 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(stream: Running, rece
         stream.publish(*(stream.next_revision(entry("E2", f"k{n}-{m}", 5)) for m in range(3)))
         stream.kill(WORKER)
     receiver.tell(slow=0)
-    (found,) = standing(stream.pool)
+    (found,) = delivery_stats(stream.pool)
     assert found.counts["posted"] == len(receiver.held())
     assert found.waiting == 0

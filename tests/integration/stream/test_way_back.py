@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devstack.tryton import Tryton
+from devstack.tryton import TrytonServer
 from invoicing.status_intake import EVENTS_TOPIC
 from schemas.codec import decode_for, encode
 from sinks.committer import Announcer
@@ -29,7 +29,7 @@ UPSTREAM = ("intake", "masters", "settle", "erp", "metrics")
 
 
 def test_paid_and_voided_come_back_by_themselves_whenever_the_worker_is_killed(
-    tryton: Tryton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tryton: TrytonServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = tmp_path / "faults"
     faults.mkdir()

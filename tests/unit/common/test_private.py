@@ -8,7 +8,7 @@ import click
 import pytest
 
 from cli.receive import read_secrets
-from common.private import Shared, make_private, read_secret
+from common.private import SharedFile, make_private, read_secret
 from console.access.settings import AccessSettings
 from privacy.errors import PeopleError
 from privacy.keys import MasterKey
@@ -40,7 +40,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "target's secret": lambda file: Secret.of(f"file:{file}").reveal(),
     "client secret": lambda file: AccessSettings.load(oidc_client_secret_file=file).client_secret(),
 }
-REFUSALS = (SettingsError, PeopleError, NoSecret, click.ClickException, Shared)
+REFUSALS = (SettingsError, PeopleError, NoSecret, click.ClickException, SharedFile)
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -64,7 +64,7 @@ def test_the_mode_of_the_file_behind_a_link_counts(secret: Path, tmp_path: Path)
     link.symlink_to(secret)
     assert read_secret(link)
     secret.chmod(0o644)
-    with pytest.raises(Shared):
+    with pytest.raises(SharedFile):
         read_secret(link)
 
 

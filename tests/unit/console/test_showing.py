@@ -14,7 +14,7 @@ from console.access.flash import leading_back, said_to
 from console.access.settings import AccessSettings
 from console.access.user import User
 from console.pages.rendering import _in_zone, about, hours, link, money, plain_number, shown, zone_of
-from warehouse.queries.sql import Stored
+from warehouse.queries.sql import StoredText
 
 TOKEN = "person:" + "a" * 26
 
@@ -82,9 +82,9 @@ def test_what_was_not_stored_is_never_opened() -> None:
     def read(text: str) -> str:
         return text.replace(TOKEN, "Ada")
 
-    assert shown(Stored(f"who is {TOKEN}"), read) == "who is Ada"
+    assert shown(StoredText(f"who is {TOKEN}"), read) == "who is Ada"
     assert shown(f"who is {TOKEN}", read) == f"who is {TOKEN}"
-    assert shown(f"{Stored(TOKEN)}!", read) == f"{TOKEN}!"
+    assert shown(f"{StoredText(TOKEN)}!", read) == f"{TOKEN}!"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_was_not_stored_is_never_opened() -> None:
     ],
 )
 def test_any_stored_text_is_shown(stored: str, on_the_page: str) -> None:
-    assert shown(Stored(stored), unopened) == on_the_page
+    assert shown(StoredText(stored), unopened) == on_the_page
 
 
 def test_amounts_and_instants_of_any_kind_are_shown() -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from cli.status import supervised
 from devstack.home import HomeTaken, empty_home, hold_home, refuse_taken, take_home
-from devstack.keeper import Backoff
+from devstack.keeper import RestartDelay
 from devstack.leftover import end_orphans, recorded_process
-from devstack.record import Record
+from devstack.record import ProcessRecord
 
 SLEEPER = "import signal, sys, time; signal.signal(signal.SIGTERM, {handler}); print(1, flush=True); time.sleep(60)"
 
@@ -99,7 +99,7 @@ def test_a_process_that_got_the_pid_of_an_ended_one_is_left_alone(tmp_path: Path
 
 
 def test_the_record_tells_what_ended_and_why_and_who_supervises(tmp_path: Path) -> None:
-    record = Record(tmp_path, "up")
+    record = ProcessRecord(tmp_path, "up")
     me = psutil.Process()
     record.started("settle", me.pid, me.create_time(), tmp_path / "settle.log", 4711)
     record.ended("settle", -9, "the last\n line")
@@ -122,7 +122,7 @@ def test_the_record_tells_what_ended_and_why_and_who_supervises(tmp_path: Path) 
 
 
 def test_a_record_that_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:
-    record = Record(tmp_path, "up")
+    record = ProcessRecord(tmp_path, "up")
     (tmp_path / "run").write_text("in the way")
     record.write()
     assert supervised(tmp_path) is None
@@ -132,8 +132,8 @@ def test_a_record_that_cannot_be_written_now_is_written_later(tmp_path: Path) ->
 
 
 def test_a_record_of_a_supervisor_that_is_gone_counts_for_nothing(tmp_path: Path) -> None:
-    Record(tmp_path, "up").write()
-    file = Record.file_of(tmp_path)
+    ProcessRecord(tmp_path, "up").write()
+    file = ProcessRecord.file_of(tmp_path)
     left = json.loads(file.read_text())
     for changed in ({"started": left["supervisor"]["started"] - 60}, {"pid": 2**22}):
         file.write_text(json.dumps({**left, "supervisor": {**left["supervisor"], **changed}}))
@@ -141,7 +141,7 @@ def test_a_record_of_a_supervisor_that_is_gone_counts_for_nothing(tmp_path: Path
 
 
 def test_restarts_wait_longer_and_longer_but_never_over_ten_seconds() -> None:
-    backoff = Backoff()
+    backoff = RestartDelay()
     waits = [backoff.next() for _ in range(40)]
     assert waits[0] == 0
     assert waits == sorted(waits)

@@ -9,10 +9,10 @@ from console.api.models import Charge as Answer
 from invoicing.charge_columns import CHARGE_COLUMNS
 from rating.model.charge import CHARGE_FIELDS, PublishedCharge
 from schemas import codec
-from schemas.schema_types import Maybe
+from schemas.schema_types import Optional
 from storage.charge_batch import ChargeRecord
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.queries.traces import ChargeRow
+from warehouse.queries.traces import TracedCharge
 
 HINTS = get_type_hints(PublishedCharge)
 PLAIN = (str, int, Decimal, date, datetime)
@@ -34,12 +34,12 @@ def test_a_sink_reads_fields_of_the_definition_with_its_types() -> None:
 
 
 def test_a_field_that_may_be_null_is_optional_in_the_definition_and_else_not() -> None:
-    optional = {field.name for field in codec.shape(CHARGES_TOPIC).fields if isinstance(field.shape, Maybe)}
+    optional = {field.name for field in codec.shape(CHARGES_TOPIC).fields if isinstance(field.shape, Optional)}
     assert {name for name, hint in HINTS.items() if NoneType in plain(hint)} == optional
 
 
 def test_columns_rows_and_answers_follow_from_the_definition() -> None:
     assert tuple(CHARGE_COLUMNS) == CHARGE_FIELDS
-    assert set(CHARGE_FIELDS) < set(ChargeRow.__dataclass_fields__)
+    assert set(CHARGE_FIELDS) < set(TracedCharge.__dataclass_fields__)
     left_out = {"kind", "legal_entity", "period", "po_number", "region"}
     assert set(CHARGE_FIELDS) - left_out == set(CHARGE_FIELDS) & set(Answer.model_fields)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assurance.completeness import Arrived, ControlTotal, Part, Waiting, completeness, standing_totals
+from assurance.completeness import Arrived, ControlTotal, Part, UnmappedRecords, completeness, standing_totals
 
 AS_OF = datetime(2025, 4, 1, tzinfo=UTC)
 MARCH: Part = ("tock", "lines", "2025-03")
@@ -22,7 +22,7 @@ def test_what_was_counted_and_what_arrived_are_compared() -> None:
     stated = [total(10, 600), total(10, 600, april), total(3, None, june), total(2, 60, july)]
     arrived = {MARCH: Arrived(10, 600), april: Arrived(8, 500), may: Arrived(1, 60), july: Arrived(3, 90)}
     arrived[june] = Arrived(3, 777)  # a source without minutes does not speak of them
-    waiting = {("tock", "lines"): Waiting(2, 1)}
+    waiting = {("tock", "lines"): UnmappedRecords(2, 1)}
     found = completeness(stated, arrived, waiting)
     assert [(one.part[2], one.verdict, one.missing_records, one.missing_minutes) for one in found] == [
         ("2025-03", "complete", 0, 0),
@@ -31,7 +31,7 @@ def test_what_was_counted_and_what_arrived_are_compared() -> None:
         ("2025-06", "complete", 0, 0),
         ("2025-07", "gaps", -1, -30),
     ]
-    assert {one.waiting for one in found} == {Waiting(2, 1)}
+    assert {one.waiting for one in found} == {UnmappedRecords(2, 1)}
 
 
 def test_equal_records_of_other_minutes_are_a_gap() -> None:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounting.parity import COMPARED, Difference, Entry, parity
+from accounting.parity import COMPARED, BookedEntry, Difference, parity
 
-ONE = Entry("a", Decimal("10.00"), "EUR", "1210/4000", "S", Decimal(20), "2025-03", "C-1", date(2025, 3, 14))
+ONE = BookedEntry("a", Decimal("10.00"), "EUR", "1210/4000", "S", Decimal(20), "2025-03", "C-1", date(2025, 3, 14))
 WRONG: dict[str, object] = {
     "amount": Decimal("10.01"),
     "currency": "USD",

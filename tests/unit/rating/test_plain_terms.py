@@ -26,7 +26,7 @@ from rating.time.fast_path import plain_terms
 from rating.time.fast_path_support import SUPPORTED, supports
 from rating.time.fast_path_support import supports_engagement as is_plain
 from schemas import codec
-from schemas.schema_types import Choice, Many, Maybe
+from schemas.schema_types import Array, Enum, Optional
 
 CONTRACTS = (
     (TimeEntry, "time.entries", ""),
@@ -97,13 +97,13 @@ def test_every_field_of_the_contract_is_supported_or_has_its_default(kind: type,
     shape = codec.shape(topic)
     for step in filter(None, path.split(".")):
         (inner,) = (each.shape for each in shape.fields if each.name == step)
-        shape = inner.items if isinstance(inner, Many) else inner  # type: ignore[assignment]
+        shape = inner.items if isinstance(inner, Array) else inner  # type: ignore[assignment]
     support = SUPPORTED[kind]
     plain = {each.name: _supported_value(kind, each.name) for each in fields(kind)}
     assert {each.name for each in shape.fields} == plain.keys() - {"origin"}
     for each in shape.fields:
-        of = each.shape.inner if isinstance(each.shape, Maybe) else each.shape
-        values = of.symbols if isinstance(of, Choice) else (object(),)
+        of = each.shape.inner if isinstance(each.shape, Optional) else each.shape
+        values = of.symbols if isinstance(of, Enum) else (object(),)
         for value in values:
             listed = each.name in support.any_value or value in support.values.get(each.name, ())
             assert supports(kind, kind(**plain | {each.name: value})) == listed, (each.name, value)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from assurance.reconciliation import Account, Charged, Hours, Posted, Tie, reconcile
+from assurance.reconciliation import AccountKey, HeldPosting, Hours, ReconciledCharge, Tie, reconcile
 
-ACCOUNTS = [Account(client, period, "EUR") for client in ("C-1", "C-2") for period in ("2025-03", "2025-04")]
+ACCOUNTS = [AccountKey(client, period, "EUR") for client in ("C-1", "C-2") for period in ("2025-03", "2025-04")]
 AMOUNTS = st.integers(-500, 500).map(Decimal)
 FATES = ("posted", "refused", "unread")
 INVOICING = ("on_invoice", "not yet invoiced", "voided", "netted", "non billable")
@@ -20,11 +20,11 @@ class Books:
     """A history whose every difference has a state."""
 
     hours: tuple[Hours, ...]
-    charges: tuple[Charged, ...]
+    charges: tuple[ReconciledCharge, ...]
 
-    def lines(self) -> dict[Account, Decimal]:
+    def lines(self) -> dict[AccountKey, Decimal]:
         """The invoice lines that the charges on invoices make."""
-        found: dict[Account, Decimal] = {}
+        found: dict[AccountKey, Decimal] = {}
         for charge in self.charges:
             if charge.invoicing == "on_invoice":
                 found[charge.account] = found.get(charge.account, Decimal(0)) + charge.amount
@@ -50,11 +50,13 @@ def books(draw: st.DrawFn) -> Books:
     for n in range(draw(st.integers(0, 6))):
         account, amount = draw(st.sampled_from(ACCOUNTS)), draw(AMOUNTS)
         systems = draw(st.sampled_from([("old",), ("new",), ("old", "new")]))
-        postings: dict[str, Posted | None] = {}
+        postings: dict[str, HeldPosting | None] = {}
         for system in systems:
             fate = draw(st.sampled_from(FATES))
-            postings[system] = None if fate == "unread" else Posted(account, amount, fate)
-        charges.append(Charged(f"charge {n}", account, amount, systems, postings, draw(st.sampled_from(INVOICING))))
+            postings[system] = None if fate == "unread" else HeldPosting(account, amount, fate)
+        charges.append(
+            ReconciledCharge(f"charge {n}", account, amount, systems, postings, draw(st.sampled_from(INVOICING)))
+        )
     return Books(tuple(hours), tuple(charges))
 
 
@@ -119,7 +121,7 @@ def test_minutes_that_are_nowhere_are_named(made: Books, data: st.DataObject) ->
 
 @given(books(), st.sampled_from(ACCOUNTS), AMOUNTS.filter(bool))
 def test_an_invoice_line_of_no_charge_is_a_residue_of_its_account(
-    made: Books, account: Account, amount: Decimal
+    made: Books, account: AccountKey, amount: Decimal
 ) -> None:
     lines = made.lines()
     lines[account] = lines.get(account, Decimal(0)) + amount
@@ -130,7 +132,9 @@ def test_an_invoice_line_of_no_charge_is_a_residue_of_its_account(
 def test_two_errors_that_cancel_out_still_do_not_tie() -> None:
     account = ACCOUNTS[0]
     charges = [
-        Charged(f"charge {n}", account, Decimal(100), ("old",), {"old": Posted(account, amount, "posted")}, "voided")
+        ReconciledCharge(
+            f"charge {n}", account, Decimal(100), ("old",), {"old": HeldPosting(account, amount, "posted")}, "voided"
+        )
         for n, amount in enumerate((Decimal(99), Decimal(101)))
     ]
     (tie,) = reconcile([], charges, {})
@@ -140,5 +144,5 @@ def test_two_errors_that_cancel_out_still_do_not_tie() -> None:
 
 def test_what_a_system_holds_of_a_charge_nobody_decided_is_a_residue() -> None:
     account = ACCOUNTS[0]
-    (tie,) = reconcile([], [], {}, [("charge x", "old", Posted(account, Decimal(5), "posted"))])
+    (tie,) = reconcile([], [], {}, [("charge x", "old", HeldPosting(account, Decimal(5), "posted"))])
     assert (tie.ties, tie.off, tie.journal_residue["old"]) == (False, ["charge x"], -5)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks.routing_file import RoutesWrong, load_routes, rows_of
-from sinks.routing_policy import Policy, Routes
+from sinks.routing_policy import Routes, RoutingPolicy
 from storage.charge_batch import ChargeRecord, ChargeRow
 from tests.contract.sinks.sink_charges import charge, reversal
 
@@ -25,7 +25,9 @@ def some(values: tuple[str, ...]) -> st.SearchStrategy[frozenset[str] | None]:
     return st.none() | st.sets(st.sampled_from(values), min_size=1).map(frozenset)
 
 
-POLICIES = st.builds(Policy, SYSTEMS, some(ENTITIES), some(REGIONS), some(CLIENTS), st.none() | DAYS, st.none() | DAYS)
+POLICIES = st.builds(
+    RoutingPolicy, SYSTEMS, some(ENTITIES), some(REGIONS), some(CLIENTS), st.none() | DAYS, st.none() | DAYS
+)
 ROUTES = st.builds(Routes, SYSTEMS, st.lists(POLICIES, max_size=4).map(tuple))
 
 
@@ -99,8 +101,8 @@ def test_a_cut_over_per_client_and_back() -> None:
     routes = Routes(
         ("old",),
         (
-            Policy(("old", "new"), clients=mine, first=both, until=after),
-            Policy(("new",), clients=mine, first=after, until=back),
+            RoutingPolicy(("old", "new"), clients=mine, first=both, until=after),
+            RoutingPolicy(("new",), clients=mine, first=after, until=back),
         ),
     )
     went = [routes.targets_of(charge("a", client_id="C-1", work_date=START + timedelta(days=n))) for n in range(-1, 11)]
@@ -123,7 +125,7 @@ def test_a_file_of_routes(tmp_path: Path) -> None:
     routes = load_routes(file)
     assert routes == Routes(
         ("journal",),
-        (Policy(("journal", "next"), frozenset({"LE-1"}), None, frozenset({"C-1", "C-2"}), START, None),),
+        (RoutingPolicy(("journal", "next"), frozenset({"LE-1"}), None, frozenset({"C-1", "C-2"}), START, None),),
     )
 
 

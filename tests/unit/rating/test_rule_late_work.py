@@ -23,7 +23,7 @@ from billing_contracts import (
 
 from rating.model.facts import BillingPeriod
 from rating.model.master_data import MilestoneTerms, OutcomeTerms
-from rating.model.revision_order import is_earlier_repeat, judge, winner
+from rating.model.revision_order import is_earlier_repeat, resolve_revision, winner
 
 CLOSED_AT = datetime(2024, 2, 3, 12, tzinfo=UTC)
 LATER = CLOSED_AT + timedelta(milliseconds=1)
@@ -96,7 +96,7 @@ def test_1_4_the_earliest_of_equal_repeats_counts() -> None:
     earlier = replace(seen, occurred_at=CLOSED_AT)
     assert winner(seen, earlier) is earlier
     assert winner(earlier, seen) is earlier
-    assert judge(seen, earlier) == "duplicate"
+    assert resolve_revision(seen, earlier) == "duplicate"
     assert is_earlier_repeat(seen, earlier)
     assert not is_earlier_repeat(None, earlier)
 

@@ -15,7 +15,7 @@ from rating.model.facts import Fact, Origin, fact, identity, subject_of
 from rating.model.master_data import Master, OutcomeTerms, Tier
 from rating.model.master_records import master
 from rating.model.money import minor_units, rounded, shares
-from rating.model.revision_order import judge
+from rating.model.revision_order import resolve_revision
 
 LATER = datetime(2025, 1, 1, tzinfo=UTC)
 SEEN = entry(revision=2)
@@ -38,7 +38,7 @@ SEEN = entry(revision=2)
 def test_the_highest_revision_wins_and_of_equal_ones_the_first_seen(
     current: Fact | Master | None, incoming: Fact | Master, verdict: str
 ) -> None:
-    assert judge(current, incoming) == verdict
+    assert resolve_revision(current, incoming) == verdict
 
 
 ADA, GRACE = "person:" + "a" * 26, "person:" + "b" * 26
@@ -58,12 +58,12 @@ ADA, GRACE = "person:" + "a" * 26, "person:" + "b" * 26
     ],
 )
 def test_what_came_again_erased_says_the_same(said: str | None, now: str | None, verdict: str) -> None:
-    assert judge(entry(revision=2, note=said), entry(revision=2, note=now)) == verdict
-    assert judge(entry(revision=2, note=said), entry(revision=2, note=now, minutes=61)) == "conflict"
+    assert resolve_revision(entry(revision=2, note=said), entry(revision=2, note=now)) == verdict
+    assert resolve_revision(entry(revision=2, note=said), entry(revision=2, note=now, minutes=61)) == "conflict"
 
 
 def test_a_number_written_otherwise_is_the_same_content() -> None:
-    assert judge(outcome("o", "1.0"), outcome("o", "1.000000")) == "duplicate"
+    assert resolve_revision(outcome("o", "1.0"), outcome("o", "1.000000")) == "duplicate"
 
 
 def test_records_become_facts_and_masters() -> None:

@@ -9,7 +9,7 @@ from rating.model.facts import FACT_TYPES, Fact, Facts, Origin, fact, gathered, 
 from rating.model.master_data import Master
 from rating.model.master_records import MASTER_TYPES, master
 from rating.model.masters import Masters
-from rating.model.revision_order import judge, winner
+from rating.model.revision_order import resolve_revision, winner
 from schemas.json_codec import from_json
 from topics.catalogue import check
 
@@ -34,7 +34,7 @@ def load(name: str) -> tuple[dict[str, Facts], Masters]:
             continue
         if topic in MASTER_TYPES:
             incoming = master(topic, record)
-            if judge(masters.get((topic, key)), incoming) == "replaced":
+            if resolve_revision(masters.get((topic, key)), incoming) == "replaced":
                 masters[topic, key] = incoming
         elif topic in FACT_TYPES:
             new = fact(topic, record, Origin(topic, 0, offset, 0))

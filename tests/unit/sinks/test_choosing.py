@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.delivery.scheduling import Waiting, choose
+from sinks.delivery.scheduling import QueuedCharge, choose
 from storage.charge_batch import ChargeRecord
 from tests.contract.sinks.sink_charges import charge, reversal
 
 
-def rows(*charges: ChargeRecord, **fields: object) -> list[Waiting]:
+def rows(*charges: ChargeRecord, **fields: object) -> list[QueuedCharge]:
     """Waiting rows in this order."""
-    made = [Waiting(n, each, 0, False, "waiting" if each["reverses"] else None) for n, each in enumerate(charges)]
+    made = [QueuedCharge(n, each, 0, False, "waiting" if each["reverses"] else None) for n, each in enumerate(charges)]
     for row in made:
         for name, value in fields.items():
             setattr(row, name, value)
     return made
 
 
-def ids(chosen: list[Waiting]) -> list[int]:
+def ids(chosen: list[QueuedCharge]) -> list[int]:
     """The rows chosen, by number."""
     return [row.seq for row in chosen]
 
@@ -86,7 +86,7 @@ def test_any_course_keeps_each_engagements_order_and_ends(seed: int, largest: in
     history = list({each["charge_id"]: each for each in history}.values())
     states = {each["charge_id"]: "waiting" for each in history}
     waiting = rows(*history)
-    on_their_way: list[list[Waiting]] = []
+    on_their_way: list[list[QueuedCharge]] = []
     answered: dict[str, list[int]] = defaultdict(list)
     for _ in range(5_000):
         for row in waiting:

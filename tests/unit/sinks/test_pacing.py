@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.delivery.rate_limit import Breaker, Gate, Policy, Shut, TokenBucket, backoff, pause_of_looks
+from sinks.delivery.rate_limit import Backoff, Breaker, CallGate, CallPolicy, TokenBucket, backoff, pause_of_looks
 
 steps = st.floats(0.0, 5.0, allow_nan=False)
 chances = st.floats(0.0, 1.0, exclude_max=True, allow_nan=False)
@@ -120,25 +120,25 @@ def test_what_fails_late_neither_opens_again_nor_ends_the_probe() -> None:
 
 
 def test_a_pause_that_is_asked_for_holds_all_calls_and_no_longer_than_is_sensible() -> None:
-    gate = Gate(Policy(breaker_failures=9, longest_retry_after=60.0), now=0.0)
+    gate = CallGate(CallPolicy(breaker_failures=9, longest_retry_after=60.0), now=0.0)
     assert gate.wait(0.0) == 0.0
     probe = gate.begin(0.0)
-    assert gate.failed(0.0, probe, 0.5, retry_after=7.0) == Shut(7.0, None)
-    assert gate.failed(1.0, probe, 0.5, retry_after=None) == Shut(6.0, None)
-    assert gate.failed(1.0, probe, 0.5, retry_after=2.0) == Shut(6.0, None)  # the longest of them
+    assert gate.failed(0.0, probe, 0.5, retry_after=7.0) == Backoff(7.0, None)
+    assert gate.failed(1.0, probe, 0.5, retry_after=None) == Backoff(6.0, None)
+    assert gate.failed(1.0, probe, 0.5, retry_after=2.0) == Backoff(6.0, None)  # the longest of them
     assert gate.wait(2.0) == 5.0
     assert not gate.succeeded(2.0)  # an answer to another call ends no pause
     assert (gate.wait(2.0), gate.wait(7.0)) == (5.0, 0.0)
     assert gate.failed(7.0, probe, 0.5, retry_after=86_400.0).asked == 60.0
-    assert Gate(Policy(), now=5.0, paused_for=3.0).wait(6.0) == 2.0
+    assert CallGate(CallPolicy(), now=5.0, paused_for=3.0).wait(6.0) == 2.0
 
 
 def test_the_next_call_waits_for_whatever_is_last() -> None:
-    policy = Policy(per_second=0.1, breaker_failures=1, breaker_pause=4.0)
-    gate = Gate(policy, now=0.0)
+    policy = CallPolicy(per_second=0.1, breaker_failures=1, breaker_pause=4.0)
+    gate = CallGate(policy, now=0.0)
     assert gate.wait(0.0) == 10.0
     probe = gate.begin(10.0)
-    assert gate.failed(10.0, probe, 1.0, retry_after=2.0) == Shut(2.0, 4.0)
+    assert gate.failed(10.0, probe, 1.0, retry_after=2.0) == Backoff(2.0, 4.0)
     assert gate.probing(10.0)
     assert gate.wait(10.0) == 10.0  # of the bucket
     assert gate.begin(20.0)
@@ -149,7 +149,7 @@ def test_the_next_call_waits_for_whatever_is_last() -> None:
 
 
 def test_looks_back_off_until_the_breaker_opens_and_are_probes_from_there_on() -> None:
-    policy = Policy(
+    policy = CallPolicy(
         first_pause=1.0, longest_pause=3.0, breaker_failures=4, breaker_pause=10.0, longest_breaker_pause=25.0
     )
     assert [pause_of_looks(policy, n, 0.999, None) for n in (1, 2, 3)] == pytest.approx([1, 2, 3], rel=0.01)

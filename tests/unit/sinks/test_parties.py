@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from invoicing.draft import Account, LineDraft, LineKey
+from invoicing.draft import DocumentKey, LineDraft, LineKey
 from invoicing.parties import Names, Party, buyer, filled, line_name, line_note, seller
 from rating.model.master_data import Address, Client, LegalEntity, Task
 
 ABOUT = {"source": "crm", "revision": 1, "occurred_at": datetime(2025, 1, 1, tzinfo=UTC)}
-ACCOUNT = Account("LE-1", "C-1", "E-1", "EUR", False)
+ACCOUNT = DocumentKey("LE-1", "C-1", "E-1", "EUR", False)
 
 
 def key(subject: str | None = None, **fields: object) -> LineKey:

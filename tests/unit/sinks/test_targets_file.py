@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sinks.delivery.config import KINDS, TargetsError, declared
-from sinks.delivery.rate_limit import Policy
+from sinks.delivery.rate_limit import CallPolicy
 from sinks.delivery.secret_ref import NoSecret, Secret
 from sinks.delivery.status_source import StatusSource
 from sinks.http import options
@@ -48,7 +48,7 @@ def test_a_target_in_either_language(folder: Path, monkeypatch: pytest.MonkeyPat
         '[targets.ledgerline.http]\nurl = "https://billing.example.com/api"\nmapping = "ledgerline.yaml"\n'
         'auth = {kind = "key", key = "env:LEDGERLINE_KEY"}\n'
     )
-    policy = Policy(per_second=0.5, burst=3, concurrency=2, first_pause=1, budget=60, breaker_failures=3)
+    policy = CallPolicy(per_second=0.5, burst=3, concurrency=2, first_pause=1, budget=60, breaker_failures=3)
     for name in ("targets.yaml", "targets.toml"):
         (found,) = declared(folder / name).values()
         assert (found.name, found.policy) == ("ledgerline", policy)

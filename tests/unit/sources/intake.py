@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.schema_types import Field, Maybe, Record, Text, Whole
+from schemas.schema_types import AvroRecord, Field, Long, Optional, Text
 from sources.engine import OPEN, Applied, Mapper, SourceOrigin
 from sources.mapping.contracts import Checked, DeclaredContracts, Json
 from sources.mapping.loader import load_mapping, read_mapping
@@ -47,14 +47,14 @@ class TrackerContracts:
     def __init__(self) -> None:
         self._declared = DeclaredContracts()
 
-    def shape(self, topic: str) -> Record | None:
+    def shape(self, topic: str) -> AvroRecord | None:
         if topic == "source.tracker.people":
-            return Record("Person", (Field("id", Text()), Field("email", Maybe(Text()))))
+            return AvroRecord("Person", (Field("id", Text()), Field("email", Optional(Text()))))
         if topic != "source.tracker.worklogs":
             return self._declared.shape(topic)
         texts = ("key", "updated", "issue", "project", "author", "started", "state")
         fields = [Field(name, Text()) for name in texts]
-        return Record("Worklog", (*fields, Field("seconds", Whole()), Field("note", Maybe(Text()))))
+        return AvroRecord("Worklog", (*fields, Field("seconds", Long()), Field("note", Optional(Text()))))
 
     def checked(self, topic: str, content: Mapping[str, Json]) -> Checked:
         return self._declared.checked(topic, content)

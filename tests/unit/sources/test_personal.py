@@ -8,7 +8,7 @@ from sources.mapping import catalogue
 from sources.mapping.errors import MappingError
 from sources.mapping.loader import read_mapping
 from sources.revision_order import winner
-from sources.state import SourceOrigin, Standing
+from sources.state import SourceOrigin, SourceRecordState
 
 KIMAI = (Path(catalogue.__file__).parents[1] / "kimai.yaml").read_text("utf-8")
 TOKEN = "person:" + "a" * 26
@@ -38,8 +38,8 @@ def test_every_built_in_mapping_works_on_sealed_fields(source: str) -> None:
     assert catalogue.load(source).system == source
 
 
-def standing(note: str, hours: str, offset: int, revision: int | None = None) -> Standing:
-    return Standing({"notes": note, "hours": hours}, revision, SourceOrigin("source.a.b", 0, offset, 0))
+def standing(note: str, hours: str, offset: int, revision: int | None = None) -> SourceRecordState:
+    return SourceRecordState({"notes": note, "hours": hours}, revision, SourceOrigin("source.a.b", 0, offset, 0))
 
 
 def test_a_row_that_comes_again_erased_is_the_row_that_stands() -> None:

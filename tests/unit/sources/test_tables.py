@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.files.tables import BadRow, Row, Table, UnreadableFile, read_table
+from sources.files.tables import BadRow, FileTable, Row, UnreadableFile, read_table
 from sources.mapping.ast import Layout
 from sources.similarity import certain, suggestions
 
@@ -17,7 +17,7 @@ def layout(**other: object) -> Layout:
     return Layout(**{**given_, **other})  # type: ignore[arg-type]
 
 
-def lines(table: Table) -> list[tuple[int, str]]:
+def lines(table: FileTable) -> list[tuple[int, str]]:
     """(line, what) of each row: the values of a good one, why of a bad one."""
     return [
         (row.line, row.why if isinstance(row, BadRow) else "|".join(map(str, row.values.values())))

@@ -10,7 +10,7 @@ from common.isolation import ISOLATED, divide
 from schemas.codec import decode_for
 from streaming.batch import Batch, Output, Record
 from streaming.dead_letters import DEAD_LETTERS
-from streaming.decider import Decided, Decider
+from streaming.decider import BatchDecision, Decider
 from streaming.isolation import is_environment
 from streaming.local_state import StoreFailed
 from streaming.state import MemoryRows, State
@@ -45,7 +45,7 @@ class Sum:
         return outputs
 
 
-def values(decided: Decided) -> list[bytes | None]:
+def values(decided: BatchDecision) -> list[bytes | None]:
     return [output.value for output in decided.outputs if output.topic == "out"]
 
 

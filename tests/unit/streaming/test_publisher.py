@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import InvalidRecord
 from operations.decisions import check_text
-from streaming.publisher import RecordPublisher, Sealing
+from streaming.publisher import RecordEncryption, RecordPublisher
 from tests.unit.tables.contents import entry, line
 
 NOBODY = "127.0.0.1:1"
@@ -16,7 +16,7 @@ GOOD = line(entry("E1", "1"))
 class Recorded(RecordPublisher):
     """Keeps what it would send."""
 
-    def __init__(self, sealing: Sealing | None = None) -> None:
+    def __init__(self, sealing: RecordEncryption | None = None) -> None:
         super().__init__(NOBODY, sealing)
         self.sent: list[tuple[str, bytes, bytes]] = []
 

@@ -19,7 +19,7 @@ from streaming.state import MemoryRows, State
 from tables.settlement import bucket_store
 from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
 from tables.settlement.masters_snapshot import TOPIC, MastersTable
-from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, Cursor
+from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, ResettleCursor
 from tables.windows import totals
 
 Line = dict[str, Any]  # {"topic", "key", "value"} as in a facts file
@@ -93,9 +93,9 @@ class Stream:
         """Whether every change of the masters, and of the rules, has been settled everywhere."""
         return not self.cursor().is_behind(self.masters.snapshot())
 
-    def cursor(self) -> Cursor:
+    def cursor(self) -> ResettleCursor:
         """How far sweeps are, as committed."""
-        return CURSOR.get(State(self.settle_rows)) or Cursor()
+        return CURSOR.get(State(self.settle_rows)) or ResettleCursor()
 
     def restart(self) -> None:
         """What a crash leaves when local state is lost too: what is in the changelog, read in pieces."""

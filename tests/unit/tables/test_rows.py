@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.state import MemoryRows, State
-from streaming.state_tables import Table, packed, unpacked
+from streaming.state_tables import StateTable, packed, unpacked
 from topics.state_keys import RowKind
 
-TABLE = Table(RowKind(b"t", "a test", ("part...",), "numbers"), int)
+TABLE = StateTable(RowKind(b"t", "a test", ("part...",), "numbers"), int)
 _PARTS = st.text(st.sampled_from("\0\1\2aé\uffff😀") | st.characters(codec="utf-8"), max_size=6)
 _KEYS = st.lists(st.tuples(_PARTS, _PARTS), unique=True, max_size=12)
 
