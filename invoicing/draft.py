@@ -295,7 +295,7 @@ def _rounding(charges: Sequence[DueCharge], rests: Rests, residues: Residues, as
         key, row = (charge.tax_category, charge.tax_rate), charge.credits or charge.counterpart
         if row is None:
             own[key] += charge.amount
-        elif charge.reverses:
+        else:  # also a charge that was freed by a void while its reversal stayed on the other document
             credited[row, key] += charge.amount
     due = sum((with_tax(net, key[1], currency) for key, net in own.items()), zero(currency))
     for (row, key), amount in credited.items():
