@@ -20,6 +20,8 @@ from settings import CHECKOUT
 from streaming.dead_letters import DEAD_LETTERS
 from streaming.reader import reader_config
 from streaming.topic_reader import read_all
+from topics.catalogue import TOPICS
+from topics.create import create_topics
 
 PATIENCE = 60.0
 END = b"end"  # published last: once its output is there, all others must be
@@ -67,8 +69,7 @@ class Subject:
             NewTopic(self.changelog, partitions, self.replication, config={"cleanup.policy": "compact"}),
             *(NewTopic(topic, count, 1) for topic, count in (counts or {}).items()),
         ]
-        if DEAD_LETTERS not in self.admin.list_topics(timeout=30).topics:
-            wanted.append(NewTopic(DEAD_LETTERS, 1, self.replication))
+        create_topics(self.admin, [TOPICS[DEAD_LETTERS]], self.replication)
         for made in self.admin.create_topics(wanted).values():
             made.result(30)
 

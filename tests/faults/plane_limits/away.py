@@ -108,7 +108,7 @@ def _fill_changelog(app: Subject, home: Path) -> None:
         return []
 
     former = TransactionalCommitter(
-        app.name, 0, (app.source,), broker=app.broker, changelog=app.changelog, state_dir=home, decide=decide
+        app.name, 0, (app.source,), broker=app.broker, changelog=app.changelog, state_dir=home, decide=lambda: decide
     )
     former.fence()
     former.open()

@@ -4,7 +4,7 @@ import json
 import secrets
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from devstack.stack import Stack
 from schemas.codec import decode_for
@@ -15,6 +15,8 @@ from storage.postgres import Pool
 from streaming.dead_letters import DEAD_LETTERS
 from streaming.topic_reader import read_all
 from tests.contract.sinks.delivering import await_that
+from topics.catalogue import spread_over
+from topics.create import create_topics
 
 GOOD = {
     "posting_id": "p", "charge_id": "", "engagement_id": "E-1", "system": "journal", "status": "posted",
@@ -25,11 +27,9 @@ GOOD = {
 
 @pytest.fixture
 def broker(stack: Stack) -> str:
-    admin = AdminClient({"bootstrap.servers": stack.broker})
-    known = admin.list_topics(timeout=30).topics
-    wanted = [NewTopic(topic, 1, 1) for topic in (POSTINGS_TOPIC, DEAD_LETTERS) if topic not in known]
-    for made in admin.create_topics(wanted).values() if wanted else ():
-        made.result(30)
+    topics = spread_over(1)
+    wanted = [topics[POSTINGS_TOPIC], topics[DEAD_LETTERS]]
+    create_topics(AdminClient({"bootstrap.servers": stack.broker}), wanted, 1)
     return stack.broker
 
 

@@ -26,7 +26,8 @@ def kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 
 def test_a_reader_goes_on_when_the_broker_is_back(kafka: Kafka) -> None:
-    AdminClient({"bootstrap.servers": kafka.broker}).create_topics([NewTopic("many", 3, 1)])["many"].result(30)
+    admin = AdminClient({"bootstrap.servers": kafka.broker})
+    admin.create_topics([NewTopic("many", 3, 1)])["many"].result(30)
     producer = Producer({"bootstrap.servers": kafka.broker, "queue.buffering.max.messages": RECORDS})
     for number in range(RECORDS):
         producer.produce("many", b"%d" % number, b"%d" % number)
