@@ -66,6 +66,14 @@ class Office:
         assert done.exit_code == 0, done.output
 
 
+# The example names its sellers only; an invoice from the EU says where its seller is and under which VAT id.
+SELLER = {
+    "legal_entity_id": "Compass GmbH", "name": "Compass GmbH", "country": "DE", "tax_jurisdiction": "DE",
+    "vat_id": "DE123456789", "source": "erp", "revision": 1, "occurred_at": "2020-01-01T00:00:00.000Z",
+    "address": {"street": "Am Ring 1", "city": "Bonn", "postcode": "53111", "country": "DE"},
+}  # fmt: skip
+
+
 def lines_of_a_source() -> list[dict[str, object]]:
     """Eight hours a day of one project, the code of which nobody has mapped yet."""
     days = [date(2022, 10, 10) + timedelta(days=n) for n in range(LINES)]
@@ -109,6 +117,7 @@ def working(home: Path) -> Iterator[Office]:
             try:
                 publisher = Publisher(settings.bootstrap)
                 publisher.publish_file(facts)
+                publisher.publish("master.legal-entities", str(SELLER["legal_entity_id"]), SELLER)
                 for line in lines_of_a_source():
                     publisher.publish(str(line["topic"]), str(line["key"]), line["value"])
                 publisher.finish()

@@ -101,7 +101,7 @@ class Site:
     workers: Workers
     faults: Faults
 
-    def delivery_stats(self) -> DeliveryStats:
+    def standing(self) -> DeliveryStats:
         """How the target stands."""
         await_that(lambda: bool(delivery_stats(self.pool, TARGET)), "nobody delivers")
         (found,) = delivery_stats(self.pool, TARGET)

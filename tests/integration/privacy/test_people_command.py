@@ -68,8 +68,8 @@ def test_everything_of_a_person_is_found_under_whatever_name(
     _, sealed = sealing.record("source.tock.users", str(USER), RECORDS[0][1])
     assert isinstance(sealed, dict)
     as_intake_makes_it = named(f"user-{USER}", f"{sealed['first_name']} {sealed['last_name']}")
-    publish(RecordPublisher(stack.broker, sealing), *RECORDS, as_intake_makes_it)
-    publish(RecordPublisher(stack.broker), named("C-in-clear", "Grace H."))
+    publish(RecordPublisher(stack.broker, sealing), *RECORDS)
+    publish(RecordPublisher(stack.broker), as_intake_makes_it, named("C-in-clear", "Grace H."))
 
     shown = json.loads(hourstream("people", "show", f"user-{USER}", "--json").stdout)
     assert {(each["system"], each["name"]) for each in shown} == {("tock", str(USER)), ("tock", f"timecard {CARD}")}
