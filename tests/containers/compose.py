@@ -5,6 +5,7 @@ changed for it is in `as_version_1`; every health check and every restriction is
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import yaml
 from settings import CHECKOUT
 from tests.containers.images import run
 
-PROJECT = "hourstream-test"
+PROJECT = f"hourstream-test-{os.getpid()}"
+OWNER = 10001  # the user of our image
 WITHOUT_IMAGE = ("grafana",)  # no registry that is reached here has it
 
 
@@ -25,6 +27,7 @@ def as_version_1(images: Mapping[str, str], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text("utf-8"))
     services = {name: service for name, service in found["services"].items() if name not in WITHOUT_IMAGE}
     for name, service in services.items():
+        service["secrets"] = [each["source"] for each in service.get("secrets", [])]
         service["image"] = images["hourstream" if service["image"].startswith("hourstream:") else name]
         service.pop("build", None)
         service.pop("ports", None)  # several runs may share a machine; tests ask from inside
@@ -34,7 +37,8 @@ def as_version_1(images: Mapping[str, str], folder: Path) -> dict[str, Any]:
     for name in found["secrets"]:
         file = folder / name
         file.write_text(f"{name} of the tests, 32 bytes or more\n" if name != "people_key" else "ab" * 32)
-        file.chmod(0o444)  # Compose mounts a file as it is; the process is not its owner
+        file.chmod(0o400)  # Compose mounts a file as it is, so its owner is set here
+        os.chown(file, OWNER, OWNER)
         secrets[name] = {"file": str(file)}
     return {"version": "3.9", "services": services, "secrets": secrets, "volumes": found["volumes"]}
 
