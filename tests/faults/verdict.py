@@ -70,7 +70,7 @@ def verdict(
     for record in read_all(broker, [*MASTERS, *SETTLE_INPUTS, *PUBLISHED]):
         said[record.topic].append(record)
         if record.topic not in (CURRENT, DEAD_LETTERS):
-            books._take(record)
+            books.take(record)
     _inputs(findings, said, acknowledged, unheard)
     _charges(findings, books)
     _exceptions(findings, said)

@@ -33,9 +33,9 @@ class KeptBooks(Books):
         super().__init__()
         self.records: list[Record] = []
 
-    def _take(self, record: Record) -> None:
+    def take(self, record: Record) -> None:
         self.records.append(record)
-        super()._take(record)
+        super().take(record)
 
 
 @dataclass

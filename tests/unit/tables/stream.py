@@ -130,7 +130,7 @@ class Stream:
         for output in outputs:
             self.outputs.append(output)
             if output.topic.startswith("billing."):
-                self.books._take(self._appended(output, next(self._offsets)))
+                self.books.take(self._appended(output, next(self._offsets)))
 
     @staticmethod
     def _appended(output: Output, offset: int) -> Record:

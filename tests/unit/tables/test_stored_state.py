@@ -23,7 +23,7 @@ def reopened(most_bytes: int, *, from_changelog: bool) -> Stream:
     stream.settle_rows.update({b64decode(key): b64decode(row) for key, row in stored["rows"]})
     records = [wire(each, next(stream._offsets)) for each in stored["delivered"]]
     for record in records:
-        stream.books._take(record)
+        stream.books.take(record)
     stream._masters([record for record in records if record.topic.startswith("master.")])
     stream._publish(Output(topic, b64decode(key), b64decode(value)) for topic, key, value in stored["published"])
     stream._log = [(key, row) for key, row in stream.settle_rows.items() if not PLACES.holds(key)]
