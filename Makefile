@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-fuzz soak-broker-away bench lint types schemas lock sbom advisories images clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-fuzz soak-broker-away bench lint types schemas lock sbom advisories images test-containers clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -90,6 +90,9 @@ lock:  ## Resolve the dependencies again (needs uv)
 		-o requirements-tryton.lock
 	uv pip compile benchmarks/requirements.in --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		-o benchmarks/requirements.lock
+
+test-containers: setup  ## Our image and the compose file, with locally made images (needs Docker Engine, debootstrap)
+	$(BIN)/python -m pytest -m containers tests/containers
 
 images: setup  ## The images of the container tests, made locally (needs Docker Engine, debootstrap)
 	$(BIN)/python -m tests.containers.images

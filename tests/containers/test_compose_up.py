@@ -7,7 +7,7 @@ import pytest
 
 from tests.containers.compose import Compose
 
-pytestmark = pytest.mark.timeout(1500)  # a new machine builds the images first
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1500)]  # a new machine builds the images first
 
 SERVERS = ["kafka", "postgres", "registry"]
 WORKERS = [

@@ -8,7 +8,7 @@ from testcontainers.core.container import DockerContainer
 
 from tests.containers import images
 
-pytestmark = pytest.mark.timeout(1500)  # a new machine builds the images first
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1500)]  # a new machine builds the images first
 
 testcontainers_config.ryuk_disabled = True  # its image cannot be pulled here; every container is a context manager
 

@@ -23,7 +23,7 @@ from topics.records import decoded
 
 INVOICES = "hourstream.invoices"
 SEALED_AT_ONCE = 9
-_DUE = [field.name for field in fields(DueCharge) if field.name != "credits"]
+_DUE = [field.name for field in fields(DueCharge) if field.name not in ("credits", "counterpart")]
 
 
 class KeptBooks(Books):
