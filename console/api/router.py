@@ -1,5 +1,6 @@
 """The API for machines: the console's data and actions under `/api/v1`, described by OpenAPI."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -39,11 +40,13 @@ def router() -> APIRouter:
 
 
 def only_known(request: Request) -> None:
-    """A dependency: the 422 of a parameter that the route does not have; a misspelt filter must not find everything."""
+    """A dependency: the 422 of a parameter that the route does not have, or that is given twice."""
     known = set(_queries(request.scope["route"].dependant))
-    wrong = [name for name in request.query_params if name not in known]
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    wrong = [(name, "there is no such parameter") for name in given if name not in known]
+    wrong += [(name, "give this parameter once") for name, times in given.items() if times > 1 and name in known]
     if wrong:
-        raise RequestValidationError([{"loc": ("query", name), "msg": "there is no such parameter"} for name in wrong])
+        raise RequestValidationError([{"loc": ("query", name), "msg": message} for name, message in wrong])
 
 
 def _queries(dependant: Dependant) -> Iterator[str]:

@@ -74,6 +74,14 @@ SELLER = {
 }  # fmt: skip
 
 
+# The client of the engagement that the day is about: the example gives it a VAT id with a digit too few.
+CLIENT = {
+    "client_id": "CL4", "name": "Client 4", "country": "EE", "region": "EMEA", "tax_jurisdiction": "NOWHERE",
+    "currency": "EUR", "payment_terms_days": 30, "vat_id": "EE572093450", "source": "crm", "revision": 9,
+    "occurred_at": "2020-01-01T00:00:00.000Z",
+}  # fmt: skip
+
+
 def lines_of_a_source() -> list[dict[str, object]]:
     """Eight hours a day of one project, the code of which nobody has mapped yet."""
     days = [date(2022, 10, 10) + timedelta(days=n) for n in range(LINES)]
@@ -118,6 +126,7 @@ def working(home: Path) -> Iterator[Office]:
                 publisher = Publisher(settings.bootstrap)
                 publisher.publish_file(facts)
                 publisher.publish("master.legal-entities", str(SELLER["legal_entity_id"]), SELLER)
+                publisher.publish("master.clients", str(CLIENT["client_id"]), CLIENT)
                 for line in lines_of_a_source():
                     publisher.publish(str(line["topic"]), str(line["key"]), line["value"])
                 publisher.finish()

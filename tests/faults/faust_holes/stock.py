@@ -131,10 +131,10 @@ totals = app.Table("totals", default=int, partitions=1) if HOLE in ("eos_store",
 AGENTS = {
     "raises": raises, "refused": refused, "told": told, "in_flight": in_flight, "poll": poll, "table": counts,
     "retention": passes_on, "eos_store": eos_store, "eos_outputs": passes_on, "eos_partition": eos_partition,
-    "eos_fence": fence, "recovery": passes_on,
+    "eos_fence": fence, "table_recovery": passes_on,
 }  # fmt: skip
 
-if HOLE == "recovery":
+if HOLE == "table_recovery":
     app.GlobalTable("totals", default=int, partitions=1)
 if HOLE == "eos_partition":  # Faust keeps an output out of every transaction, unless its app reads that topic too
     app.agent(output)(ignore)

@@ -28,7 +28,7 @@ PARTITIONS = 4
 
 
 @scenario(
-    "recovery",
+    "table_recovery",
     "recovery waits for the record at the last offset; where a transaction wrote it, that is a marker: for ever",
 )
 def test_a_table_is_recovered_from_a_changelog_written_in_transactions(app: Subject) -> None:
