@@ -150,7 +150,7 @@ def test_wrong_credentials_are_told_of_and_never_shown(receiver: Receiver, tmp_p
     wrong.unlink()
     with closing(receiver.target()) as target:
         target._sign = type(target._sign)(f"file:{wrong}")  # type: ignore[misc, union-attr]
-        with pytest.raises(TargetUnavailable, match="cannot be read: FileNotFoundError"):
+        with pytest.raises(TargetUnavailable, match="cannot be read: No such file"):
             target.deliver([charge("a")])
 
 
