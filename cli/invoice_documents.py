@@ -30,7 +30,7 @@ def charge_ends(broker: str) -> dict[int, int]:
 class Documents:
     """The files of a run; which invoices have none yet and why; which official rules a file breaks.
 
-    Refused: a master is missing, and its file can be written later. Failed: for a reason that nobody foresaw.
+    Refused: a master is missing, and its file can be written later. Failed: an unexpected error.
     """
 
     files: list[Path] = field(default_factory=list)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 # All control characters but line feed and tab: a terminal would obey them.
-_MOST_SHOWN = 4_000  # characters of a text; a record of another system may hold more, which nobody reads on a screen
+_MOST_SHOWN = 4_000  # characters of a text; a record of another system may hold more than a screen can show
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
