@@ -236,13 +236,20 @@ def test_a_database_that_restarts_is_waited_for(pool: Pool, database: str) -> No
     assert len(target.posted) == 100
 
 
-def test_an_adapter_that_answers_for_the_wrong_charges_ends_the_deliverer(pool: Pool) -> None:
+def test_a_charge_for_which_an_adapter_gives_no_answer_is_refused_and_the_next_ones_are_delivered(pool: Pool) -> None:
     target = MemoryTarget()
-    target.deliver = lambda charges: [DeliveryAnswer("another", "posted", "X")]  # type: ignore[method-assign]
-    DeliverySink(pool, target).write(batch(0, [charge("a")]))
-    with pytest.raises(RuntimeError, match="must give one answer for each"):
-        DeliveryWorker(target, pool, QUICK).run()
-    assert list(states(pool, "memory").values()) == ["waiting"]
+    deliver = target.deliver
+
+    def defective(charges: Sequence[ChargeRecord]) -> list[DeliveryAnswer]:
+        if any(one["engagement_id"] == "E-A" for one in charges):
+            return [DeliveryAnswer("another", "posted", "X")]
+        return list(deliver(charges))
+
+    target.deliver = defective  # type: ignore[method-assign]
+    with delivering(pool, target, QUICK) as sink:
+        sink.write(batch(0, [charge("a", engagement_id="E-A"), charge("b", engagement_id="E-B")]))
+        await_that(lambda: "waiting" not in states(pool, "memory").values(), lambda: str(states(pool, "memory")))
+    assert sorted(states(pool, "memory").values()) == ["posted", "refused"]
 
 
 def test_a_rate_is_held_and_used(pool: Pool) -> None:

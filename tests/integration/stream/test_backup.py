@@ -12,7 +12,7 @@ from cli.main import main
 from devstack.backup import back_up, restore
 from devstack.errors import StackError
 from tests.integration.stream.running import running
-from tests.unit.tables.contents import MASTERS, entry, line
+from tests.unit.tables.contents import MASTERS, SELLER, entry, line
 
 NOT_ASKED = ("intake", "metrics", "lifecycle")
 
@@ -24,7 +24,7 @@ def _hourstream(home: Path, *arguments: str) -> Result:
 def test_everything_comes_back_after_the_machine_is_lost_and_the_stream_goes_on(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "kept.tar.gz"
     with running(home, without=NOT_ASKED) as stream:
-        stream.takes(*(stream.next_revision(content) for content in MASTERS))
+        stream.takes(*(stream.next_revision(content) for content in [*MASTERS, SELLER]))
         stream.takes(*(line(entry("E1", str(n))) for n in range(5)), line(entry("E1", "stuck", task_id="T-NEVER")))
         told = stream.hourstream("invoice", "run", "--cut-off", "2024-12-31", "--issue-date", "2025-01-02")
         assert told.exit_code == 0, told.output

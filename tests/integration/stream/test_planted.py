@@ -133,7 +133,8 @@ def test_a_second_announcement(stream: Running) -> None:
         record, value = last(stream, topic)
         stream.send(topic, record.key, record.value, [])
         examples = false(stream)[SAID]["examples"]
-        assert f"{topic} says revision {value['revision']} of {value[name]} 2 times" in examples
+        document = f" of {value['engagement_id']}" if topic == "invoice.status" else ""
+        assert f"{topic} says revision {value['revision']} of {value[name]}{document} 2 times" in examples
     record, value = last(stream, "billing.exceptions")
     stream.send("billing.exceptions", record.key, record.value, [])
     assert any(f"says the same of {value['exception_id']} twice" in one for one in false(stream)[SAID]["examples"])
