@@ -38,11 +38,13 @@ def process(settings: Settings) -> BatchProcess:
 
 
 def decide(batch: Batch, state: State) -> list[Output]:
-    """A batch's copies, findings and warnings. Records that cannot be read are settle's dead letters."""
+    """A batch's copies, findings and warnings. An entry that cannot be read is settle's dead letter."""
     passed_over, outputs, tally, warnings = list[Output](), list[Output](), Tally(), Warnings(state)
     said: dict[str, list[Mapping[str, Any]]] = {topic: [] for topic in ADVISORY_INPUTS}
-    for record, value in read(batch.records, NAME, passed_over):
-        said[record.topic].append(value)
+    for record in batch.records:
+        faults = passed_over if record.topic == topic_names.TIME_ENTRIES else outputs
+        said[record.topic] += (value for _, value in read([record], NAME, faults))
+    tally.count("dead", batch.timestamp_ms, len(outputs))
     entries, persons = Entries(state), Persons(state)
     facts = [cast(TimeEntry, fact(topic_names.TIME_ENTRIES, value)) for value in said[topic_names.TIME_ENTRIES]]
     entries.load(facts)

@@ -63,7 +63,7 @@ def soak(home: Path, cycles: int, seed: int, session_seconds: float) -> Soaked:
         homes = [home / name for name in ("masters", "first", "second", "third") if (home / name).exists()]
         for workers in (at.masters, *(member.workers for member in at.members)):
             workers.stop()
-        findings = verdict(at.broker, load.acknowledged, load.unheard, live, homes)
+        findings = verdict(at.broker, load, live, homes)
     return Soaked(pauses, len(load.acknowledged), findings)
 
 

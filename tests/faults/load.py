@@ -37,6 +37,7 @@ class Load:
         self.acknowledged: Acknowledged = {}
         self._random, self._revisions, self._per_second = random, Revisions(), per_second
         self.unheard: set[Sent] = set()  # what a producer that went silent was told to send: nobody knows if it did
+        self.unplaced: set[Sent] = set()  # acknowledged without an offset
         self._config = {**producer_config(broker), "reconnect.backoff.max.ms": 500, "log_level": 0}
         self._producer, self._heard = Producer(self._config), time.monotonic()
         self._failed: list[object] = []
@@ -130,8 +131,12 @@ class Load:
             self._failed.append(error)
             return
         self._heard = time.monotonic()
-        where = (message.topic(), message.partition(), message.offset())  # type: ignore[attr-defined]
-        self.acknowledged[where] = (message.key(), message.value())  # type: ignore[attr-defined]
+        topic, offset = message.topic(), message.offset()  # type: ignore[attr-defined]
+        key, value = message.key(), message.value()  # type: ignore[attr-defined]
+        if offset is None:  # the broker had it already: the answer to the first request was lost
+            self.unplaced.add((topic, key, value))
+        else:
+            self.acknowledged[topic, message.partition(), offset] = (key, value)  # type: ignore[attr-defined]
 
 
 def plain_card(name: str, hourly: str) -> Content:

@@ -7,7 +7,6 @@ being due as doubled.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -32,7 +31,7 @@ from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
 from tables.settlement.exception_record import RESOLVED, StandingException, exception_record
 from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.windows import KEPT_MINUTES, WINDOW, totals
-from tests.faults.load import Acknowledged, Sent
+from tests.faults.load import Load
 from topics.catalogue import MASTERS, SETTLE_INPUTS, current_key
 
 Said = dict[str, list[Record]]  # by topic, in the order of each partition
@@ -58,20 +57,15 @@ class Findings:
             (self.doubled if over else self.lost).append(f"{what} {key}: is {is_}, should be {due}")
 
 
-def verdict(
-    broker: str, acknowledged: Acknowledged, unheard: AbstractSet[Sent], live: Totals, homes: Iterable[Path]
-) -> Findings:
-    """Hold everything at rest to the acknowledged inputs; `live` are settle's totals, `homes` those of its workers.
-
-    Of `unheard`, which the load sent without an answer, nobody knows whether it is there.
-    """
+def verdict(broker: str, load: Load, live: Totals, homes: Iterable[Path]) -> Findings:
+    """Hold everything at rest to the acknowledged inputs; `live` are settle's totals, `homes` those of its workers."""
     findings, books = Findings(), Books()
     said: Said = defaultdict(list)
     for record in read_all(broker, [*MASTERS, *SETTLE_INPUTS, *PUBLISHED]):
         said[record.topic].append(record)
         if record.topic not in (CURRENT, DEAD_LETTERS):
             books.take(record)
-    _inputs(findings, said, acknowledged, unheard)
+    _inputs(findings, said, load)
     _charges(findings, books)
     _exceptions(findings, said)
     _books(findings, books)
@@ -85,12 +79,19 @@ def verdict(
     return findings
 
 
-def _inputs(findings: Findings, said: Said, acknowledged: Acknowledged, unheard: AbstractSet[Sent]) -> None:
-    """Everything acknowledged is where it was acknowledged, and nothing else is there; all of it can be read."""
+def _inputs(findings: Findings, said: Said, load: Load) -> None:
+    """Everything acknowledged is where it was acknowledged, and nothing else is there; all of it can be read.
+
+    A record that was sent and not answered (`unheard`) may be there or not. One that was acknowledged without an
+    offset (`unplaced`) must be there, at any offset.
+    """
     records = [record for topic in (*MASTERS, *SETTLE_INPUTS) for record in said[topic]]
     found = {(r.topic, r.partition, r.offset): (r.key, r.value) for r in records}
-    due = {at: sent for at, sent in found.items() if at in acknowledged or (at[0], *sent) not in unheard}
-    findings.same("input", due, acknowledged)
+    anywhere = load.unheard | load.unplaced
+    due = {at: sent for at, sent in found.items() if at in load.acknowledged or (at[0], *sent) not in anywhere}
+    findings.same("input", due, load.acknowledged)
+    there = {(at[0], *sent) for at, sent in found.items()}
+    findings.same("input without an offset", dict.fromkeys(load.unplaced & there, 1), dict.fromkeys(load.unplaced, 1))
     findings.same("dead letter", Counter(record.key for record in said[DEAD_LETTERS]), {})
 
 

@@ -208,7 +208,7 @@ def _rest(at: Pipeline) -> dict[tuple[str, ...], int]:
 def _findings(settings: Settings, load: Load, live: dict[tuple[str, ...], int]) -> Findings:
     """Both servers alone, for nothing may write while the books and the workers' state are read."""
     with Stack.start(settings) as stack:
-        findings = verdict(stack.broker, load.acknowledged, load.unheard, live, [settings.home])
+        findings = verdict(stack.broker, load, live, [settings.home])
         journal_verdict(findings, stack.broker, stack.postgres_url)
     return findings
 

@@ -21,7 +21,8 @@ from topics.records import decoded
 _KINDS = {"time.entries": "time", "expenses": "expense", "outcomes": "outcome", "milestones": "milestone"}
 _SUBJECTS = {**_KINDS, "adjustments": "adjustment"}
 _NO_LETTERS = ("metrics",)  # which writes nothing: it counts what it passes over
-_NOT_CHECKED = ("masters.current", "master.code-map")  # by those who follow it; `masters` sets the letter of a code
+_PASSED_OVER = {"advisories": {"time.entries"}}  # settle's dead letters
+_NOT_CHECKED = {"masters.current", "master.code-map"}  # by those who follow it; `masters` sets the letter of a code
 
 
 @dataclass(slots=True)
@@ -126,7 +127,9 @@ def _stages(workers: list[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for name in workers:
         for topic in inputs_of(name):
-            if name not in _NO_LETTERS and not (topic in _NOT_CHECKED and name != "masters"):
+            if name not in _NO_LETTERS and (
+                name == "masters" or topic not in _NOT_CHECKED | _PASSED_OVER.get(name, set())
+            ):
                 found[topic].add("intake" if name.startswith("intake") else name)
     return found
 

@@ -16,7 +16,6 @@ from sinks.delivery.rate_limit import CallPolicy
 from sinks.delivery.repository import DeliveryRepository
 from sinks.delivery.stats import delivery_stats
 from sinks.delivery.target import DeliveryAnswer, GroupRefused, TargetUnavailable
-from sinks.delivery.worker import DeliveryWorker
 from sinks.journal import Journal
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool, open_pool
