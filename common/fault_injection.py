@@ -16,9 +16,10 @@ def fault_point(name: str) -> None:
     """Pass the point `name`; where it is armed, the signal comes here."""
     if not _FOLDER:
         return
-    struck = Path(_FOLDER, f"{name}.{os.getpid()}")
+    armed = Path(_FOLDER, name)
     try:
-        Path(_FOLDER, name).rename(struck)
+        sent = armed.read_text(encoding="ascii")  # before the proof is there, which a test may remove at once
+        armed.rename(f"{armed}.{os.getpid()}")
     except FileNotFoundError:
         return
-    os.kill(os.getpid(), signal.Signals[struck.read_text(encoding="ascii")])
+    os.kill(os.getpid(), signal.Signals[sent])
