@@ -26,6 +26,8 @@ COMMANDS = {
     "worker": Listed("worker", "Run one worker process."),
     "run": Listed("run", "Settle the facts of a folder and write the ledger."),
     "demo": Listed("demo", "Bill ten months of a real time tracker."),
+    "init": Listed("init", "Write a workbook with a sample firm, for your own data."),
+    "check": Listed("check", "Check a firm's data, and say what it would bill."),
     "ingest": Listed("ingest", "Publish an exported file to its source's topics."),
     "watch": Listed("watch", "Ingest every file that appears in a folder."),
     "receive": Listed("receive", "Receive the webhooks of a source."),

@@ -9,12 +9,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from common.exit_codes import EXIT_NOTHING_RUNS, EXIT_PART_DOWN
 from devstack.home import HomeTaken, refuse_taken
 from devstack.leftover import is_same_start
 from devstack.record import ProcessRecord
 from settings import Settings
-
-NOTHING_RUNS, PART_DOWN = 3, 4
 
 
 @click.command()
@@ -37,16 +36,16 @@ def status(as_json: bool) -> None:
         _show(told)
     whole = all(each["running"] for each in found["processes"].values()) and "error" not in told["kafka"]
     if not whole or not told["postgres"]["answers"]:
-        raise click.exceptions.Exit(PART_DOWN)
+        raise click.exceptions.Exit(EXIT_PART_DOWN)
 
 
 def _tell_why_not(home: Path, as_json: bool) -> NoReturn:
     """Nothing runs, or what holds the home is not up yet, or is on its way down."""
-    why, code = "nothing runs here: `hourstream up`", NOTHING_RUNS
+    why, code = "nothing runs here: `hourstream up`", EXIT_NOTHING_RUNS
     try:
         refuse_taken(home)
     except HomeTaken as taken:
-        why, code = f"process {taken.holder} is starting or stopping here", PART_DOWN
+        why, code = f"process {taken.holder} is starting or stopping here", EXIT_PART_DOWN
     click.echo(json.dumps({"running": False, "home": str(home), "why": why}) if as_json else why)
     raise click.exceptions.Exit(code)
 
