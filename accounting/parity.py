@@ -8,7 +8,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class BookedEntry:
-    """A system's booking of a charge; accounts as booked, debit side of a charge first, joined by `/`."""
+    """A system's booking of a charge; accounts as booked, debit side of a charge first, joined by `/`.
+
+    `period` is the accounting period it is posted to, `day` the day of its work.
+    """
 
     charge_id: str
     amount: Decimal

@@ -40,6 +40,20 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedCharge:
+    """What the posting period of a charge follows from: its month of work, and its position.
+
+    Without a position it is posted now, after every act.
+    """
+
+    charge_id: str
+    reverses: str | None
+    legal_entity: str
+    month: str
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Calendar:
     """Closed up to and including a month, but for those opened again."""
 
@@ -80,6 +94,18 @@ class PostingPeriods:
     def is_closed(self, legal_entity: str, month: str) -> bool:
         """Whether a month is closed now."""
         return self.period_of(legal_entity, month, None) != month
+
+
+def periods_of(charges: Iterable[BookedCharge], acts: PostingPeriods, posted: Mapping[str, str]) -> dict[str, str]:
+    """The posting period of each charge, in the order of the ledger; `posted`: those of charges posted before.
+
+    A posted charge keeps its period, and a reversal goes to no month before that of what it takes back.
+    """
+    found = dict(posted)
+    for charge in charges:
+        month = max(charge.month, found.get(charge.reverses or "", ""))
+        found.setdefault(charge.charge_id, acts.period_of(charge.legal_entity, month, charge.position))
+    return found
 
 
 def _counts(act: PeriodAct, position: Position) -> bool:

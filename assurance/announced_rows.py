@@ -11,7 +11,8 @@ from storage.postgres import Pool, transaction
 from topics.catalogue import CHARGES_TOPIC
 
 _POSTINGS: LiteralString = """
-SELECT posting_id, system, charge_id, status, 'JRN-' || number, reason, revision
+SELECT posting_id, system, charge_id, status, 'JRN-' || number, reason, revision,
+       CASE status WHEN 'posted' THEN posting_period END
 FROM hourstream.journal_postings WHERE entry = 'charge'
 """
 _STATUSES: LiteralString = """
@@ -65,13 +66,15 @@ def rows(pool: Pool) -> AnnouncedRows:
 def posting_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
     """Postings that were not announced as they are, and announcements of postings that are not there."""
     heard = said.said[POSTINGS]
-    for name, (system, charge_id, status, reference, reason, revision) in held.postings.items():
+    for name, (system, charge_id, status, reference, reason, revision, period) in held.postings.items():
         told = heard.get(name)
         if told is None or max(told.revisions) != revision:
             if (POSTINGS, name, revision) not in held.unsent:
                 yield f"{system} has posted {charge_id} at revision {revision}, which {POSTINGS} does not say"
             continue
-        if tuple(told.last[field] for field in ("status", "reference", "reason")) != (status, reference, reason):
+        said_period = told.last["posting_period"] or period  # announcements from before it was told have none
+        said_rest = tuple(told.last[field] for field in ("status", "reference", "reason"))
+        if (*said_rest, said_period) != (status, reference, reason, period):
             yield f"{system} holds {charge_id} otherwise than {POSTINGS} says"
     for name, told in heard.items():
         if told.last["system"] in held.journals and name not in held.postings:

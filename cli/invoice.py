@@ -7,7 +7,15 @@ import click
 from rich.table import Table
 
 from cli.context import attached, console, print_json
-from cli.invoice_documents import DATE, Documents, charge_ends, render_documents, report_run, write_documents
+from cli.invoice_documents import (
+    DATE,
+    Documents,
+    charge_ends,
+    render_documents,
+    report_run,
+    require_clients,
+    write_documents,
+)
 from cli.invoice_drafts import approve, draft, issue_
 from cli.invoice_events import desk_of, link, pay, status
 from invoicing.holds import read_holds
@@ -28,12 +36,20 @@ def invoice() -> None:
 @invoice.command("run")
 @click.option("--cut-off", type=DATE, required=True, help="Last day of work to invoice.")
 @click.option("--issue-date", type=DATE, required=True, help="The date on the documents.")
+@click.option("--client", "clients", multiple=True, metavar="ID", help="Only this client; may be given several times.")
 @click.option("--out", "out_dir", type=click.Path(file_okay=False, path_type=Path), help="Where UBL 2.1 files go.")
 @click.option(
     "--pdf", is_flag=True, help="Beside each file a PDF for people, with the invoice as data inside (Factur-X)."
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: bool, as_json: bool) -> None:
+def run_(
+    cut_off: datetime,
+    issue_date: datetime,
+    clients: tuple[str, ...],
+    out_dir: Path | None,
+    pdf: bool,
+    as_json: bool,
+) -> None:
     """Invoice charges that are not invoiced yet. The billing worker must have read every charge.
 
     Every file is checked against the official rules of EN 16931. Exit status 1 when a file breaks them, when an account
@@ -41,21 +57,24 @@ def run_(cut_off: datetime, issue_date: datetime, out_dir: Path | None, pdf: boo
     """
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
-        done = issue(pool, stack.broker, cut_off.date(), issue_date.date())
+        done = issue(pool, stack.broker, cut_off.date(), issue_date.date(), clients)
         written = write_documents(pool, done, out_dir, names(stack.broker), pdf) if out_dir else Documents()
     report_run(done, written, as_json)
 
 
-def issue(pool: Pool, broker: str, cut_off: date, issue_date: date) -> InvoiceRun:
-    """One invoice run over everything that `billing.ready` holds now."""
+def issue(pool: Pool, broker: str, cut_off: date, issue_date: date, clients: tuple[str, ...] = ()) -> InvoiceRun:
+    """One invoice run over what `billing.ready` holds now, of these clients or of all."""
+    known = names(broker)
+    require_clients(known, clients)
     done = run_invoices(
         pool,
         cut_off=cut_off,
         issue_date=issue_date,
         end_offsets=charge_ends(broker),
         at=datetime.now(UTC),
-        names=names(broker),
+        names=known,
         holds=read_holds(broker, issue_date),
+        clients=clients,
     )
     desk_of(pool).apply_waiting()  # reports about these invoices that arrived before them
     return done

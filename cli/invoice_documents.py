@@ -26,6 +26,12 @@ def charge_ends(broker: str) -> dict[int, int]:
     return {number: end for (_, number), end in topic_ends(broker, [CHARGES_TOPIC]).items()}
 
 
+def require_clients(known: Names, clients: Sequence[str]) -> None:
+    """Raises ClickException for clients that nobody has published: a typing error would pass for nothing to invoice."""
+    if unknown := sorted(set(clients) - known.clients.keys()):
+        raise click.ClickException(f"no client {', '.join(unknown)} on master.clients; nothing was invoiced")
+
+
 @dataclass(slots=True)
 class Documents:
     """The files of a run; which invoices have none yet and why; which official rules a file breaks.

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.context import attached, console, print_json
-from cli.invoice_documents import DATE, Documents, charge_ends, report_run, write_documents
+from cli.invoice_documents import DATE, Documents, charge_ends, report_run, require_clients, write_documents
 from cli.invoice_events import desk_of
 from invoicing.holds import read_holds
 from invoicing.party_lookup import names
@@ -19,19 +19,23 @@ from storage.postgres import open_pool
 @click.command()
 @click.option("--cut-off", type=DATE, required=True, help="Last day of work to invoice.")
 @click.option("--issue-date", type=DATE, required=True, help="The date on the documents.")
+@click.option("--client", "clients", multiple=True, metavar="ID", help="Only this client; may be given several times.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def draft(cut_off: datetime, issue_date: datetime, as_json: bool) -> None:
+def draft(cut_off: datetime, issue_date: datetime, clients: tuple[str, ...], as_json: bool) -> None:
     """Store what a run would issue now, without numbers. The same charges give the same draft."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
+        known = names(stack.broker)
+        require_clients(known, clients)
         made = draft_run(
             pool,
             cut_off=cut_off.date(),
             issue_date=issue_date.date(),
             end_offsets=charge_ends(stack.broker),
             at=datetime.now(UTC),
-            names=names(stack.broker),
+            names=known,
             holds=read_holds(stack.broker, issue_date.date()),
+            clients=clients,
         )
     _report(made, as_json)
 
@@ -78,7 +82,15 @@ def _report(made: StoredDraft, as_json: bool) -> None:
              "charges": len(each.charge_ids)}
             for each in made.accounts if each.invoice and each.invoice.kind != "nothing"
         ]  # fmt: skip
-        print_json({"draft": made.draft_id, "documents": documents, "left": left, "approved_by": made.approved_by})
+        print_json(
+            {
+                "draft": made.draft_id,
+                "documents": documents,
+                "left": left,
+                "approved_by": made.approved_by,
+                "clients": made.clients,
+            }
+        )
         return
     console.print(f"draft {made.draft_id}: {len(made.documents)} documents", markup=False)
     for each in made.accounts:

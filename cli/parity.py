@@ -23,14 +23,14 @@ _SHOWN = 50
 @click.argument("old")
 @click.argument("new")
 @click.option("--client", help="Only this client.")
-@click.option("--period", help="Only this month, YYYY-MM.")
+@click.option("--period", help="Only what one of them has posted to this accounting period, YYYY-MM.")
 @click.option("--whole", is_flag=True, help="Charges that only one of them has count as differences too.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def parity(old: str, new: str, client: str | None, period: str | None, whole: bool, as_json: bool) -> None:
     """Compare what journals OLD and NEW hold by charge. Exit status 1 when they differ."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
-        with entries(pool, old, client, period) as before, entries(pool, new, client, period) as after:
+        with entries(pool, old, client, period, new) as before, entries(pool, new, client, period, old) as after:
             found = compared(before, after)
     if as_json:
         print_json(asdict(found))

@@ -243,7 +243,9 @@ def _words(
     if topic == topic_names.ERP_POSTINGS:
         if value["charge_id"] not in charges:
             return None
-        return "posting", f"{value['system']} {value['status']} {value['reference']} {value['reason'] or ''}".strip()
+        period = f"in {value['posting_period']}" if value["posting_period"] else ""
+        words = (value["system"], value["status"], value["reference"], period, value["reason"])
+        return "posting", " ".join(str(word) for word in words if word)
     if topic == topic_names.INVOICE_STATUS:
         ids = value["charge_ids"]
         mine = [c for c in charges if isinstance(ids, list) and c in ids]

@@ -1,6 +1,6 @@
 """One account of a run: drafted, validated, numbered and stored, in a savepoint of the run's transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -53,14 +53,20 @@ class AccountRun:
     """Takes one account after the other, each in a savepoint: a number that is not used is given to the next."""
 
     def __init__(
-        self, cursor: Cursor[TupleRow], cut_off: date, issue_date: date, end_offsets: Mapping[int, int], at: datetime
+        self,
+        cursor: Cursor[TupleRow],
+        cut_off: date,
+        issue_date: date,
+        end_offsets: Mapping[int, int],
+        at: datetime,
+        clients: Collection[str] = (),
     ) -> None:
         self._cursor, self._issue_date, self._at = cursor, issue_date, at
         ends = Jsonb({str(partition): end for partition, end in end_offsets.items()})
         row = cursor.execute(
-            "INSERT INTO hourstream.invoice_runs (cut_off, issue_date, end_offsets, run_at) VALUES (%s, %s, %s, %s)"
-            " RETURNING run",
-            (cut_off, issue_date, ends, at),
+            "INSERT INTO hourstream.invoice_runs (cut_off, issue_date, end_offsets, run_at, clients)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING run",
+            (cut_off, issue_date, ends, at, sorted(clients) or None),
         ).fetchone()
         self.number = 0 if row is None else int(row[0])
         self.outcomes: list[Outcome] = []

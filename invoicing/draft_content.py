@@ -1,6 +1,6 @@
 """A draft as it is stored: the accounts of a run, each with its charges and the document that is to be issued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -35,7 +35,7 @@ class DraftedAccount:
         return InvalidDocument(self.invalid or "not drafted")
 
 
-def content_of(cut_off: date, issue_date: date, outcomes: Sequence[Outcome]) -> str:
+def content_of(cut_off: date, issue_date: date, outcomes: Sequence[Outcome], clients: Collection[str] = ()) -> str:
     """The draft of a run as JSON text; the same parameters, charges and masters give the same text."""
     accounts = [
         {
@@ -46,7 +46,8 @@ def content_of(cut_off: date, issue_date: date, outcomes: Sequence[Outcome]) -> 
         }
         for each in outcomes
     ]
-    return as_json({"cut_off": cut_off, "issue_date": issue_date, "accounts": accounts})
+    of_clients = {"clients": sorted(clients)} if clients else {}
+    return as_json({"cut_off": cut_off, "issue_date": issue_date, "accounts": accounts, **of_clients})
 
 
 def digest_of(content: str) -> str:

@@ -1,6 +1,6 @@
 """The exceptions `invoice:KEY` of documents that broke the rules: opened, changed and resolved by runs (§4.7)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,15 +28,24 @@ class Invalid:
 
 
 def announce_invalid(
-    cursor: Cursor[TupleRow], found: Mapping[str, Invalid], waiting: set[str], names: Names, at: datetime
+    cursor: Cursor[TupleRow],
+    found: Mapping[str, Invalid],
+    waiting: set[str],
+    names: Names,
+    at: datetime,
+    clients: Collection[str] = (),
 ) -> None:
     """Open the exceptions of `found` documents by KEY; resolve all others but those of `waiting` KEYs.
 
-    `waiting` have charges, and neither a document nor a finding: the run could not make one. An exception that reads
-    as before is not announced again.
+    `waiting` have charges, and neither a document nor a finding: the run could not make one. A run for `clients` only
+    says nothing of other clients' KEYs. An exception that reads as before is not announced again.
     """
+    wanted = list(clients) or None
     before: dict[str, dict[str, object]] = dict(
-        cursor.execute("SELECT key, announced FROM hourstream.invalid_invoices").fetchall()
+        cursor.execute(
+            "SELECT key, announced FROM hourstream.invalid_invoices WHERE %s::text[] IS NULL OR client_id = ANY(%s)",
+            (wanted, wanted),
+        ).fetchall()
     )
     records = []
     for key, invalid in sorted(found.items()):
@@ -45,9 +54,9 @@ def announce_invalid(
             continue
         records.append(record)
         cursor.execute(
-            "INSERT INTO hourstream.invalid_invoices AS i VALUES (%s, %s)"
-            " ON CONFLICT (key) DO UPDATE SET announced = excluded.announced",
-            (key, Jsonb(record, as_json)),
+            "INSERT INTO hourstream.invalid_invoices AS i (key, announced, client_id) VALUES (%s, %s, %s)"
+            " ON CONFLICT (key) DO UPDATE SET announced = excluded.announced, client_id = excluded.client_id",
+            (key, Jsonb(record, as_json), invalid.account.client_id),
         )
     for key in sorted(before.keys() - found.keys() - waiting):
         records.append({**before[key], "status": "resolved"})

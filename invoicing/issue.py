@@ -6,12 +6,16 @@ from datetime import date, timedelta
 from invoicing.document import Invoice, InvoiceLine
 from invoicing.draft import DocumentKey, Draft, LineDraft
 from invoicing.parties import Names, buyer, line_name, line_note, seller
+from invoicing.validation import InvalidDocument
 
 
 def issue(
     draft: Draft, invoice_id: str, issue_date: date, names: Names, credits: Sequence[tuple[str, date]] = ()
 ) -> Invoice:
-    """The document of a draft; `credits` are the invoices it credits, by number and issue date."""
+    """The document of a draft; `credits` are the invoices it credits, by number and issue date.
+
+    Raises InvalidDocument for payment terms that lead out of the calendar.
+    """
     account = draft.account
     client = names.clients.get(account.client_id)
     engagement = names.engagements.get(account.engagement_id)
@@ -49,7 +53,9 @@ def _due(issue_date: date, terms_days: int) -> date:
     try:
         return issue_date + timedelta(terms_days)
     except OverflowError as error:
-        raise OverflowError(f"payment_terms_days {terms_days} leads from {issue_date} out of the calendar") from error
+        raise InvalidDocument(
+            f"payment_terms_days {terms_days} leads from {issue_date} out of the calendar: correct it on master.clients"
+        ) from error
 
 
 def _line(number: int, line: LineDraft, account: DocumentKey, names: Names) -> InvoiceLine:

@@ -89,6 +89,7 @@ def exception_record(
         "attempts": attempts,
         "owner": owner,
         "region": region,
+        "severity": "blocking",
     }
 
 

@@ -1,6 +1,6 @@
 """The invoice run: one locked transaction (DOMAIN.md §4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -66,9 +66,12 @@ def run_invoices(
     at: datetime,
     names: Names | None = None,
     holds: Holds | None = None,
+    clients: Collection[str] = (),
     timeout_seconds: float = 60.0,
 ) -> InvoiceRun:
     """Invoice every account's charges of work up to and including `cut_off`, dated `issue_date`.
+
+    With `clients` only the accounts of these; all others are left as if the run had not been.
 
     `end_offsets` are the ends of the partitions of `billing.ready` that the caller saw: the run waits until the
     projection has read that far. `at` is the time noted on `invoice.status`. `holds` are those of the issue date. Runs
@@ -80,9 +83,9 @@ def run_invoices(
     known = names or Names()
     with transaction(pool) as cursor:
         lock_invoices(cursor)
-        accounts = by_account(due_unheld(cursor, cut_off, holds), known.is_shared)
-        outcomes = run_accounts(cursor, accounts, cut_off, issue_date, end_offsets, at, known)
-        announce_outcomes(cursor, outcomes, known, at)
+        accounts = by_account(due_unheld(cursor, cut_off, holds, clients), known.is_shared)
+        outcomes = run_accounts(cursor, accounts, cut_off, issue_date, end_offsets, at, known, clients)
+        announce_outcomes(cursor, outcomes, known, at, clients)
     return result(outcomes)
 
 
@@ -91,10 +94,13 @@ def lock_invoices(cursor: Cursor[TupleRow]) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INVOICES,))
 
 
-def due_unheld(cursor: Cursor[TupleRow], cut_off: date, holds: Holds | None) -> list[DueCharge]:
-    """The due charges that are not held, oldest first (DOMAIN.md §4.1, §4.11)."""
+def due_unheld(
+    cursor: Cursor[TupleRow], cut_off: date, holds: Holds | None, clients: Collection[str] = ()
+) -> list[DueCharge]:
+    """The due charges of the clients, or of all, that are not held, oldest first (DOMAIN.md §4.1, §4.11)."""
     kept = holds or Holds()
-    return [each for each in due_charges(cursor, cut_off) if not kept.keeps_back(each.engagement_id, each.subject)]
+    due = due_charges(cursor, cut_off, clients)
+    return [each for each in due if not kept.keeps_back(each.engagement_id, each.subject)]
 
 
 def run_accounts(
@@ -105,25 +111,28 @@ def run_accounts(
     end_offsets: Mapping[int, int],
     at: datetime,
     names: Names,
+    clients: Collection[str] = (),
 ) -> list[Outcome]:
     """Issue a document for each account; where there is none, no run is noted. Raises IssueDateTooEarly."""
     if not accounts:
         return []
-    run = AccountRun(cursor, cut_off, issue_date, end_offsets, at)
+    run = AccountRun(cursor, cut_off, issue_date, end_offsets, at, clients)
     for account, charges in accounts.items():
         run.attempt(account, charges, partial(make_document, cursor, account, charges, issue_date, names))
     return run.outcomes
 
 
-def announce_outcomes(cursor: Cursor[TupleRow], outcomes: Sequence[Outcome], names: Names, at: datetime) -> None:
-    """Open and resolve the exceptions of invalid documents (DOMAIN.md §4.7)."""
+def announce_outcomes(
+    cursor: Cursor[TupleRow], outcomes: Sequence[Outcome], names: Names, at: datetime, clients: Collection[str] = ()
+) -> None:
+    """Open and resolve the exceptions of invalid documents (DOMAIN.md §4.7), of these clients or of all."""
     invalid = {
         each.account.key: Invalid(each.account, sum((c.amount for c in each.charges), Decimal(0)), str(each.error))
         for each in outcomes
         if each.is_invalid
     }
     waiting = {each.account.key for each in outcomes if each.error and not each.is_invalid}
-    announce_invalid(cursor, invalid, waiting, names, at)
+    announce_invalid(cursor, invalid, waiting, names, at, clients)
 
 
 def result(outcomes: Sequence[Outcome]) -> InvoiceRun:

@@ -1,6 +1,6 @@
 """Invoices in PostgreSQL: reads the charges due and writes the invoices of a run, within the run's own transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -46,10 +46,15 @@ ON CONFLICT (legal_entity, year) DO UPDATE SET last = n.last + 1 RETURNING last
 """
 
 
-def due_charges(cursor: Cursor[TupleRow], cut_off: date) -> list[DueCharge]:
-    """The published charges of work up to and including `cut_off` that are on no live invoice, oldest first."""
+def due_charges(cursor: Cursor[TupleRow], cut_off: date, clients: Collection[str] = ()) -> list[DueCharge]:
+    """The published charges of work up to and including `cut_off` that are on no live invoice, oldest first.
+
+    With `clients` only theirs.
+    """
+    of_clients = " AND c.work_date <= %s AND (%s::text[] IS NULL OR c.client_id = ANY(%s))"
+    wanted = list(clients) or None
     with cursor.connection.cursor(row_factory=class_row(DueCharge)) as reader:
-        return reader.execute(_OPEN + " AND c.work_date <= %s" + _IN_ORDER, (cut_off,)).fetchall()
+        return reader.execute(_OPEN + of_clients + _IN_ORDER, (cut_off, wanted, wanted)).fetchall()
 
 
 def open_charges(cursor: Cursor[TupleRow], charge_ids: Sequence[str]) -> list[DueCharge]:

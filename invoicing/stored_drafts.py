@@ -1,6 +1,6 @@
 """Drafts of runs: stored, approved by a person, then issued exactly as approved or refused (DOMAIN.md §4.12)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -41,12 +41,13 @@ class DraftChanged(SinkError):
 
 @dataclass(frozen=True, slots=True)
 class StoredDraft:
-    """A draft and what its run would issue; the documents in it have no number."""
+    """A draft and what its run would issue; the documents in it have no number. Without `clients` it is of all."""
 
     draft_id: str
     cut_off: date
     issue_date: date
     accounts: tuple[DraftedAccount, ...]
+    clients: tuple[str, ...]
     approved_by: str | None
     run: int | None
 
@@ -65,9 +66,10 @@ def draft_run(
     at: datetime,
     names: Names | None = None,
     holds: Holds | None = None,
+    clients: Collection[str] = (),
     timeout_seconds: float = 60.0,
 ) -> StoredDraft:
-    """Store what a run would issue now. It gets no number, and no exception opens.
+    """Store what a run would issue now, for these clients or for all. It gets no number, and no exception opens.
 
     The run is made and taken back, so a draft says what the run would. Drafts that say the same are one. Raises
     ProjectionBehind, IssueDateTooEarly, Unreachable, Misconfigured.
@@ -76,10 +78,10 @@ def draft_run(
     known = names or Names()
     with transaction(pool) as cursor:
         lock_invoices(cursor)
-        accounts = by_account(due_unheld(cursor, cut_off, holds), known.is_shared)
+        accounts = by_account(due_unheld(cursor, cut_off, holds, clients), known.is_shared)
         with cursor.connection.transaction(force_rollback=True):
             outcomes = run_accounts(cursor, accounts, cut_off, issue_date, end_offsets, at, known)
-        content = content_of(cut_off, issue_date, outcomes)
+        content = content_of(cut_off, issue_date, outcomes, clients)
         draft_id = digest_of(content)
         cursor.execute(
             "INSERT INTO hourstream.invoice_drafts (draft_id, cut_off, issue_date, content, drafted_at)"
@@ -129,14 +131,14 @@ def issue_draft(
         _refuse_issued(draft)
         if draft.approved_by is None:
             raise DraftNotApproved(f"draft {draft_id} is not approved: hourstream invoice approve {draft_id} --by NAME")
-        due = {each.charge_id: each for each in due_unheld(cursor, draft.cut_off, holds)}
+        due = {each.charge_id: each for each in due_unheld(cursor, draft.cut_off, holds, draft.clients)}
         if changes := list(_changes(cursor, draft, due)):
             raise DraftChanged(f"draft {draft_id} is not what was approved: " + "; ".join(changes))
-        run = AccountRun(cursor, draft.cut_off, draft.issue_date, end_offsets, at)
+        run = AccountRun(cursor, draft.cut_off, draft.issue_date, end_offsets, at, draft.clients)
         for each in draft.accounts:
             _issue_account(cursor, run, each, [due[charge_id] for charge_id in each.charge_ids])
         cursor.execute("UPDATE hourstream.invoice_drafts SET run = %s WHERE draft_id = %s", (run.number, draft_id))
-        announce_outcomes(cursor, run.outcomes, names or Names(), at)
+        announce_outcomes(cursor, run.outcomes, names or Names(), at, draft.clients)
     return result(run.outcomes)
 
 
@@ -198,4 +200,5 @@ def _load(cursor: Cursor[TupleRow], draft_id: str) -> StoredDraft:
     if row is None:
         raise NoSuchDraft(f"there is no draft {draft_id}")
     cut_off, issue_date, content, approved_by, run = row
-    return StoredDraft(draft_id, cut_off, issue_date, tuple(drafted(content)), approved_by, run)
+    clients = tuple(content.get("clients", ()))  # drafts of all clients name none
+    return StoredDraft(draft_id, cut_off, issue_date, tuple(drafted(content)), clients, approved_by, run)

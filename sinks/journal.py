@@ -5,7 +5,7 @@ Zero charges are posted too: their minutes are statistics of the ledger. Each po
 through the outbox. There may be several journals, each a system with its own name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 
@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from accounting.accounting_periods import posting_periods
 from accounting.chart_of_accounts import RECEIVABLES, REVENUE
-from accounting.posting_periods import Position, PostingPeriods
+from accounting.posting_periods import BookedCharge, Position, periods_of
 from common.errors import Health
 from common.timestamps import instant_text
 from invoicing.charge_columns import CHARGE_COLUMNS
@@ -88,7 +88,8 @@ WITH judged AS (
     SELECT %(announced_on)s, engagement_id, jsonb_build_object(
         'posting_id', posting_id, 'charge_id', charge_id, 'engagement_id', engagement_id, 'system', %(system)s::text,
         'status', status, 'reference', 'JRN-' || number, 'reason', reason, 'at', %(at_text)s::text,
-        'source', %(system)s::text, 'revision', revision, 'occurred_at', %(at_text)s::text)
+        'source', %(system)s::text, 'revision', revision, 'occurred_at', %(at_text)s::text,
+        'posting_period', CASE status WHEN 'posted' THEN posting_period END)
     FROM written ORDER BY number
 )
 SELECT charge_id, reason FROM written
@@ -175,7 +176,11 @@ class Journal:
             " WHERE system = %s AND charge_id = ANY(%s)",
             (self._system, list(names)),
         ).fetchall()
-        return periods_of(rows, acts, before, self._system, partition)
+        posted = {name: period for name, status, period in before if status == "posted"}
+        refused = {name for name, status, _ in before if status == "refused"}
+        return periods_of(
+            (booked(row.charge, row.offset, self._system, partition, refused) for row in rows), acts, posted
+        )
 
     def _offered(self, rows: Sequence[ChargeRow], periods: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
         """Each charge once, with the charge of the same batch that it undoes and whether another undid it before."""
@@ -203,16 +208,12 @@ class Journal:
                 undoable[charge_id] = charge
 
 
-def periods_of(
-    rows: Sequence[ChargeRow], acts: PostingPeriods, before: Sequence[TupleRow], system: str, partition: int
-) -> dict[str, str]:
-    """The posting period of each charge; `before`: (charge id, status, posting period) of those posted or refused."""
-    refused = {name for name, status, _ in before if status == "refused"}
-    found = {str(name): str(period) for name, status, period in before if status == "posted"}
-    for row in rows:
-        charge = row.charge
-        name, least = charge["charge_id"], found.get(charge["reverses"] or "", "")
-        at = Position(charge["decided_at"], system, partition, row.offset)
-        month = max(charge["period"], least)
-        found.setdefault(name, acts.period_of(charge["legal_entity"], month, None if name in refused else at))
-    return found
+def booked(
+    charge: ChargeRecord, offset: int, system: str, partition: int, refused: Collection[str] = frozenset()
+) -> BookedCharge:
+    """What the posting period of a charge follows from; one of the `refused` before is posted after every act."""
+    position = Position(charge["decided_at"], system, partition, offset)
+    name = charge["charge_id"]
+    return BookedCharge(
+        name, charge["reverses"], charge["legal_entity"], charge["period"], None if name in refused else position
+    )

@@ -274,6 +274,7 @@ PROCESSES = (
                 "status",
                 "reference",
                 "reason",
+                "posting_period",
                 "revision",
             ),
             "invoice.status": (

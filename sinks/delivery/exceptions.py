@@ -120,6 +120,7 @@ def _queue(cursor: Cursor[TupleRow], charge_id: str, charge: tuple[str, str, str
         "attempts": told.attempts,
         "owner": "",
         "region": region,
+        "severity": "blocking",
     }
     cursor.execute(
         "UPDATE hourstream.delivery_exceptions SET is_open = %s, code = %s, message = %s, revision = %s,"

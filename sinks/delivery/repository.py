@@ -18,6 +18,7 @@ from common.timestamps import instant_text
 from rating.model.ids import posting_id
 from schemas.json_codec import from_json
 from sinks.delivery.exceptions import UNREACHABLE, publish_exception_changes
+from sinks.delivery.posted_periods import periods_of_posted
 from sinks.delivery.rate_limit import Backoff
 from sinks.delivery.scheduling import QueuedCharge
 from sinks.delivery.target import DeliveryAnswer
@@ -65,10 +66,12 @@ WHERE d.target = %(target)s AND d.state = 'waiting' ORDER BY d.seq
 _ANSWER = """
 WITH answers AS (
     SELECT * FROM unnest(%(ids)s::text[], %(postings)s::text[], %(states)s::text[], %(references)s::text[],
-                         %(reasons)s::text[]) AS answer (charge_id, posting_id, state, reference, reason)
+                         %(reasons)s::text[], %(periods)s::text[])
+    AS answer (charge_id, posting_id, state, reference, reason, posting_period)
 ), answered AS (
     UPDATE hourstream.deliveries d
     SET state = a.state, reference = a.reference, reason = a.reason, revision = d.revision + 1, attempts = 0,
+        posting_period = a.posting_period,
         code = CASE a.state WHEN 'refused' THEN 'ERP_REFUSED' END,
         failing_since = NULL, due_at = NULL, answered_at = %(at)s
     FROM answers a WHERE d.charge_id = a.charge_id AND d.target = %(target)s AND d.state = 'waiting'
@@ -79,7 +82,7 @@ SELECT %(topic)s, engagement_id, jsonb_build_object(
     'posting_id', posting_id, 'charge_id', charge_id, 'engagement_id', engagement_id, 'system', target,
     'status', CASE state WHEN 'posted' THEN 'posted' ELSE 'refused' END, 'reference', coalesce(reference, ''),
     'reason', reason, 'at', %(at_text)s::text, 'source', target, 'revision', revision,
-    'occurred_at', %(at_text)s::text)
+    'occurred_at', %(at_text)s::text, 'posting_period', posting_period)
 FROM answered ORDER BY seq
 """
 
@@ -220,6 +223,7 @@ class DeliveryRepository:
     ) -> None:
         """(charge, state, reference, reason) of each, and its posting to announce."""
         ids, states, references, reasons = (list(column) for column in zip(*answers, strict=True))
+        periods = periods_of_posted(cursor, self._target, [id_ for id_, state, *_ in answers if state == "posted"])
         parameters = {
             "target": self._target,
             "topic": POSTINGS_TOPIC,
@@ -228,6 +232,7 @@ class DeliveryRepository:
             "states": states,
             "references": references,
             "reasons": reasons,
+            "periods": [periods.get(str(charge_id)) for charge_id in ids],
             "at": at,
             "at_text": instant_text(at),
         }

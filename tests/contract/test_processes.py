@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from schema_records import sample
 
-from accounting.posting_periods import PostingPeriods
+from accounting.posting_periods import PostingPeriods, periods_of
 from cli.schemas import DOCUMENT, processes
 from cli.worker import AGENTS, FOR_THE_CONSOLE
 from invoicing.charge_columns import CHARGE_COLUMNS
@@ -16,7 +16,7 @@ from rating.model.facts import FACT_TYPES
 from rating.model.master_records import MASTER_TYPES
 from schemas import codec
 from schemas.released import read_contracts
-from sinks.journal import Journal, periods_of
+from sinks.journal import Journal, booked
 from sinks.routing_file import rows_of
 from sinks.routing_policy import Routes, RoutingPolicy
 from storage.charge_batch import ChargeRow
@@ -62,7 +62,8 @@ def test_the_journal_reads_what_is_declared() -> None:
     )
     rows = [ChargeRow(0, 0, cast(Any, charge))]
     assert rows_of("journal", Routes(("elsewhere",), (everything,)), rows, lambda _: ()) == rows
-    periods = periods_of(rows, PostingPeriods(()), (), "journal", 0)
+    charged = (booked(row.charge, row.offset, "journal", 0) for row in rows)
+    periods = periods_of(charged, PostingPeriods(()), {})
     list(Journal(cast(Any, None))._offered(rows, periods))
     assert charge.asked == set(DECLARED["erp"].reads["billing.ready"])
 

@@ -9,10 +9,13 @@ import pytest
 from accounting.accounting_periods import JournalBehind, PeriodRefused, Status, act, listed
 from accounting.revenue_close import close
 from accounting.revenue_totals import revenue_totals
+from sinks.delivery.memory_target import MemoryTarget
 from sinks.journal import JOURNAL, Journal
 from storage.charge_batch import ChargeRecord
 from storage.postgres import Pool
+from tests.contract.sinks.delivering import await_delivered, delivering
 from tests.contract.sinks.sink_charges import batch, charge, reversal
+from tests.integration.sinks.scripted import announced
 from tests.integration.sinks.test_revenue_close import CONTRACTS, MONTHS, fee
 
 FIFTH = datetime(2025, 4, 5, 12, tzinfo=UTC)
@@ -65,6 +68,24 @@ def test_a_correction_of_a_closed_month_goes_to_the_open_one(pool: Pool) -> None
     }
     assert figures(pool, "2025-03") == before == [("1210", 100, 1), ("4000", -100, 1)]
     assert figures(pool, "2025-04") == [("1210", -20, 2), ("4000", 20, 2)]
+
+
+def test_a_posting_says_its_period_in_the_journal_and_in_other_systems(pool: Pool) -> None:
+    """100.00 is posted to March; its correction, and the reversal of that, to April, in both books."""
+    journal, first = Journal(pool), charge("a", "100.00")
+    with delivering(pool, MemoryTarget()) as sink:
+        for each in (journal, sink):
+            each.write(batch(0, [first]))
+        await_delivered(pool, "memory")
+        acts(pool, "closed", "2025-03", published=2)
+        back, anew = corrected(first, "80.00")
+        for each in (journal, sink):
+            each.write(batch(2, [back, anew, reversal(anew, decided_at=AFTER)]))
+        await_delivered(pool, "memory")
+    said = {(one["system"], one["charge_id"]): one["posting_period"] for one in announced(pool, "erp.postings")}
+    months = [said["journal", one["charge_id"]] for one in (first, back, anew, reversal(anew))]
+    assert months == ["2025-03", "2025-04", "2025-04", "2025-04"]
+    assert {name: month for (system, name), month in said.items() if system == "memory"} == periods(pool)
 
 
 def test_a_reversal_of_a_charge_that_went_to_a_later_month_goes_to_no_earlier_one(pool: Pool) -> None:

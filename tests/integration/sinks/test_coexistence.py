@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from accounting.accounting_periods import act
 from accounting.journal_balance import journal_balance
 from accounting.journal_entries import UnknownJournal, entries
 from accounting.parity import Difference, parity
@@ -58,7 +59,11 @@ class Ledgers:
 
     def report(self, **narrowed: str) -> Any:  # noqa: ANN401 - a Parity
         """What parity finds."""
-        with entries(self.pool, "journal", **narrowed) as old, entries(self.pool, "next", **narrowed) as new:
+        one, two = ("journal", "next"), ("next", "journal")
+        with (
+            entries(self.pool, one[0], other=one[1], **narrowed) as old,
+            entries(self.pool, two[0], other=two[1], **narrowed) as new,
+        ):
             return parity(old, new)
 
 
@@ -137,6 +142,30 @@ def test_a_difference_planted_in_one_is_exactly_what_parity_finds(ledgers: Ledge
     name = {"day": "work_date"}.get(field, field)
     assert found.differences == [Difference(wrong["charge_id"], field, before[name], after[name])]  # type: ignore[literal-required]
     assert (found.both, found.same) == (300, 299)
+
+
+def test_a_period_is_that_of_the_posting_and_one_that_differs_is_found_under_both(ledgers: Ledgers) -> None:
+    """Work of April and of May. The old book has posted a to April; in the new one April was closed by then."""
+    a, b = work("a", APRIL), work("b", MAY)
+    Journal(ledgers.pool, system="journal").write(batch(0, [a, b]))
+    act(
+        ledgers.pool,
+        "closed",
+        "LE-1",
+        "2025-04",
+        reason="end",
+        by="ann",
+        at=datetime(2025, 5, 5, tzinfo=UTC),
+        published={},
+    )
+    refused = work("a", APRIL, legal_entity="")
+    new = Journal(ledgers.pool, system="next")
+    new.write(batch(0, [refused, b]))
+    new.write(batch(new.positions(CHARGES_TOPIC, 0), [a]))  # refused before, so it is posted after every act
+    for period, both in (("2025-04", 1), ("2025-05", 2), ("2025-06", 0)):
+        found = ledgers.report(period=period)
+        wanted = [Difference(a["charge_id"], "period", "2025-04", "2025-05")] if both else []
+        assert (found.both, found.differences, found.only_old, found.only_new) == (both, wanted, [], [])
 
 
 def test_a_charge_booked_on_another_account_is_found(ledgers: Ledgers) -> None:

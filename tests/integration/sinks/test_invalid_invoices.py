@@ -33,7 +33,7 @@ def exceptions(pool: Pool) -> list[tuple[str, str, str, str]]:
     rows: list[OutboxRow] = []
     Outbox(pool, EXCEPTIONS_TOPIC).drain(rows.extend)
     records = [from_json(EXCEPTIONS_TOPIC, row.value) for row in rows]
-    assert all(each["code"] == "INVOICE_INVALID" for each in records)
+    assert all((each["code"], each["severity"]) == ("INVOICE_INVALID", "blocking") for each in records)
     assert all(each["exception_id"] == exception_id(each["engagement_id"], each["subject"]) for each in records)
     return [(r["engagement_id"], r["subject"], r["status"], r["message"]) for r in records]
 
@@ -58,6 +58,20 @@ def test_the_exception_is_resolved_when_a_run_finds_no_charge_for_its_key(pool: 
     invoiced(pool, NO_VAT_ID, holds=Holds(engagements=frozenset({"E-2"})))
     subject = "invoice:LE-2:C-1:E-2:EUR:T:PO-1"
     assert [(each[1], each[2]) for each in exceptions(pool)] == [(subject, "open"), (subject, "resolved")]
+
+
+def test_a_run_of_some_clients_leaves_the_charges_and_the_exceptions_of_others(pool: Pool) -> None:
+    """C-1 is invalid in the first run. A run of C-2 says nothing of it; one of C-1 resolves it."""
+    publish(pool, charge("a", legal_entity="LE-2"), charge("b", client_id="C-2", engagement_id="E-2"))
+    subject = "invoice:LE-2:C-1:E-1:EUR:T:"
+    assert told(invoiced(pool, NO_VAT_ID, clients=["C-1"])) == []
+    assert [each[1:3] for each in exceptions(pool)] == [(subject, "open")]
+    run = invoiced(pool, NO_VAT_ID, clients=["C-2"])
+    assert [(each.invoice_id, each.client_id) for each in run.issued] == [("LE-1-2025-00001", "C-2")]
+    assert (run.invalid, exceptions(pool)) == ((), [])
+    assert [each.client_id for each in invoiced(pool, NAMES, clients=["C-1", "C-2"]).issued] == ["C-1"]
+    assert [each[1:3] for each in exceptions(pool)] == [(subject, "resolved")]
+    assert audit_holds(pool)
 
 
 def test_a_document_outside_the_standard_is_issued_all_the_same(pool: Pool) -> None:

@@ -1,5 +1,6 @@
 """Drafts of runs: reproducible, approved, and issued exactly as approved or refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,8 +30,8 @@ from warehouse.reports import invoices
 LATER: dict[str, Any] = {"end_offsets": {}, "at": datetime(2025, 4, 2, tzinfo=UTC)}
 
 
-def drafted(pool: Pool) -> StoredDraft:
-    return draft_run(pool, end_offsets={}, **TERMS)
+def drafted(pool: Pool, clients: Sequence[str] = ()) -> StoredDraft:
+    return draft_run(pool, end_offsets={}, clients=clients, **TERMS)
 
 
 def test_the_same_charges_give_the_same_draft_and_no_number(pool: Pool) -> None:
@@ -41,6 +42,21 @@ def test_the_same_charges_give_the_same_draft_and_no_number(pool: Pool) -> None:
     assert invoices(pool) == []
     publish(pool, charge("c"))
     assert drafted(pool).draft_id != first.draft_id
+
+
+def test_a_draft_of_some_clients_changes_with_their_charges_only(pool: Pool) -> None:
+    publish(pool, charge("a"), charge("b", "60.00", client_id="C-2", engagement_id="E-2"))
+    draft = drafted(pool, ["C-2"])
+    assert [(each.buyer.party_id, str(each.payable)) for each in draft.documents] == [("C-2", "72")]
+    assert draft.draft_id not in (drafted(pool).draft_id, drafted(pool, ["C-1"]).draft_id)
+    approve_draft(pool, draft.draft_id, by="ann", at=TERMS["at"])
+    publish(pool, charge("c"))  # of another client
+    assert told(issue_draft(pool, draft.draft_id, **LATER)) == [("LE-1-2025-00001", "invoice", "72.00")]
+    again = drafted(pool, ["C-1"])
+    approve_draft(pool, again.draft_id, by="ann", at=TERMS["at"])
+    publish(pool, charge("d"))
+    with pytest.raises(DraftChanged, match="time:d was added"):
+        issue_draft(pool, again.draft_id, **LATER)
 
 
 def test_a_draft_is_issued_exactly_as_approved_and_once(pool: Pool) -> None:

@@ -35,9 +35,10 @@ def test_terms_beyond_the_calendar_and_totals_beyond_the_column_stop_nobody_else
     )
     run = invoiced(pool, terms=2147483647)
     assert told(run) == [("LE-1-2025-00001", "invoice", "120.00"), ("LE-1-2025-00002", "invoice", "120.00")]
-    assert [(each.client_id, each.engagement_id) for each in run.refused] == [("C-2", "E-2"), ("C-3", "E-3")]
-    assert "payment_terms_days 2147483647 leads from 2025-04-01 out of the calendar" in run.refused[0].reason
-    assert "numeric field overflow" in run.refused[1].reason
+    assert [(each.client_id, each.engagement_id) for each in run.invalid] == [("C-2", "E-2")]
+    assert "payment_terms_days 2147483647 leads from 2025-04-01 out of the calendar" in run.invalid[0].reason
+    assert [(each.client_id, each.engagement_id) for each in run.refused] == [("C-3", "E-3")]
+    assert "numeric field overflow" in run.refused[0].reason
     assert audit_holds(pool)
 
     mended = invoiced(pool)  # numbers have no gap, and only what is still wrong is refused again
