@@ -83,7 +83,7 @@ def decide(
     `chunk` is about how many subjects resettling may settle in this batch.
     """
     snapshot, tally, outputs = snapshot_now(), Tally(), list[Output]()
-    settling = Settling(state, snapshot.masters, tally, memory.lookups)
+    settling = Settling(state, snapshot.masters, tally, memory.lookups, snapshot.unsound)
     memory.plain.look_at(snapshot.masters)
     if batch.due:
         sweep(state, snapshot, settling, chunk)  # first, so that what arrives now is not settled twice

@@ -6,6 +6,7 @@ those again and no others (tables.settlement.resettle).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import NamedTuple, TypeGuard
 
@@ -60,8 +61,16 @@ class SettledBucket(NamedTuple):
 class Settling:
     """One batch's work on one partition. Call `receive` for each fact, then `settle_touched`, then `write`."""
 
-    def __init__(self, state: StateRows, masters: Masters, tally: Tally, known_lookups: set[tuple[str, str]]) -> None:
-        self._state, self._masters, self._tally = state, masters, tally
+    def __init__(
+        self,
+        state: StateRows,
+        masters: Masters,
+        tally: Tally,
+        known_lookups: set[tuple[str, str]],
+        unsound: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`unsound` names the engagements whose terms, not their facts, are to blame where a rule fails."""
+        self._state, self._masters, self._tally, self._unsound = state, masters, tally, unsound
         self._known_lookups = known_lookups  # rows of the index that are certainly there, to spare the look
         self.buckets = Buckets(state)
         self._worked_on: dict[tuple[str, str], Bucket] = {}
@@ -154,7 +163,9 @@ class Settling:
         try:
             changes, said = self._changes(find(), now_ms)
         except Exception as error:
-            if is_environment(error) or not (no_record_to_blame or has_failed(scope)):
+            if scope[0].engagement_id in self._unsound or has_failed(scope):
+                no_record_to_blame = True
+            if is_environment(error) or not no_record_to_blame:
                 raise
             ISOLATED.log(f"{scope[0].engagement_id} {scope[0].name}", error)
             ISOLATED.count("scope")

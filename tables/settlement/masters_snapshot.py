@@ -18,6 +18,7 @@ from streaming.isolation import is_environment
 from streaming.stall_detector import STALL_SECONDS
 from streaming.topic_follower import TopicTableReader
 from topics import topic_names
+from topics.catalogue import faults
 from topics.records import current_masters
 
 TOPIC = topic_names.MASTERS_CURRENT
@@ -33,6 +34,7 @@ class Snapshot:
     masters: Masters
     end: int
     changed: tuple[tuple[int, int, frozenset[str]], ...]  # (offset, append time, look-ups), last change per identity
+    unsound: frozenset[str] = frozenset()  # engagements whose terms break the bounds of today (DOMAIN §1.10)
 
     def touched_since(self, offset: int) -> frozenset[str] | None:
         """Look-ups that a change at or after `offset` may alter; None for any."""
@@ -90,16 +92,18 @@ class MastersTable:
             self._snapshot = replace(self._snapshot, end=end)
 
     def _take(self, records: Sequence[Record]) -> None:
-        changes, touched = [], {}
+        changes, touched, unsound = [], {}, set(self._snapshot.unsound)
         for record, topic, identity, value in current_masters(records):
             changes.append((topic, identity, master(topic, value)))
+            if topic == topic_names.MASTER_ENGAGEMENTS:
+                (unsound.add if faults(topic, identity.encode(), value) else unsound.discard)(identity)
             touched[record.key or b""] = (record.offset, record.timestamp_ms, _lookups(record))
         if not changes:
             return
         masters = self._snapshot.masters.with_records(changes)
         self._changes.update(touched)
         with self._lock:
-            self._snapshot = Snapshot(masters, self._snapshot.end, tuple(self._changes.values()))
+            self._snapshot = Snapshot(masters, self._snapshot.end, tuple(self._changes.values()), frozenset(unsound))
 
 
 def _refuse(record: Record, error: Exception) -> None:

@@ -11,8 +11,9 @@ from rating.model.facts import Facts
 from rating.model.masters import Masters
 from rating.settle import settle
 from tables.settlement import engine
-from tests.unit.tables.contents import MASTERS, entry, line, numbered, rate_card
-from tests.unit.tables.stream import Stream
+from tables.settlement.masters_snapshot import LOOKUPS_HEADER, TOPIC
+from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card
+from tests.unit.tables.stream import Stream, wire
 
 DEFECT = "2024-01-03"
 
@@ -81,3 +82,28 @@ def test_a_record_that_makes_the_rules_fail_is_not_taken(stream: Stream, monkeyp
     with pytest.raises(ZeroDivisionError):
         stream.deliver([line(entry("E1", "3", minutes=30, work_date=DEFECT), revision=2)])
     assert failures(stream) == []
+
+
+def put_terms(stream: Stream, minutes: int, revision: int) -> None:
+    """E1 with an increment straight on masters.current: the masters process would refuse one of 0 minutes."""
+    content = engagement("E1", rounding={"increment_minutes": minutes, "mode": "up", "scope": "entry"})
+    at = stream.masters.snapshot().end
+    record = wire(line(content, revision), at)._replace(
+        topic=TOPIC, key=b"master.engagements:E1", headers=((LOOKUPS_HEADER, b'["*"]'),)
+    )
+    stream.masters.apply([record], at + 1)
+
+
+def test_terms_beyond_a_bound_hold_the_facts_of_their_engagement_and_no_other(stream: Stream) -> None:
+    put_terms(stream, 0, revision=2)
+    stream.deliver([line(entry(name, "new", work_date="2024-01-09")) for name in ("E1", "E3")])
+    stream.rest()
+    assert ("E1", "time:new", "open") in failures(stream)
+    assert stream.said("dead.letters") == []
+    assert stream.residue() == 0
+    assert "time:new" in {r["subject"] for r in stream.said("billing.ready") if r["engagement_id"] == "E3"}
+
+    put_terms(stream, 15, revision=3)
+    stream.rest()
+    assert failures(stream)[-1][2] == "resolved"
+    assert "time:new" in {r["subject"] for r in stream.said("billing.ready") if r["engagement_id"] == "E1"}
