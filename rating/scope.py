@@ -24,7 +24,7 @@ from rating.model.facts import (
     gathered,
     subject_of,
 )
-from rating.model.master_data import Cap, Engagement, Retainer
+from rating.model.master_data import Engagement
 from rating.model.rating_context import parks_late_work
 from rating.time.amounts import rounds_lines
 from rating.time.time_checks import needs_rates
@@ -65,17 +65,6 @@ class Coupling:
 
 
 _ALONE = Coupling()
-
-
-def sole_coupling(engagement: Engagement) -> Cap | Retainer | None:
-    """The cap or the retainer that alone couples an engagement's days of time; None where there is more, or nothing."""
-    cap = engagement.cap
-    retainer = engagement.retainer if engagement.billing_method == "retainer" else None
-    if not needs_rates(engagement) or minimum_terms(engagement) is not None or rounds_lines(engagement):
-        return None
-    if cap is not None:
-        return cap if retainer is None and not cap.limits_expenses else None
-    return retainer
 
 
 def coupling_of(engagement: Engagement | None) -> Coupling:

@@ -3,13 +3,13 @@
 It depends on nothing but its arguments, and not on the order of the facts in them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 from rating.amount_limits import park_oversized
-from rating.items.expenses import settle_expenses
 from rating.items.fees import settle_fees
 from rating.items.milestones import settle_milestones
-from rating.items.minimums import settle_minimums
+from rating.items.minimums import charged_time, settle_minimums
 from rating.items.outcomes import settle_outcomes
 from rating.model.charge import (
     Charge,
@@ -26,11 +26,8 @@ from rating.model.charge import (
 from rating.model.facts import BillingPeriod, Facts
 from rating.model.ids import charge_id, exception_id, posting_id
 from rating.model.masters import Masters
-from rating.model.rating_context import RatingContext, context_of
-from rating.time.adjustments import settle_adjustments
-from rating.time.caps import settle_claims
-from rating.time.shared import WHOLE, Shared
-from rating.time.time_entries import settle_time
+from rating.model.rating_context import context_of
+from rating.steps import Steps
 
 __all__ = [
     "Charge",
@@ -55,45 +52,30 @@ def settle(
     facts: Facts,
     masters: Masters,
     periods: Iterable[BillingPeriod] = (),
-    shared: Shared = WHOLE,
+    charged: Mapping[str, Fraction] | None = None,
 ) -> Settled:
     """The settlement of every subject of an engagement, or of the coupling scope whose facts are given.
 
     `facts` are winning revisions of that engagement; `periods` are those of other scopes, by which the facts may be
-    late; `shared` says what falls on them where others are coupled with them. Total: whatever is wrong with a fact
-    parks its subject.
+    late; `charged` is what the time of each month is charged, None where that time is all in `facts`. Total: whatever
+    is wrong with a fact parks its subject.
     """
     case = context_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
-    subjects = _settle_capped(case, facts, shared)
-    if facts.adjustments:
-        subjects |= settle_adjustments(case, facts.adjustments, facts.time)
+    subjects = dict[str, Settlement]()
+    if facts.time or facts.expenses or facts.adjustments:
+        steps = Steps(case, facts)
+        steps.cover()
+        steps.price()
+        subjects = steps.charge()
+    others = dict[str, Settlement]()
     if facts.milestones:
-        subjects |= settle_milestones(case, facts.milestones)
+        others |= settle_milestones(case, facts.milestones)
     if facts.outcomes:
-        subjects |= settle_outcomes(case, facts.outcomes)
+        others |= settle_outcomes(case, facts.outcomes)
     if facts.periods:
-        subjects |= settle_fees(case, facts.periods)
-    park_oversized(case, facts, subjects)
-    if facts.periods:  # a minimum looks at what the time of its month is charged in the end
-        minimums = settle_minimums(case, facts.periods, subjects.values())
-        park_oversized(case, facts, minimums)
-        subjects |= minimums
-    return Settled(subjects, frozenset(case.lookups.names))
-
-
-def _settle_capped(case: RatingContext, facts: Facts, shared: Shared) -> dict[str, Settlement]:
-    """Time and expenses, of which a cap may limit both (DOMAIN.md §2 rule 11)."""
-    if not facts.time and not facts.expenses:
-        return {}
-    settled, time = settle_time(case, facts, shared) if facts.time else ([], [])
-    passed, expenses = settle_expenses(case, facts.expenses) if facts.expenses else ([], [])
-    settled += passed
-    engagement = case.engagement
-    if engagement is not None and (time or expenses):
-        cap, currency = engagement.cap, engagement.currency
-        if cap is not None and cap.limits_expenses:
-            settled += settle_claims(case, [*time, *expenses], cap, currency, shared.left_of)
-        else:
-            settled += settle_claims(case, time, cap, currency, shared.left_of)
-            settled += settle_claims(case, expenses, None, currency)
-    return {settlement.subject: settlement for settlement in settled}
+        others |= settle_fees(case, facts.periods)
+        # A minimum looks at what the time of its month is charged in the end.
+        time = charged_time(subjects.values()) if charged is None else charged
+        others |= settle_minimums(case, facts.periods, time)
+    park_oversized(case, facts, others)
+    return Settled(subjects | others, frozenset(case.lookups.names))

@@ -1,6 +1,6 @@
 """Minimums: what a closed month's time is short of the least that is charged (DOMAIN.md §2 rule 15)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 
@@ -19,17 +19,13 @@ from rating.time.time_checks import needs_rates
 
 
 def settle_minimums(
-    case: RatingContext, periods: Iterable[BillingPeriod], settled: Iterable[Settlement]
+    case: RatingContext, periods: Iterable[BillingPeriod], sums: Mapping[str, Fraction]
 ) -> dict[str, Settlement]:
-    """The settlement of each closed month's minimum by subject, given how the engagement's subjects are settled.
-
-    Of these the time of the months counts.
-    """
+    """The settlement of each closed month's minimum by subject, given what the time of months is charged."""
     terms = minimum_terms(case.engagement)
     if terms is None:
         return {}
     closed = [period for period in periods if _has_a_minimum(period, case.engagement)]
-    sums = _charged_time(settled) if closed else {}
     found = (_settle(case, period, terms, sums.get(period.period, ZERO)) for period in closed)
     return {settlement.subject: settlement for settlement in found}
 
@@ -46,7 +42,7 @@ def _has_a_minimum(period: BillingPeriod, engagement: Engagement | None) -> bool
     return is_within(engagement, *month)
 
 
-def _charged_time(settled: Iterable[Settlement]) -> dict[str, Fraction]:
+def charged_time(settled: Iterable[Settlement]) -> dict[str, Fraction]:
     """What the time of each month is charged, after the cap."""
     sums: dict[str, Fraction] = {}
     for settlement in settled:

@@ -1,6 +1,6 @@
 """What time costs: rate x multiplier x minutes, by the hour or by the day (DOMAIN.md §2 rule 8)."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +17,7 @@ from rating.time.multipliers import Segment
 from rating.time.rates import Rate
 
 _HALF = Fraction(1, 2)
+UNITS = 10**6  # in which multipliers are whole numbers: they are of decimal(18,6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +35,70 @@ class Priceable:
         return sum(part.minutes for part in self.segments if not part.covered)
 
 
-def amounts(priceable: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:
-    """The rounded amount of each entry, in canonical order, after discount and before any cap."""
-    currency = engagement.currency
-    by_steps, by_lines = _divides_days_in_steps(engagement.day_rule), rounds_lines(engagement)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Hourly time that is rounded together (DOMAIN.md §2 rule 8b); `month` is a number of months (`month_number`)."""
+
+    task_id: str
+    labor_category: str | None
+    rate: Decimal
+    month: int
+
+
+def amounts(
+    priceable: Sequence[Priceable], engagement: Engagement, of_lines: Mapping[int, Decimal] | None = None
+) -> list[Decimal]:
+    """The rounded amount of each entry, in canonical order, after discount and before any cap.
+
+    `of_lines` are the amounts of entries that are rounded by lines, by place; None where the lines have no others.
+    """
+    currency, by_steps = engagement.currency, _divides_days_in_steps(engagement.day_rule)
+    if of_lines is None:
+        of_lines = _amounts_of_lines(priceable, engagement)
     found = [zero(currency)] * len(priceable)
     half_days: dict[Hashable, list[int]] = {}
-    lines: dict[Hashable, list[int]] = {}
     for index, item in enumerate(priceable):
         if by_steps and item.rate.unit == "day":
             half_days.setdefault(_half_day_group(item), []).append(index)
-        elif by_lines and item.rate.unit == "hour":
-            lines.setdefault(_line(item), []).append(index)
+        elif index in of_lines:
+            found[index] = of_lines[index]
         else:
             found[index] = rounded(_prorated(item, engagement), currency)
     for group in half_days.values():
-        _put(found, group, _half_day_amounts([priceable[index] for index in group], engagement))
-    for line in lines.values():
-        _put(found, line, differences([_prorated(priceable[index], engagement) for index in line], currency))
+        for index, amount in zip(
+            group, _half_day_amounts([priceable[index] for index in group], engagement), strict=True
+        ):
+            found[index] = amount
+    return found
+
+
+def line_of(item: Priceable, engagement: Engagement) -> Line | None:
+    """The line by which an entry is rounded; None for one that is rounded by itself."""
+    if item.rate.unit != "hour" or not rounds_lines(engagement):
+        return None
+    return Line(item.entry.task_id, item.labor_category, item.rate.amount, month_number(item.entry.work_date))
+
+
+def weight_on_line(item: Priceable) -> int:
+    """What an entry counts on its line, in millionths of a minute at the plain rate."""
+    return int(_weight(item) * UNITS)
+
+
+def price_on_line(weight: int, rate: Decimal, engagement: Engagement) -> Decimal:
+    """What so much weight comes to, rounded."""
+    a_minute = rate_per_minute(rate, "hour", engagement.hours_per_day, engagement.discount_percent)
+    return rounded(a_minute * weight / UNITS, engagement.currency)
+
+
+def _amounts_of_lines(priceable: Sequence[Priceable], engagement: Engagement) -> dict[int, Decimal]:
+    lines: dict[Line, list[int]] = {}
+    for index, item in enumerate(priceable):
+        if (line := line_of(item, engagement)) is not None:
+            lines.setdefault(line, []).append(index)
+    found = dict[int, Decimal]()
+    for places in lines.values():
+        exact_amounts = [_prorated(priceable[index], engagement) for index in places]
+        found.update(zip(places, differences(exact_amounts, engagement.currency), strict=True))
     return found
 
 
@@ -74,11 +121,6 @@ def _divides_days_in_steps(day_rule: DayRule) -> bool:
             return True
         case _:
             assert_never(day_rule)
-
-
-def _put(found: list[Decimal], places: Sequence[int], amounts_there: Sequence[Decimal]) -> None:
-    for index, amount in zip(places, amounts_there, strict=True):
-        found[index] = amount
 
 
 def weight(part: Segment) -> Fraction:
@@ -125,10 +167,6 @@ def _undiscounted(discount_percent: Decimal) -> Fraction:
 
 def _half_day_group(item: Priceable) -> Hashable:
     return item.entry.consultant_id, item.entry.task_id, item.entry.work_date
-
-
-def _line(item: Priceable) -> Hashable:
-    return item.entry.task_id, item.labor_category, item.rate.amount, month_number(item.entry.work_date)
 
 
 def _half_day_amounts(group: Sequence[Priceable], engagement: Engagement) -> list[Decimal]:

@@ -1,12 +1,11 @@
 """What a cap leaves of amounts of an engagement (DOMAIN.md §2 rule 11)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from common.decimals import plain
 from rating.model.charge import Settlement
 from rating.model.enumerations import Reason
 from rating.model.facts import Expense, TimeEntry, subject_of
@@ -35,17 +34,22 @@ def settle_claims(
     claims: Sequence[Claim],
     cap: Cap | None,
     currency: str,
-    left_of: Callable[[Sequence[Claim]], Sequence[Decimal]] | None = None,
+    left: Sequence[Decimal] | None = None,
 ) -> list[Settlement]:
-    """The settlement of each claim; where the cap counts them, in order of (day, subject).
+    """The settlement of each claim, in canonical order (`in_order`).
 
-    `left_of` says what the cap leaves where these are not all claims under it.
+    `left` is what the cap leaves of each; None where these are all claims under it.
     """
     if cap is None:
         return [claim.charge(claim.full, None) for claim in claims]
-    ordered = sorted(claims, key=lambda claim: (claim.day, subject_of(claim.fact)))
-    left = left_of(ordered) if left_of is not None else within_cap([claim.full for claim in ordered], cap, currency)
-    return [_settle(case, claim, amount, cap, currency) for claim, amount in zip(ordered, left, strict=True)]
+    if left is None:
+        left = within_cap([claim.full for claim in claims], cap, currency)
+    return [_settle(case, claim, amount, cap, currency) for claim, amount in zip(claims, left, strict=True)]
+
+
+def in_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims in the order in which a cap limits them: (day, subject)."""
+    return sorted(claims, key=lambda claim: (claim.day, subject_of(claim.fact)))
 
 
 def within_cap(amounts: Sequence[Decimal], cap: Cap, currency: str) -> list[Decimal]:
@@ -71,14 +75,15 @@ def _settle(case: RatingContext, claim: Claim, amount: Decimal, cap: Cap, curren
         case "absorb":
             return claim.charge(amount, OVER_CAP)
         case "park":
-            return _parked_beyond(case, claim, amount, f"{plain(cap.amount)} {currency}", currency)
+            return _parked_beyond(case, claim, amount, currency)
         case _:
             assert_never(cap.policy)
 
 
-def _parked_beyond(case: RatingContext, claim: Claim, amount: Decimal, limit: str, currency: str) -> Settlement:
+def _parked_beyond(case: RatingContext, claim: Claim, amount: Decimal, currency: str) -> Settlement:
     unbilled = claim.full - amount
-    rejection = Rejection(CAP_EXCEEDED, f"{unbilled} {currency} are beyond the cap of {limit}.")
+    # The cap itself is not named: a higher one must change no exception but those that it resolves or makes smaller.
+    rejection = Rejection(CAP_EXCEEDED, f"{unbilled} {currency} are beyond the engagement's cap.")
     if not amount and not claim.has_covered_minutes:
         return case.parked(claim.fact, rejection, claim.minutes, unbilled)
     # The charge carries all the minutes, so what is held back holds none.

@@ -28,14 +28,14 @@ def covered_minutes(days: Sequence[date], billable: Sequence[int], terms: Retain
     return covered
 
 
-def left_by_month(used: Mapping[int, int], terms: Retainer, starts_on: date) -> dict[int, int]:
+def left_by_month(used: Mapping[int, int], included: int, rollover_months: int, starts_on: date) -> dict[int, int]:
     """The minutes left to each month at its beginning, given the billable minutes of months by number."""
     first_month = month_number(starts_on)
-    granted = max(0, terms.included_minutes)
+    granted = max(0, included)
     left: dict[int, int] = {}
     found = {}
     for month in sorted(used):
-        serving = range(max(first_month, month - terms.rollover_months), month + 1)
+        serving = range(max(first_month, month - rollover_months), month + 1)
         found[month] = sum(left.setdefault(granting, granted) for granting in serving)
         needed = used[month]
         for granting in serving:

@@ -1,22 +1,35 @@
-"""Time entries: checked one by one, then billed together in canonical order (DOMAIN.md §2 rules 2 to 10)."""
+"""Time entries: checked one by one, then measured in canonical order (DOMAIN.md §2 rules 2 to 6)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rating.model.charge import Charge, Settlement
 from rating.model.facts import Facts
 from rating.model.rating_context import NON_BILLABLE, RatingContext, Rejection
 from rating.time.adjustments import AgreedMinutes, agreed_minutes
-from rating.time.caps import Claim
 from rating.time.checked_time import PricedWork, UnpricedWork
 from rating.time.rounding import billable_minutes
-from rating.time.shared import Shared
 from rating.time.time_charges import unpriced_charge
 from rating.time.time_checks import check_time, overfull_days
-from rating.time.time_pricing import price_time
 
 
-def settle_time(case: RatingContext, facts: Facts, shared: Shared) -> tuple[list[Settlement], list[Claim]]:
-    """The time entries that are settled, and the priced ones as claims, which a cap may limit."""
+@dataclass(frozen=True, slots=True)
+class MeasuredTime:
+    """Time with its billable minutes: what is `settled` already, and `works` to be priced, in canonical order.
+
+    `agreed` are the adjusted minutes by entry_id.
+    """
+
+    settled: Sequence[Settlement] = ()
+    works: Sequence[PricedWork] = ()
+    billable: Sequence[int] = ()
+    agreed: Mapping[str, AgreedMinutes] = field(default_factory=dict)
+
+
+def measure_time(case: RatingContext, facts: Facts) -> MeasuredTime:
+    """The time entries that are settled by their checks and terms, and the billable minutes of those with a price."""
+    if not facts.time:
+        return MeasuredTime()
     settled: list[Settlement] = []
     covered: list[UnpricedWork] = []
     priced: list[PricedWork] = []
@@ -33,13 +46,10 @@ def settle_time(case: RatingContext, facts: Facts, shared: Shared) -> tuple[list
             settled.append(_charged(unpriced_charge(found, 0, None)))
         else:
             covered.append(found)
-    claims: list[Claim] = []
     # The engagement's method makes all billable time either priced or covered by a fee.
-    if priced or covered:
-        agreed = agreed_minutes(facts.adjustments, facts.time) if facts.adjustments else {}
-        claims = price_time(case, priced, _billable(priced, agreed), agreed, shared) if priced else []
-        settled += _covered_by_fee(covered, agreed)
-    return settled, claims
+    agreed = agreed_minutes(facts.adjustments, facts.time) if facts.adjustments and (priced or covered) else {}
+    settled += _covered_by_fee(covered, agreed)
+    return MeasuredTime(settled, priced, _billable(priced, agreed) if priced else [], agreed)
 
 
 def _covered_by_fee(works: Sequence[UnpricedWork], agreed: Mapping[str, AgreedMinutes]) -> Iterable[Settlement]:

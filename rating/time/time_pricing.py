@@ -1,4 +1,4 @@
-"""Priced time from minutes to claims: retainer, overtime, amounts (DOMAIN.md §2 rules 7, 8, 10 and 13).
+"""Measured time from minutes to claims: overtime, amounts (DOMAIN.md §2 rules 7, 8, 10 and 13).
 
 Everything here is in canonical order, and lists that belong together are of one length.
 """
@@ -21,8 +21,8 @@ from rating.time.components import components
 from rating.time.derivation import explain_priced
 from rating.time.multipliers import Segment, multiplier_on, overtime_minutes, segments
 from rating.time.retainer import covered_minutes
-from rating.time.shared import Shared
 from rating.time.time_charges import priced_charge
+from rating.time.time_entries import MeasuredTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,39 @@ class _Bill:
         return self.segments[0].covered
 
 
-def price_time(
-    case: RatingContext,
-    works: Sequence[PricedWork],
-    billable: Sequence[int],
-    agreed: Mapping[str, AgreedMinutes],
-    shared: Shared,
-) -> list[Claim]:
-    """The claim of each piece of work, given its billable minutes and the adjustments agreed by entry_id."""
-    engagement = works[0].contract.engagement
-    parts = _parts(case.lookups, works, billable, engagement, shared)
-    priceable = [
-        Priceable(work.entry, work.rate, work.labor_category, part) for work, part in zip(works, parts, strict=True)
-    ]
-    full = amounts(priceable, engagement)
+def covered_of(time: MeasuredTime) -> Sequence[int]:
+    """The minutes of each work that the retainer covers, where these works are all there are."""
+    engagement = time.works[0].contract.engagement if time.works else None
+    if engagement is None or engagement.billing_method != "retainer" or engagement.retainer is None:
+        return [0] * len(time.works)
+    days = [work.entry.work_date for work in time.works]
+    return covered_minutes(days, time.billable, engagement.retainer, engagement.starts_on)
+
+
+def priceable_time(case: RatingContext, time: MeasuredTime, covered: Sequence[int]) -> list[Priceable]:
+    """Each work with its minutes by what the retainer covers and which multiplier they have."""
+    if not time.works:
+        return []
+    parts = _parts(case.lookups, time, covered, time.works[0].contract.engagement)
     return [
-        _claim(_Bill(work, agreed.get(work.entry.entry_id), minutes, part, whole))
-        for work, minutes, part, whole in zip(works, billable, parts, full, strict=True)
+        Priceable(work.entry, work.rate, work.labor_category, part)
+        for work, part in zip(time.works, parts, strict=True)
+    ]
+
+
+def claims_of_time(
+    time: MeasuredTime, priceable: Sequence[Priceable], of_lines: Mapping[int, Decimal] | None = None
+) -> list[Claim]:
+    """The claim of each work.
+
+    `of_lines` are the amounts that lines give it, by place; None where these works are all of their lines.
+    """
+    if not time.works:
+        return []
+    full = amounts(priceable, time.works[0].contract.engagement, of_lines)
+    return [
+        _claim(_Bill(work, time.agreed.get(work.entry.entry_id), minutes, item.segments, whole))
+        for work, minutes, item, whole in zip(time.works, time.billable, priceable, full, strict=True)
     ]
 
 
@@ -66,25 +82,12 @@ def _claim(bill: _Bill) -> Claim:
     return Claim(entry, entry.work_date, bill.full, entry.minutes, bill.is_partly_covered, partial(_charged, bill))
 
 
-def _parts(
-    lookups: Lookups,
-    works: Sequence[PricedWork],
-    billable: Sequence[int],
-    engagement: Engagement,
-    shared: Shared,
-) -> list[list[Segment]]:
-    """Each entry's minutes by what the retainer covers and which multiplier they have."""
-    entries = [work.entry for work in works]
-    covered: Sequence[int] = [0] * len(works)
-    if shared.covered_of is not None:
-        covered = shared.covered_of(entries, billable)
-    elif engagement.billing_method == "retainer" and engagement.retainer is not None:
-        days = [entry.work_date for entry in entries]
-        covered = covered_minutes(days, billable, engagement.retainer, engagement.starts_on)
+def _parts(lookups: Lookups, time: MeasuredTime, covered: Sequence[int], engagement: Engagement) -> list[list[Segment]]:
+    entries = [work.entry for work in time.works]
     terms = engagement.multipliers
     found = []
-    overtime = overtime_minutes(entries, billable, terms)
-    for work, minutes, head, tail in zip(works, billable, covered, overtime, strict=True):
+    overtime = overtime_minutes(entries, time.billable, terms)
+    for work, minutes, head, tail in zip(time.works, time.billable, covered, overtime, strict=True):
         day = work.entry.work_date
         is_holiday = work.calendar is not None and lookups.is_holiday(work.calendar, day)
         ordinary = multiplier_on(day, is_holiday, False, terms)

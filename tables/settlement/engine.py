@@ -11,22 +11,21 @@ from functools import partial
 from typing import NamedTuple, TypeGuard
 
 from common.isolation import ISOLATED
-from rating.model.charge import Settled, Settlement
+from rating.model.charge import Settlement
 from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
-from rating.model.master_data import Cap, Retainer
 from rating.model.masters import Masters
 from rating.model.rating_context import parks_late_work
 from rating.model.revision_order import Verdict, resolve_revision
-from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work, sole_coupling
+from rating.scope import FEE_PREFIX, Coupling, Scope, coupling_of, months_of_work
 from rating.settle import settle
-from rating.time.shared import WHOLE, Shared
 from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
-from tables.settlement.bucket_store import LOOKED, OUTCOMES, TIME, Buckets, month_of_outcomes
-from tables.settlement.cap_sums import CapSums
+from tables.settlement.bucket_store import LOOKED, OUTCOMES, Buckets, month_of_outcomes
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
+from tables.settlement.counted import forget, forget_any
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
+from tables.settlement.coupled_scope import CoupledScope
 from tables.settlement.exception_record import (
     OPEN,
     RESOLVED,
@@ -35,7 +34,6 @@ from tables.settlement.exception_record import (
 from tables.settlement.large_bucket import Bucket, LargeBucket
 from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
 from tables.settlement.publications import Publication, exception_publication, publish_exception, published_next
-from tables.settlement.retainer_sums import RetainerSums
 from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
 from tables.windows import Tally
 
@@ -75,6 +73,7 @@ class Settling:
         self.buckets = Buckets(state)
         self._worked_on: dict[tuple[str, str], Bucket] = {}
         self._retried: set[tuple[str, str]] = set()
+        self._uncoupled: set[str] = set()  # engagements that certainly have no sums
         self.publications: list[Publication] = []
 
     def receive(self, told: Told) -> Verdict:
@@ -109,14 +108,10 @@ class Settling:
             else:
                 coupled.setdefault((key[0], scope), []).append((bucket, touched_ms))
         for bucket, touched_ms in alone:
-            if _is_in_order(month := bucket):
-                self._settle([month], partial(self._settled_in_order, month, settle_some), touched_ms)
-            else:
-                self.settle([bucket], touched_ms)
+            self.settle(bucket, touched_ms, only_touched=True)
         for (engagement_id, scope), touched in coupled.items():
             now_ms = max(touched_ms for _, touched_ms in touched)
-            if not self._settle_days(engagement_id, [bucket for bucket, _ in touched], now_ms):
-                self.settle(self.buckets_of(engagement_id, scope), now_ms)
+            self.settle_coupled(engagement_id, scope, [bucket for bucket, _ in touched], now_ms)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
@@ -145,24 +140,59 @@ class Settling:
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return coupling_of(None)
 
-    def settle(self, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
-        """Settle buckets that belong together; returns how many subjects that were.
+    def settle(self, bucket: Bucket, now_ms: int, no_record_to_blame: bool = False, only_touched: bool = False) -> int:
+        """Settle a bucket that nothing couples with others; returns how many subjects change.
+
+        With `only_touched` it is enough to settle what the touched facts can change.
 
         Where that raises, and a record may be to blame, the error is passed on. Where none is (a changed master, or
         a scope that has failed before) the charges stay as they are and each subject is parked, until the next change.
         """
-        return self._settle(scope, lambda: self._settled_anew(scope), now_ms, no_record_to_blame)
+        self.forget_sums(bucket.engagement_id)
+        find = partial(self._settled_alone, bucket, only_touched)
+        return self._settle(lambda: [find()], lambda: [bucket], now_ms, no_record_to_blame)
+
+    def settle_coupled(
+        self, engagement_id: str, scope: Scope, dirty: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False
+    ) -> int:
+        """Settle what can differ of a coupled scope because of changed terms and some of its buckets; as `settle`."""
+        engagement = self._masters.engagements[engagement_id]
+
+        def whole() -> Sequence[Bucket]:
+            return self.buckets_of(engagement_id, scope)
+
+        def find() -> Sequence[SettledBucket]:
+            coupled = CoupledScope(self._state, self.buckets, self._masters, engagement, scope)
+            buckets = dirty
+            if not coupled.are_kept():
+                coupled.begin_anew()
+                buckets = whole()
+            found = [_found_in(bucket, subjects) for bucket, subjects in coupled.settle(buckets)]
+            coupled.keep()
+            self.note_lookups(engagement_id, coupled.lookups)
+            return found
+
+        return self._settle(find, whole, now_ms, no_record_to_blame)
+
+    def forget_sums(self, engagement_id: str) -> None:
+        """Forget the sums of an engagement whose terms couple nothing any more."""
+        if engagement_id not in self._uncoupled and self._coupling(engagement_id) == coupling_of(None):
+            self._uncoupled.add(engagement_id)
+            forget_any(self._state, engagement_id)
 
     def _settle(
         self,
-        scope: Sequence[Bucket],
         find: Callable[[], Sequence[SettledBucket]],
+        whole: Callable[[], Sequence[Bucket]],
         now_ms: int,
-        no_record_to_blame: bool = False,
+        no_record_to_blame: bool,
     ) -> int:
+        """Publish what is found of buckets, or park the `whole` scope they are in."""
         try:
-            changes, said = self._changes(find(), now_ms)
+            found = find()
+            changes, said = self._changes(found, now_ms)
         except Exception as error:
+            scope = whole()
             if scope[0].engagement_id in self._unsound or has_failed(scope):
                 no_record_to_blame = True
             if is_environment(error) or not no_record_to_blame:
@@ -170,55 +200,24 @@ class Settling:
             ISOLATED.log(f"{scope[0].engagement_id} {scope[0].name}", error)
             ISOLATED.count("scope")
             changes, said = self._unsettled(scope, error, now_ms)
-        self._apply(scope, changes, said)
+            self._apply(scope, changes, said)
+        else:
+            self._apply([bucket for bucket, _ in found], changes, said)
         return len(changes)
 
-    def _settled_anew(self, scope: Sequence[Bucket]) -> list[SettledBucket]:
-        """All of a scope, with sums made anew."""
-        if _is_in_order(bucket := scope[0]):
-            return self._settled_in_order(bucket, settle_all)
-        sums = self._sums(scope[0].engagement_id) if scope[0].name.startswith(TIME) else None
-        if sums is not None:
-            sums.clear()
-        settled = self._settled(scope, WHOLE if sums is None else sums.shared)
-        if sums is not None:
-            sums.keep()
-        return [_found_in(bucket, settled) for bucket in scope]
-
-    def _sums(self, engagement_id: str) -> CapSums | RetainerSums | None:
-        """Sums by which the engagement's days settle one by one, where they can."""
+    def _settled_alone(self, bucket: Bucket, only_touched: bool) -> SettledBucket:
+        """A bucket by itself; one that settles in order with its sums made anew, or only what was touched of it."""
+        if _is_in_order(bucket):
+            return self._settled_in_order(bucket, settle_some if only_touched else settle_all)
+        engagement_id = bucket.engagement_id
         engagement = self._masters.engagements.get(engagement_id)
-        match sole_coupling(engagement) if engagement is not None else None:
-            case Cap() as cap if engagement is not None:
-                return CapSums(self._state, engagement, cap)
-            case Retainer() as retainer if engagement is not None:
-                return RetainerSums(self._state, engagement, retainer)
-            case _:
-                return None
-
-    def _settled(self, scope: Sequence[Bucket], shared: Shared) -> Settled:
-        engagement_id = scope[0].engagement_id
-        engagement = self._masters.engagements.get(engagement_id)
-        facts = gathered(told.fact for bucket in scope for told in bucket.all_told())
+        facts = gathered(told.fact for told in bucket.all_told())
         periods = periods_of(self.buckets, engagement, months_of_work(facts, engagement))
-        settled = settle(engagement_id, facts, self._masters, periods, shared)
+        settled = settle(engagement_id, facts, self._masters, periods)
         self.note_lookups(engagement_id, settled.lookups)
-        return settled
+        return _found_in(bucket, settled.subjects)
 
-    def _settle_days(self, engagement_id: str, dirty: Sequence[Bucket], now_ms: int) -> bool:
-        """Settle coupled days one by one; False where all of them must be settled together."""
-        sums = self._sums(engagement_id)
-        if sums is None or not sums.are_kept():
-            return False
-        found = sums.settle_some(self.buckets, dirty, lambda bucket: self._settled([bucket], sums.shared))
-        if found is None:
-            return False
-        changes, said = self._changes([_found_in(bucket, settled) for bucket, settled in found], now_ms)
-        self._apply([bucket for bucket, _ in found], changes, said)
-        sums.keep()
-        return True
-
-    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> list[SettledBucket]:
+    def _settled_in_order(self, bucket: LargeBucket, settle: SettleInOrder) -> SettledBucket:
         """A month of outcomes; subjects that are not found in what is settled stay as they are."""
         engagement = self._masters.engagements.get(bucket.engagement_id)
         periods: Iterable[BillingPeriod] = ()
@@ -227,13 +226,14 @@ class Settling:
         settled = settle(self._state, bucket, self._masters, tuple(periods))
         self.note_lookups(bucket.engagement_id, settled.lookups)
         subjects = (*settled.subjects, *(bucket.touched - settled.subjects.keys()))
-        return [SettledBucket(bucket, {subject: settled.subjects.get(subject) for subject in subjects})]
+        return SettledBucket(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
 
     def _unsettled(
         self, scope: Sequence[Bucket], error: Exception, now_ms: int
     ) -> tuple[list[Change], list[Publication]]:
         """The exceptions of a scope that cannot be settled; charges stay as they are, sums are made anew next time."""
         changes, said = list[Change](), list[Publication]()
+        forget(self._state, scope[0].engagement_id)
         for bucket in scope:
             if isinstance(bucket, LargeBucket):
                 bucket.forget_sums()
@@ -330,9 +330,9 @@ def _is_in_order(bucket: Bucket) -> TypeGuard[LargeBucket]:
     return isinstance(bucket, LargeBucket) and bucket.name.startswith(OUTCOMES)
 
 
-def _found_in(bucket: Bucket, settled: Settled) -> SettledBucket:
+def _found_in(bucket: Bucket, settled: Mapping[str, Settlement]) -> SettledBucket:
     subjects = dict.fromkeys((*bucket.subjects(), *subjects_in(bucket.all_told())))
-    return SettledBucket(bucket, {subject: settled.subjects.get(subject) for subject in subjects})
+    return SettledBucket(bucket, {subject: settled.get(subject) for subject in subjects})
 
 
 def _conflict_key(fact: Fact) -> tuple[str, str, str]:

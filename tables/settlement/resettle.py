@@ -82,10 +82,12 @@ def _sweep_engagement(settling: Settling, engagement_id: str, after: str, now_ms
         scope = settling.scope_of(bucket)
         if bucket.name == after or scope in done:
             continue
-        if scope is not None:
+        if scope is None:
+            subjects += settling.settle(bucket, now_ms, no_record_to_blame=True)
+        else:
             done.add(scope)
-        together = [bucket] if scope is None else settling.buckets_of(engagement_id, scope)
-        subjects += settling.settle(together, now_ms, no_record_to_blame=True)
+            together = settling.buckets_of(engagement_id, scope)
+            subjects += settling.settle_coupled(engagement_id, scope, together, now_ms, no_record_to_blame=True)
         if subjects >= budget and scope is None:  # a coupled scope is never cut in two
             return _Stop(subjects, bucket.name)
     return _Stop(subjects, None)

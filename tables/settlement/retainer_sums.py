@@ -1,85 +1,87 @@
-"""Which minutes a retainer covers, by sums of billable minutes (DOMAIN.md §2 rule 10).
+"""Which minutes a retainer covers, by sums of billable minutes (DOMAIN.md §2 rule 10)."""
 
-A second tree holds the billable minutes of each month, and the minutes that were left to it at its beginning: they
-follow from the months before it, so a change is carried on month by month.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from rating.model.days import month_number
-from rating.model.facts import TimeEntry, subject_of
-from rating.model.master_data import Engagement, Retainer
+from rating.model.master_data import Engagement
 from rating.time.retainer import left_by_month
-from rating.time.shared import Shared
 from streaming.state_tables import StateRows
-from tables.settlement.day_sums import DaySums
-from tables.settlement.sum_tree import Item, Moved, SumTree
+from tables.settlement.ordered_numbers import MONTH, OrderedNumbers
+from tables.settlement.shared_terms import RetainerTerms
+from tables.settlement.sum_tree import Item, SumTree
 
-_MONTH = 7  # characters of a key that are its month
 
+class RetainerSums:
+    """Billable minutes by month, and what a retainer covers of them.
 
-class RetainerSums(DaySums):
-    """Billable minutes; the share of an entry is its covered minutes."""
+    A month's minutes, of which the rest rolls over, are a number of the month in a tree of its own.
+    """
 
-    def __init__(self, state: StateRows, engagement: Engagement, retainer: Retainer) -> None:
-        super().__init__(state, engagement, "retainer")
-        self._terms = retainer
-        self._months = SumTree(state, engagement.engagement_id, "retainer months")
-        self._moved: dict[str, Moved] = defaultdict(Moved)
+    def __init__(
+        self, state: StateRows, engagement: Engagement, before: RetainerTerms | None, now: RetainerTerms | None
+    ) -> None:
+        self._state, self._engagement = state, engagement
+        self._terms = now
+        self._months = SumTree(state, engagement.engagement_id, "months")
+        self._trees: dict[str, OrderedNumbers] = {}
         self._left: dict[str, int] | None = None
-        self.shared = Shared(covered_of=self._covered_of)
+        self._left_before = self._left_by(before or now)
 
-    def clear(self) -> None:
-        super().clear()
-        self._months.clear()
-
-    def keep(self) -> None:
-        for month, left in self._left_now().items():
-            self._months.keep(month, left)
-        self._months.write()
-        super().keep()
-
-    def note(self, key: str, change: int) -> None:
-        month = key[:_MONTH]
-        self._moved[month].note(key, change)
-        before = self._months.get(month) or Item(month, 0)
-        self._months.put(Item(month, before.amount + change, before.kept))
+    def replace(self, old: Iterable[str], new: Mapping[str, int]) -> None:
+        """Have these minutes, and none of the other keys of `old`."""
+        by_month: dict[str, tuple[list[str], dict[str, int]]] = {}
+        for key in old:
+            by_month.setdefault(key[:MONTH], ([], {}))[0].append(key)
+        for key, minutes in new.items():
+            by_month.setdefault(key[:MONTH], ([], {}))[1][key] = minutes
+        for month, (old_keys, minutes_now) in by_month.items():
+            numbers = self._of(month)
+            numbers.replace(old_keys, minutes_now)
+            self._months.put(Item(month, numbers.tree.all().total))
         self._left = None
 
-    def share(self, item: Item) -> int:
-        month = item.key[:_MONTH]
-        used = self.tree.before(item.key).total - self.tree.before(month).total
-        return min(item.amount, max(self._left_now().get(month, 0) - used, 0))
+    def covered(self, key: str, minutes: int) -> int:
+        """The minutes of an entry that the retainer covers."""
+        month = key[:MONTH]
+        return self._of(month).share(self._left_now().get(month, 0), key, minutes)
 
-    def near(self) -> Iterable[Item]:
-        left = self._left_now()
-        for month, _ in list(self._months.items()):
-            before, now = month.kept, left[month.key]
-            moved = self._moved.get(month.key, Moved())
-            if before != now:
-                moved = Moved(month.key, moved.up, moved.down)
-            base = self.tree.before(month.key).total
-            for item, _ in self.tree.crossing(base + min(before, now), base + max(before, now), moved):
-                if item.key[:_MONTH] != month.key:
-                    break
-                yield item
+    def displaced(self) -> Iterator[str]:
+        """The keys of which other minutes are covered now."""
+        for month, left in self._left_now().items():
+            numbers, before = self._trees.get(month), self._left_before.get(month, left)
+            if numbers is not None or before != left:
+                numbers = numbers or self._of(month)
+                yield from numbers.tree.differing(before, left, numbers.before)
+
+    def write(self) -> None:
+        """Put what changed into the state."""
+        self._months.write()
+        for numbers in self._trees.values():
+            numbers.tree.write()
+
+    def _of(self, month: str) -> OrderedNumbers:
+        numbers = self._trees.get(month)
+        if numbers is None:
+            numbers = OrderedNumbers(self._state, self._engagement.engagement_id, f"minutes:{month}")
+            self._trees[month] = numbers
+        return numbers
 
     def _left_now(self) -> dict[str, int]:
-        """Minutes left to each month at its beginning."""
         if self._left is None:
-            used = {item.key: item.amount for item, _ in self._months.items()}
-            numbers = {month_number_of(month): minutes for month, minutes in used.items()}
-            left = left_by_month(numbers, self._terms, self.engagement.starts_on)
-            self._left = {month: left[month_number_of(month)] for month in used}
+            self._left = self._left_by(self._terms)
         return self._left
 
-    def _covered_of(self, entries: Sequence[TimeEntry], billable: Sequence[int]) -> list[int]:
-        keys = (f"{entry.work_date}{subject_of(entry)}" for entry in entries)
-        return self.shares(dict(zip(keys, billable, strict=True)))
+    def _left_by(self, terms: RetainerTerms | None) -> dict[str, int]:
+        """Minutes left to each month at its beginning."""
+        if terms is None:
+            return {}
+        used = {item.key: item.amount for item, _ in self._months.items()}
+        numbers = {_month_number(month): minutes for month, minutes in used.items()}
+        left = left_by_month(numbers, terms.included_minutes, terms.rollover_months, self._engagement.starts_on)
+        return {month: left[_month_number(month)] for month in used}
 
 
-def month_number_of(month: str) -> int:
+def _month_number(month: str) -> int:
     """The number of a month written YYYY-MM."""
     return month_number(date.fromisoformat(f"{month}-01"))

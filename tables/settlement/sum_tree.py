@@ -5,7 +5,7 @@ row a level. Keys compare by code point. `amount` is what a position is asked by
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
@@ -179,6 +179,32 @@ class SumTree:
             yield item, base
             base += item.amount
 
+    def differing(self, room_before: int, room: int, before: Mapping[str, int | None]) -> Iterator[str]:
+        """Keys that have another share of a room than with the room and the numbers `before` (None: no number).
+
+        Every number takes what it can of the room that the numbers before it left; one below 0 gives room back.
+        Changed keys themselves are not among them. The tree must not change meanwhile.
+        """
+        yield from self._differing(self._node(_ROOT), _Rooms(room_before, room), before, sorted(before))
+
+    def _differing(
+        self, node: TreeNode, rooms: "_Rooms", before: Mapping[str, int | None], changed: Sequence[str]
+    ) -> Iterator[str]:
+        if not node.children:
+            yield from _differing_items(node.items, rooms, before, changed)
+            return
+        start = 0
+        for at, child in enumerate(node.children):
+            last = at == len(node.children) - 1
+            end = len(changed) if last else bisect_left(changed, node.children[at + 1].key, lo=start)
+            if start < end:
+                yield from self._differing(self._node(child.name), rooms, before, changed[start:end])
+            elif rooms.are_equal() or rooms.hold(child.peak):
+                rooms.pass_by(child)
+            else:
+                yield from self._differing(self._node(child.name), rooms, before, ())
+            start = end
+
     def write(self) -> None:
         """Put the changed nodes into the state."""
         for name in self._changed:
@@ -250,6 +276,40 @@ class SumTree:
                 yield from self._items(self._node(child.name), start)
         else:
             yield from node.items[_place(node, start) :]
+
+
+@dataclass(slots=True)
+class _Rooms:
+    """What is left of a room at a place, with the numbers before the changes and with those of now."""
+
+    before: int
+    now: int
+
+    def are_equal(self) -> bool:
+        """Whether everything from here on has the same shares, but for changed keys."""
+        return self.before == self.now
+
+    def hold(self, peak: int) -> bool:
+        """Whether a run has room for all of its numbers, both times."""
+        return self.before >= peak and self.now >= peak
+
+    def pass_by(self, run: TreeChild) -> None:
+        """Go behind a run without changed keys."""
+        self.before = max(self.before - run.total, -run.dip)
+        self.now = max(self.now - run.total, -run.dip)
+
+
+def _differing_items(
+    items: Sequence[Item], rooms: _Rooms, before: Mapping[str, int | None], changed: Sequence[str]
+) -> Iterator[str]:
+    numbers = {item.key: item.amount for item in items}
+    for key in sorted({*numbers, *changed}) if changed else numbers:
+        now = numbers.get(key)
+        was = before.get(key, now)
+        if key not in before and now is not None and min(now, rooms.before) != min(now, rooms.now):
+            yield key
+        rooms.before = max(rooms.before - (was or 0), 0)
+        rooms.now = max(rooms.now - (now or 0), 0)
 
 
 def _size(node: TreeNode) -> int:

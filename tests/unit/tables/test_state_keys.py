@@ -36,7 +36,7 @@ def calls_of_tables() -> Iterator[tuple[Path, ast.Call]]:
                     yield file, node
 
 
-_TABLES = {"Table", "Numbers"}
+_TABLES = {"StateTable", "Numbers"}
 
 
 @pytest.mark.parametrize("owner", sorted(OWNERS))

@@ -1,21 +1,18 @@
 """Changed masters settle again those who looked there, and no others; in chunks that a crash may part (DESIGN §3)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from rating.model.charge import Settled, Settlement
-from rating.model.facts import BillingPeriod, Facts
-from rating.model.masters import Masters
-from rating.settle import settle
-from rating.time.shared import Shared
+from rating.model.charge import Settlement
+from rating.steps import Steps
 from streaming.state import State
-from tables.settlement import engine, masters_snapshot, resettle
+from tables.settlement import masters_snapshot, resettle
 from tables.settlement.bucket_store import LOOKED
-from tables.settlement.engine import Settling
-from tables.settlement.large_bucket import Bucket
+from tables.settlement.engine import SettledBucket, Settling
 from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card, tax_rule
 from tests.unit.tables.stream import Line, Stream
 
@@ -83,13 +80,13 @@ def test_facts_and_further_changes_may_arrive_in_the_middle_of_a_sweep() -> None
 def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = standing()
     settled = set[str]()
-    settle = Settling.settle
+    changes = Settling._changes
 
-    def noted(self: Settling, scope: Sequence[Bucket], now_ms: int, no_record_to_blame: bool = False) -> int:
-        settled.add(scope[0].engagement_id)
-        return settle(self, scope, now_ms, no_record_to_blame)
+    def noted(self: Settling, found: Sequence[SettledBucket], now_ms: int) -> object:
+        settled.update(bucket.engagement_id for bucket, _ in found)
+        return changes(self, found, now_ms)
 
-    monkeypatch.setattr(Settling, "settle", noted)
+    monkeypatch.setattr(Settling, "_changes", noted)
     published = published_by(stream, line(rate_card("100.01", "900"), revision=2))
     assert settled == {"E1", "E2", "E3"}  # E4's fee is fixed: it never looked for a rate
     # A reversal and a charge each: E2's cap leaves three of its hours a charge, and covered hours carry their rate too.
@@ -152,14 +149,13 @@ def test_new_rules_settle_everything_again_once_in_chunks(monkeypatch: pytest.Mo
     stream.rest()
     assert stream.outputs[told:] == []  # the law is the same
 
-    def dearer(
-        engagement_id: str, facts: Facts, masters: Masters, periods: Iterable[BillingPeriod], shared: Shared
-    ) -> Settled:
-        settled = settle(engagement_id, facts, masters, periods, shared)
-        return replace(settled, subjects={subject: _dearer(each) for subject, each in settled.subjects.items()})
+    charge = Steps.charge
+
+    def dearer(self: Steps, left: Sequence[Decimal] | None = None) -> dict[str, Settlement]:
+        return {subject: _dearer(each) for subject, each in charge(self, left).items()}
 
     monkeypatch.setattr(resettle, "RULES_VERSION", "after next")
-    monkeypatch.setattr(engine, "settle", dearer)
+    monkeypatch.setattr(Steps, "charge", dearer)
     charges = [r for r in stream.said("billing.ready") if r["reverses"] is None]
     stream.rest()
     said = stream.said("billing.ready")[len(charges) :]
