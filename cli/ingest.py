@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from cli.context import attached, console
-from cli.sources import show, taken_of
+from cli.sources import ORDERS, show, taken_of
 from operations.all_topics import every_topic
 from operations.file_ingest import FilePublisher
 from privacy.open_vault import open_to_publish
 from settings import Settings
+from sources.files.conventions import Order
 from streaming.admin import admin_client
 from topics.create import create_topics
 from topics.dead_letter_record import DEAD_LETTERS
@@ -18,11 +19,18 @@ from topics.dead_letter_record import DEAD_LETTERS
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", required=True, help="Which source it is of: `hourstream sources list`.")
+@click.option("--dates", type=ORDERS, help="Which of day and month is first, where the file does not decide.")
+@click.option("--accept-bad-rows", is_flag=True, help="Exit 0 though rows are bad; they are dead letters all the same.")
 @click.option("--all-or-nothing", is_flag=True, help="Publish nothing where a row is bad.")
 @click.option("--again", is_flag=True, help="Publish a file whose contents were taken before.")
-def ingest(file: Path, source: str, all_or_nothing: bool, again: bool) -> None:
-    """Publish FILE to its source's topics, in one transaction. A bad row becomes a dead letter with its own bytes."""
-    taken = taken_of(file, source)
+def ingest(
+    file: Path, source: str, dates: Order | None, accept_bad_rows: bool, all_or_nothing: bool, again: bool
+) -> None:
+    """Publish FILE to its source's topics, in one transaction. A bad row becomes a dead letter with its own bytes.
+
+    Exit status 1 if a row is bad; the good ones are published.
+    """
+    taken = taken_of(file, source, dates)
     show(taken, 10)
     if taken.bad and all_or_nothing:
         raise click.ClickException(f"{len(taken.bad):,} rows are bad, so nothing was published")
@@ -40,6 +48,8 @@ def ingest(file: Path, source: str, all_or_nothing: bool, again: bool) -> None:
             return
         publisher.publish(taken, "ingest")
     tell_published(taken.name, len(taken.records), len(taken.bad), taken.system, settings)
+    if taken.bad and not accept_bad_rows:
+        raise SystemExit(1)
 
 
 def tell_published(name: str, records: int, bad: int, system: str, settings: Settings) -> None:

@@ -8,12 +8,15 @@ from rich.table import Table
 
 from cli.context import console, print_json
 from cli.plain_console import plain, styled
+from sources.files.conventions import Order
+from sources.files.doubts import doubts
 from sources.files.parse import Taken, take
 from sources.mapping import catalogue
 from sources.mapping.errors import NotRecognised
 from topics import topic_names
 
 _CODES = 30  # shown at most
+ORDERS = click.Choice(["day-first", "month-first"])
 
 
 @click.group()
@@ -53,14 +56,15 @@ def list_(as_json: bool) -> None:
 @sources.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", help="Read it as this source; without, the one that knows its columns is found.")
+@click.option("--dates", type=ORDERS, help="Which of day and month is first, where the file does not decide.")
 @click.option("--bad", "shown", default=10, show_default=True, help="How many bad rows to show.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def check(file: Path, source: str | None, shown: int, as_json: bool) -> None:
+def check(file: Path, source: str | None, dates: Order | None, shown: int, as_json: bool) -> None:
     """Dry-run FILE as a source: columns mapped and not, codes to map, and bad rows with reasons.
 
     Nothing is published. Exit status 1 if a row is bad.
     """
-    taken = taken_of(file, source)
+    taken = taken_of(file, source, dates)
     if as_json:
         print_json(as_summary(taken))
     else:
@@ -69,16 +73,16 @@ def check(file: Path, source: str | None, shown: int, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def taken_of(file: Path, source: str | None) -> Taken:
+def taken_of(file: Path, source: str | None, dates: Order | None = None) -> Taken:
     """The content of a file, read as a source, or as the one that recognises it. Raises NotRecognised."""
     data = file.read_bytes()
     if source is not None:
-        return take(catalogue.load(source), file.name, data)
+        return take(catalogue.load(source), file.name, data, dates=dates)
     refusals: list[NotRecognised] = []
     fitting: list[Taken] = []
     for mapping in map(catalogue.load, catalogue.names()):
         try:
-            fitting.append(take(mapping, file.name, data))
+            fitting.append(take(mapping, file.name, data, dates=dates))
         except NotRecognised as refusal:
             refusals.append(refusal)
     if not fitting:
@@ -97,6 +101,10 @@ def as_summary(taken: Taken) -> dict[str, object]:
         "good": taken.good,
         "joined": taken.joined,
         "bad": [{"line": bad.line, "why": bad.why} for bad in taken.bad],
+        "blank": taken.blank,
+        "left_out": [{"line": line, "why": why} for line, why in taken.left_out],
+        "readings": taken.readings,
+        "doubts": list(doubts(taken)),
         "makes": made_of(taken),
         "mapped": taken.mapped,
         "unmapped": taken.unmapped,
@@ -122,6 +130,11 @@ def show(taken: Taken, shown: int) -> None:
     console.print(name + f" is read as {kinds} of " + system, soft_wrap=True)
     joined = f", {taken.joined:,} more belong to one before" if taken.joined else ""
     console.print(f"rows: {taken.read:,}; good: {taken.good:,}{joined}; bad: {len(taken.bad):,}")
+    if taken.left_out:
+        for why, count in Counter(why for _, why in taken.left_out).items():
+            console.print(f"  {count:,} more are left out: {plain(why)}")
+    for reading in taken.readings:
+        console.print(f"  read as {plain(reading)}", soft_wrap=True)
     for topic, counts in made_of(taken).items():
         minutes = f", {counts['minutes']:,} minutes" if topic == topic_names.TIME_ENTRIES else ""
         console.print(f"  would make {counts['records']:,} of {topic}{minutes}")
@@ -134,6 +147,8 @@ def show(taken: Taken, shown: int) -> None:
         table.add_row(styled(header, "dim"), styled("not mapped; kept with the row as it came", "dim"))
     console.print(table)
     _show_codes(taken)
+    for doubt in doubts(taken):
+        console.print(styled("note: ", "yellow") + plain(doubt), soft_wrap=True)
     for bad in taken.bad[:shown]:
         console.print(styled(f"{taken.name}:{bad.line}", "red") + f": {plain(bad.why)}", soft_wrap=True)
     if len(taken.bad) > shown:

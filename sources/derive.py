@@ -26,6 +26,7 @@ class _Plan:
     fixed: Mapping[str, Expression]
     daily: Mapping[str, Expression]
     split: Split | None
+    differ: tuple[Expression, ...]
 
 
 class Deriver:
@@ -51,7 +52,7 @@ class Deriver:
 def _plan(publication: CanonicalTemplate) -> _Plan:
     daily = {name: value for name, value in publication.fields.items() if _is_daily(value)}
     fixed = {name: value for name, value in publication.fields.items() if name not in daily}
-    return _Plan(publication.topic, fixed, daily, publication.split)
+    return _Plan(publication.topic, fixed, daily, publication.split, publication.differ)
 
 
 def _is_daily(expression: Expression) -> bool:
@@ -61,6 +62,10 @@ def _is_daily(expression: Expression) -> bool:
 
 
 def _made(plan: _Plan, scope: RecordScope) -> list[DerivedRecord]:
+    if plan.differ:
+        first, *others = (evaluate(each, scope) for each in plan.differ)
+        if first in others:
+            return []
     fixed = fields_of(plan.fixed, scope)
     if plan.split is None:
         return [DerivedRecord(plan.topic, fixed)]

@@ -33,12 +33,30 @@ def recognise(mapping: SourceMapping, contracts: Contracts, data: bytes) -> tupl
             continue
         lacking = _lacking(entity, entity.file, contracts, table.headers)
         if not lacking:
-            return table, _all_alike(mapping, contracts, entity.file, table)
+            found = _all_alike(mapping, contracts, entity.file, table)
+            _refuse_twins(mapping.system, found, table.headers)
+            return table, found
         refusals.append((len(lacking), f"{entity.name}: the file lacks {', '.join(lacking)}"))
     if not refusals:
         raise NotRecognised(f"{mapping.system} has no entity with a `file`: nothing of it comes in files", 1_000)
     refusals.sort()
     raise NotRecognised(f"{mapping.system} does not know this file. {refusals[0][1]}", refusals[0][0])
+
+
+def _refuse_twins(system: str, recognised: tuple[Recognised, ...], headers: tuple[str, ...]) -> None:
+    """Raise NotRecognised where two columns have the header of one field: which of them counts cannot be told."""
+    places: dict[str, list[int]] = {}
+    for place, header in enumerate(headers, 1):
+        places.setdefault(header.casefold(), []).append(place)
+    wanted = {header.casefold(): header for each in recognised for header in each.headers.values()}
+    wanted |= {header.casefold(): header for each in recognised for header in each.layout.leave_out}
+    twins = [
+        f"{header!r} is the header of columns {' and '.join(map(str, places[folded]))}"
+        for folded, header in wanted.items()
+        if len(places.get(folded, ())) > 1
+    ]
+    if twins:
+        raise NotRecognised(f"{system} cannot read this file: {'; '.join(twins)}; remove or rename all but one", 0)
 
 
 def _all_alike(

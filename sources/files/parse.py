@@ -2,9 +2,11 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sources.engine import Canonical
+from sources.files.conventions import Order, conventions_of, told
 from sources.files.detect import Recognised, recognise
 from sources.files.dry_run import Trial
 from sources.files.records import MOST_ROW_BYTES, Joined, Recorder, SourceRow, Unfit
@@ -19,7 +21,7 @@ __all__ = ["BadRow", "NotRecognised", "SourceRow", "Taken", "take"]
 @dataclass(slots=True)
 class Taken:
     """The content of a file. Of its `read` rows, `good` are records, `joined` belong to an earlier one, the rest are
-    `bad`.
+    `bad`. Beside them are `blank` rows and those `left_out` by the mapping: (line, why).
 
     `made` is the result of the mapping with every code standing for itself; `codes` counts the rows that need each
     code, `unmapped` are columns without a reader, `waiting` the records that look up others outside the file.
@@ -39,18 +41,35 @@ class Taken:
     mapped: dict[str, tuple[str, ...]] = field(default_factory=dict)  # header -> ENTITY.FIELD
     unmapped: tuple[str, ...] = ()
     waiting: dict[str, int] = field(default_factory=dict)
+    blank: int = 0
+    left_out: list[tuple[int, str]] = field(default_factory=list)
+    readings: tuple[str, ...] = ()
+    says: Mapping[str, str] = field(default_factory=dict)
 
 
-def take(mapping: SourceMapping, name: str, data: bytes, contracts: Contracts | None = None) -> Taken:
-    """Take a file. Raises NotRecognised for one the source does not know; nothing of that is taken."""
+def take(
+    mapping: SourceMapping, name: str, data: bytes, contracts: Contracts | None = None, dates: Order | None = None
+) -> Taken:
+    """Take a file. Raises NotRecognised for one the source does not know; nothing of that is taken.
+
+    `dates` says the order of day and month, where a person knows it.
+    """
     contracts = contracts or DeclaredContracts()
     table, recognised = recognise(mapping, contracts, data)
     entities = tuple(each.entity.name for each in recognised)
-    taken = Taken(name, hashlib.sha256(data).hexdigest(), mapping.system, entities)
+    taken = Taken(name, hashlib.sha256(data).hexdigest(), mapping.system, entities, says=mapping.says)
     _note_columns(taken, table, recognised)
     trial = Trial(mapping, contracts)
-    recorders = [Recorder(each, contracts) for each in recognised]
+    found = [(each, conventions_of(each, table.rows, dates)) for each in recognised]
+    taken.readings = tuple(dict.fromkeys(line for each, conventions in found for line in told(each, conventions)))
+    recorders = [Recorder(each, contracts, conventions) for each, conventions in found]
     for row in table.rows:
+        if isinstance(row, Row) and not row.values:
+            taken.blank += 1
+            continue
+        if isinstance(row, Row) and (why := _left_out(recognised, row)):
+            taken.left_out.append((row.line, why))
+            continue
         taken.read += 1
         if isinstance(row, BadRow):
             taken.bad.append(row)
@@ -58,6 +77,17 @@ def take(mapping: SourceMapping, name: str, data: bytes, contracts: Contracts | 
             taken.bad.append(BadRow(row.line, row.raw, why, recorders[0].of.entity.topic, recorders[0].said(row)))
     taken.made, taken.codes, taken.waiting = trial.made, trial.codes, trial.waiting()
     return taken
+
+
+def _left_out(recognised: tuple[Recognised, ...], row: Row) -> str | None:
+    """Why the mapping leaves a row out, if it does."""
+    values = {header.casefold(): (header, value) for header, value in row.values.items()}
+    for each in recognised:
+        for name, words in each.layout.leave_out.items():
+            header, value = values.get(name.casefold(), (name, None))
+            if isinstance(value, str) and value.strip().casefold() in words:
+                return f"{header} is {value.strip()}"
+    return None
 
 
 def _take_row(taken: Taken, trial: Trial, recorders: list[Recorder], row: Row) -> str | None:
@@ -97,4 +127,7 @@ def _note_columns(taken: Taken, table: FileTable, recognised: tuple[Recognised, 
         for field_name, header in each.headers.items():
             readers.setdefault(header, []).append(f"{each.entity.name}.{field_name}")
     taken.mapped = {header: tuple(readers[header]) for header in table.headers if header in readers}
-    taken.unmapped = tuple(header for header in table.headers if header not in readers)
+    filters = {name.casefold() for each in recognised for name in each.layout.leave_out}
+    taken.unmapped = tuple(
+        header for header in table.headers if header and header not in readers and header.casefold() not in filters
+    )

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from schemas.schema_types import Boolean, Long, Optional, Shape, Text
+from sources.files.conventions import Conventions
 from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
@@ -53,6 +54,7 @@ class Recorder:
 
     of: Recognised
     contracts: Contracts
+    conventions: Conventions
     _seen: Counter[str] = field(default_factory=Counter)
     _standing: dict[str, SourceRow] = field(default_factory=dict)
 
@@ -109,12 +111,15 @@ class Recorder:
         inner = shape.inner if isinstance(shape, Optional) else shape
         text = value.strip() if isinstance(value, str) else value
         if text is None or text == "":
-            if isinstance(shape, Optional):
+            if isinstance(shape, Optional) and not (name in self.of.layout.filled and name in self.of.headers):
                 return None
             raise Unfit(f"{self._named(name)} is empty")
         match inner, text:
             case Text(), str():
-                return text
+                try:
+                    return self.conventions.written(name, text)
+                except ValueError as doubtful:
+                    raise Unfit(f"{self._named(name)}: {doubtful}") from None
             case Text(), bool():
                 return str(text).lower()
             case (Text(), int()):

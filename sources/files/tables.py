@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,9 @@ import msgspec
 
 from sources.mapping.ast import Layout
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
+_SEP = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)  # the line that tells Excel the delimiter
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _LONGEST_ROW = 200  # lines that one quoted text may run over, before its quote counts as forgotten
 
 
@@ -26,7 +29,7 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a file: its first line (from 1), its bytes, and its values by header, or by path."""
+    """A row of a file: its first line (from 1), its bytes, and its values by header or path; none if it is blank."""
 
     line: int
     raw: bytes
@@ -62,7 +65,12 @@ def _read_csv(data: bytes, layout: Layout) -> FileTable:
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise UnreadableFile("the file is empty")
-    delimiter = layout.delimiter or _delimiter_of(lines[first])
+    delimiter = layout.delimiter
+    if hint := _SEP.fullmatch(lines[first].strip("\r\n ")):
+        delimiter, first = hint[1], first + 1
+        if not any(line.strip() for line in lines[first:]):
+            raise UnreadableFile("the file has a sep= line and nothing below it")
+    delimiter = delimiter or _delimiter_of(next(line for line in lines[first:] if line.strip()))
     parsed = _parsed(lines, first, delimiter, encoding)
     head = next(parsed)
     if isinstance(head, BadRow):
@@ -125,6 +133,10 @@ def _row(found: Cells | BadRow, headers: tuple[str, ...]) -> Row | BadRow:
     if isinstance(found, BadRow):
         return found
     line, raw, cells = found
+    if not any(cell.strip() for cell in cells):
+        return Row(line, raw, {})
+    while len(cells) > len(headers) and not cells[-1].strip():
+        cells.pop()
     if len(cells) != len(headers):
         return BadRow(line, raw, f"has {len(cells)} columns where the headers are {len(headers)}; correct this line")
     return Row(line, raw, dict(zip(headers, cells, strict=True)))
@@ -133,12 +145,12 @@ def _row(found: Cells | BadRow, headers: tuple[str, ...]) -> Row | BadRow:
 def _read_json(data: bytes, path: tuple[str, ...]) -> FileTable:
     rows: list[Row | BadRow] = []
     headers: dict[str, None] = {}
-    line, reached = 1, 0
-    for raw in _records(data.removeprefix(codecs.BOM_UTF8), path):
-        place = data.index(raw, reached)
+    line, reached, sound = 1, 0, _without_half_letters(data)
+    for found in _records(sound.removeprefix(codecs.BOM_UTF8), path):
+        place = sound.index(found, reached)
         line += data.count(b"\n", reached, place)
-        reached = place
-        value = json.loads(raw, parse_float=str)
+        reached, raw = place, data[place : place + len(found)]
+        value = json.loads(found, parse_float=str)
         if isinstance(value, dict):
             values = dict(_flat(value, ""))
             headers.update(dict.fromkeys(values))
@@ -146,6 +158,15 @@ def _read_json(data: bytes, path: tuple[str, ...]) -> FileTable:
         else:
             rows.append(BadRow(line, raw, "is no JSON object"))
     return FileTable(tuple(headers), rows)
+
+
+def _without_half_letters(data: bytes) -> bytes:
+    """The same JSON, as long, with U+FFFD for each half of a surrogate pair without its other half: a text cut off."""
+
+    def whole(escape: re.Match[bytes]) -> bytes:
+        return b"\\ufffd" if escape["half"] else escape[0]
+
+    return _ESCAPES.sub(whole, data)
 
 
 def _records(data: bytes, path: tuple[str, ...]) -> list[bytes]:

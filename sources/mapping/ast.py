@@ -17,6 +17,9 @@ SPLIT, NEXT = "split", "next"
 UNITS: tuple[Unit, ...] = ("hours", "minutes", "seconds", "h:mm", "h:mm:ss")
 REPEATS: tuple[Repeats, ...] = ("separate", "same")
 FORMATS: tuple[FileFormat, ...] = ("csv", "json")
+# What may keep a record from being billed, or billed in full: a source maps each, or declares why not.
+STATES = ("approved", "invoiced", "billable", "breaks", "deleted", "rounded", "billable_part")
+MAPPED = "mapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +225,26 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class CanonicalTemplate:
-    """A canonical record, or one for each day of `split`, made of a source record."""
+    """A canonical record, or one for each day of `split`, made of a source record.
+
+    With `differ` it is made only where the first of these values differs from each of the others.
+    """
 
     topic: str
     fields: Mapping[str, Expression]
     split: Split | None
     line: int
+    differ: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Columns whose dates a file writes in one of several formats: it decides as a whole. `otherwise` counts where it
+    does not; without it doubtful dates are refused."""
+
+    columns: tuple[str, ...]
+    formats: tuple[str, ...]
+    otherwise: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +252,10 @@ class Layout:
     """The layout of an entity's records in files: see `sources.mapping`.
 
     `columns` has the possible headers (of JSON: the paths) of each field; without an `id` among them, the `key` fields
-    make one. `records` is the path to the list of records in a JSON file.
+    make one. `records` is the path to the list of records in a JSON file. `numbers` are the columns whose decimal mark
+    the file decides, each with whether thousands may be marked; `leave_out` has the values by header of rows not to
+    take.
+    `filled` are fields that may have no column, but then no empty cell.
     """
 
     format: FileFormat
@@ -248,6 +268,10 @@ class Layout:
     joined: tuple[str, ...]
     records: tuple[str, ...]
     line: int
+    dates: Dates | None = None
+    numbers: Mapping[str, bool] = field(default_factory=dict)
+    leave_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +311,12 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class SourceMapping:
-    """A whole mapping file."""
+    """A whole mapping file. `says` has, of each word of `STATES`, MAPPED or why the source does not tell."""
 
     system: str
     file: str
     entities: Mapping[str, Entity]
+    says: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -319,5 +344,6 @@ def parts(expression: Expression) -> Iterator[Expression]:
 def expressions(publication: CanonicalTemplate) -> Iterator[Expression]:
     """Every outermost expression of a publication."""
     yield from publication.fields.values()
+    yield from publication.differ
     if publication.split is not None:
         yield from (publication.split.minutes, publication.split.first_day, publication.split.last_day)

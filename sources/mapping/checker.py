@@ -128,6 +128,9 @@ class _Checker:
         wanted = AvroRecord(shape.name, tuple(field for field in shape.fields if field.name not in _FILLED_BY_INTAKE))
         locals_ = {} if publication.split is None else {SPLIT: _SPLIT_FIELDS}
         self._check_fields(entity, publication.topic, wanted, publication.fields, publication.line, locals_)
+        for expression in publication.differ:
+            if not isinstance(expression, Constant):
+                self._produced(entity, expression, locals_)
         if publication.split is not None:
             for expression in (
                 *parts(publication.split.minutes),

@@ -99,7 +99,8 @@ class _Placing:
                 first_day=self._replaced(entity, split.first_day),
                 last_day=self._replaced(entity, split.last_day),
             )
-        return replace(publication, fields=self._fields(entity, publication.fields), split=split)
+        differ = tuple(self._replaced(entity, each) for each in publication.differ)
+        return replace(publication, fields=self._fields(entity, publication.fields), split=split, differ=differ)
 
     def _fields(self, entity: Entity, fields: Mapping[str, Expression]) -> dict[str, Expression]:
         return {name: self._replaced(entity, expression) for name, expression in fields.items()}

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from sources.mapping.number_marks import NumberColumn
+
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -92,13 +94,15 @@ def minutes_between(start: str, end: str) -> int:
 
 
 def number(text: str, points: tuple[str, ...] = (".",), grouping: str = "", without: str = "") -> str:
-    """Plain decimal text of a number whose decimals follow one of `points`, without `without` (a currency sign, for
-    example).
+    """Plain decimal text of a number whose decimals follow the point, without `without` (a currency sign, for example).
 
-    `grouping` is accepted only between groups of three digits: `1.5` with grouping `.` is no number, not 15.
+    `grouping` is accepted only between groups of three digits: `1.5` with grouping `.` is no number, not 15. With
+    several `points` the text must decide by itself: `1,234` is refused.
     """
     bare = (text.replace(without, "") if without else text).strip()
-    point = next((each for each in points if each in bare), points[0])
+    if len(points) > 1:
+        return NumberColumn().number(bare)
+    (point,) = points
     if grouping and _grouped(grouping, point).fullmatch(bare):
         bare = bare.replace(grouping, "")
     plain = bare.replace(point, ".") if point == "." or "." not in bare else ""

@@ -3,11 +3,24 @@
 import codecs
 
 from schemas.schema_types import AvroRecord, Boolean, Long, Optional, Text
-from sources.mapping.ast import FORMATS, REPEATS, Entity, Layout, Path, Webhook
+from sources.mapping.ast import FORMATS, REPEATS, Dates, Entity, Layout, Path, Webhook
 from sources.mapping.errors import MappingError
 from sources.mapping.yaml_nodes import Node, nearest
 
-_OPTIONAL = ("format", "encoding", "delimiter", "skip", "key", "repeats", "join", "records")
+_OPTIONAL = (
+    "format",
+    "encoding",
+    "delimiter",
+    "skip",
+    "key",
+    "repeats",
+    "join",
+    "records",
+    "dates",
+    "numbers",
+    "leave_out",
+    "filled",
+)
 
 
 def layout_of(node: Node) -> Layout:
@@ -30,7 +43,24 @@ def layout_of(node: Node) -> Layout:
         found["join"].texts("join") if "join" in found else (),
         tuple(found["records"].text("records").split(".")) if "records" in found else (),
         node.line,
+        _dates_of(found["dates"]) if "dates" in found else None,
+        {
+            name: value.one_of(name, ("grouped", "ungrouped")) == "grouped"
+            for name, value in (found["numbers"].entries("numbers") if "numbers" in found else {}).items()
+        },
+        {
+            header: tuple(text.strip().casefold() for text in value.texts(header))
+            for header, value in (found["leave_out"].entries("leave_out") if "leave_out" in found else {}).items()
+        },
+        found["filled"].texts("filled") if "filled" in found else (),
     )
+
+
+def _dates_of(node: Node) -> Dates:
+    found = node.record("dates", ("columns", "formats"), ("otherwise",))
+    formats = found["formats"].texts("formats")
+    otherwise = found["otherwise"].one_of("otherwise", formats) if "otherwise" in found else None
+    return Dates(found["columns"].texts("columns"), formats, otherwise)
 
 
 def webhook_of(node: Node) -> Webhook:
@@ -68,11 +98,12 @@ def _check_webhook(file: str, entity: Entity, webhook: Webhook) -> None:
 
 def _check_file(file: str, entity: Entity, layout: Layout, shape: AvroRecord) -> None:
     fields = {field.name: field.shape for field in shape.fields}
-    for name in (*layout.columns, *layout.key, *layout.joined):
+    decided = (*layout.filled, *layout.numbers, *(() if layout.dates is None else layout.dates.columns))
+    for name in (*layout.columns, *layout.key, *layout.joined, *decided):
         if name not in fields:
             hint = nearest(name, fields)
             raise MappingError(file, layout.line, f"{entity.topic} has no field `{name}`{hint}; correct or remove it")
-    for name in (*layout.key, *layout.joined):
+    for name in (*layout.key, *layout.joined, *decided):
         if name not in layout.columns:
             raise MappingError(file, layout.line, f"`{name}` is no column of the file; add it to `columns`")
     if ("id" in layout.columns) == bool(layout.key):

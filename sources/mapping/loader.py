@@ -1,6 +1,7 @@
 """Mapping files: how the records of an upstream system become canonical events, without a line of Python.
 
-A file names its `system` and its `entities`. An entity is one kind of source record:
+A file names its `system` and its `entities`, and under `says` which of approved, invoiced, billable, breaks, deleted,
+rounded and billable_part it maps (`mapped`) or why the source does not tell. An entity is one kind of source record:
 
     topic        where its records arrive; `id` (default `$id`) is the record's id and Kafka key
     revision     the field with the source's own revision, if it has one (a number, or text that sorts). Where it has
@@ -9,7 +10,8 @@ A file names its `system` and its `entities`. An entity is one kind of source re
                  A record whose look-up has not arrived waits for it; `missing: UNKNOWN_USER` raises that exception
                  instead. With `optional`, an empty id is no look-up; without, it is an exception
     collections  all records of an entity that point here: `NAME: {entity, by}`, `by` being their field with this id
-    publish      what is made of a record: a list of `{topic, fields, split}`; `source` and `revision` fill themselves
+    publish      what is made of a record: a list of `{topic, fields, split, where}`; `source` and `revision` fill
+                 themselves. With `where: {differ: [$a, $b, 0]}` only where the first value differs from the others
     file         how its records stand in exported files, and
     webhook      how its system signs what it sends: docs/sources.md
 
@@ -35,7 +37,8 @@ A value is one of
                                        `format` as above; with `zone` the day on clocks there; `plus: 1` a day on
     {$between: $from, and: $to}        whole minutes that truly passed between two instants, half up
     {$number: $price, point: ",", grouping: ".", without: "€"}
-                                       a decimal as people write it; `point` may be a list
+                                       a decimal as people write it; where `point` is a list, `1,234` is refused: put
+                                       the column under `numbers` of `file`, where the whole file decides
     {$match: $currency, pattern: "([A-Z]{3})$"}
                                        the first group of a regular expression, which must be found
     {$first: [$task, $project]}        the first that is there

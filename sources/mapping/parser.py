@@ -5,6 +5,7 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sources.mapping.ast import (
+    STATES,
     UNITS,
     WAITS,
     Between,
@@ -32,6 +33,7 @@ from sources.mapping.ast import (
     Translate,
     Unit,
 )
+from sources.mapping.date_orders import confusable
 from sources.mapping.file_layout import layout_of, webhook_of
 from sources.mapping.yaml_nodes import Node
 
@@ -44,14 +46,19 @@ _SYSTEM = re.compile(r"[a-z][a-z0-9_-]*")
 
 def mapping_of(root: Node) -> SourceMapping:
     """The tree of a whole file."""
-    found = root.record("a mapping", ("system", "entities"))
+    found = root.record("a mapping", ("system", "entities"), ("says",))
     system = found["system"].text("system")
     if not _SYSTEM.fullmatch(system):
         raise found["system"].wrong(f"system is {system!r}; use small letters, digits, - and _")
     entities = found["entities"].entries("entities")
     if not entities:
         raise found["entities"].wrong("entities is empty; name the kinds of records of this source")
-    return SourceMapping(system, root.file, {name: _entity(name, node) for name, node in entities.items()})
+    says = (
+        {name: value.text(name) for name, value in found["says"].record("says", STATES).items()}
+        if "says" in found
+        else {}
+    )
+    return SourceMapping(system, root.file, {name: _entity(name, node) for name, node in entities.items()}, says)
 
 
 def _entity(name: str, node: Node) -> Entity:
@@ -96,13 +103,23 @@ def _collection(name: str, node: Node) -> Collection:
 
 
 def _publication(node: Node) -> CanonicalTemplate:
-    found = node.record("a publication", ("topic", "fields"), ("split",))
+    found = node.record("a publication", ("topic", "fields"), ("split", "where"))
     return CanonicalTemplate(
         found["topic"].text("topic"),
         {name: expression(value) for name, value in found["fields"].entries("fields").items()},
         _split(found["split"]) if "split" in found else None,
         node.line,
+        _differing(found["where"]) if "where" in found else (),
     )
+
+
+def _differing(node: Node) -> tuple[Expression, ...]:
+    values = node.record("where", ("differ",))["differ"].items("differ")
+    if len(values) < 2:
+        raise node.wrong(
+            "differ compares a value with others; write two or more, such as [$seconds, $billable_seconds]"
+        )
+    return tuple(expression(value) for value in values)
 
 
 def _split(node: Node) -> Split:
@@ -219,7 +236,15 @@ def _first(node: Node) -> Expression:
 
 
 def _formats(found: dict[str, Node]) -> tuple[str, ...]:
-    return found["format"].texts("format") if "format" in found else ()
+    if "format" not in found:
+        return ()
+    formats = found["format"].texts("format")
+    if doubtful := confusable(formats):
+        raise found["format"].wrong(
+            f"{doubtful[0]!r} and {doubtful[1]!r} read one text as different days; name both in `dates` of `file`, "
+            "where the whole file decides"
+        )
+    return formats
 
 
 def _optional_text(found: dict[str, Node], name: str) -> str | None:

@@ -23,7 +23,7 @@ def test_a_source_of_yaml_and_a_schema_comes_out_as_time(here: Installation, tmp
     checkout = checkout_with_it(tmp_path / "checkout")
     export = tmp_path / "export.csv"
     export.write_bytes(EXPORT.encode("windows-1252"))
-    told = here.in_a_process("ingest", str(export), "--source", "stechuhr", checkout=checkout)
+    told = here.in_a_process("ingest", str(export), "--source", "stechuhr", "--accept-bad-rows", checkout=checkout)
     assert told.returncode == 0, told.stdout
     assert "export.csv: 3 records published, 2 rows to dead.letters" in told.stdout
     map_codes(here)
