@@ -15,7 +15,7 @@ _MONEY = ("rate", "amount", "cost")
 
 
 def doubts(taken: Taken) -> Iterator[str]:
-    """A line for a person on each oddity, with the lines of the file. Time beyond a day is parked when it is settled."""
+    """A line for a person on each oddity, with its lines in the file. Time beyond a day is parked when settled."""
     lines = {f"{row.entity}:{row.id}": row.line for row in taken.records}
     entries = {made.source_record: made.record for made in taken.made if made.topic == TIME_ENTRIES}
     by_day: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)

@@ -66,6 +66,8 @@ class Recorder:
             own = str(record.get("id") or "")
             if not own:
                 raise Unfit(f"{self._named('id')} is empty, so the record cannot be identified")
+            if "\ufffd" in own:
+                raise Unfit(f"{self._named('id')} is {own!r}, of which a letter is lost; correct it")
             first = self._standing.get(own)
             if first is not None and first.record == record:
                 return Joined(first, {})

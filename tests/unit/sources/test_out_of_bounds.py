@@ -12,7 +12,7 @@ from sources.files.parse import Taken, take
 from sources.files.records import MOST_ROW_BYTES
 from sources.mapping import catalogue
 from sources.mapping.conversions import day, instant, minutes_between
-from sources.mapping.errors import NotRecognised, Unmappable, Unusable
+from sources.mapping.errors import Unmappable, Unusable
 from sources.state import id_text
 from tests.unit.sources.intake import Intake
 
@@ -96,9 +96,13 @@ def test_a_row_that_no_record_can_hold_is_a_bad_row_and_those_around_it_are_take
     assert len(taken.bad[0].why) < 3_000
 
 
-def test_a_file_with_half_a_surrogate_pair_is_refused_as_no_json() -> None:
-    with pytest.raises(NotRecognised, match="is no JSON"):
-        jira(WORKLOG | {"id": "\ud800"})
+def test_half_a_surrogate_pair_costs_its_letter_and_in_an_id_its_row() -> None:
+    taken = jira(
+        WORKLOG | {"id": "\ud800"}, WORKLOG | {"id": "2", "issueId": "1\ud83d"}, WORKLOG | {"id": "\ud83d\ude00"}
+    )
+    assert [(row.id, row.record["issue"]) for row in taken.records] == [("2", "1\ufffd"), ("😀", WORKLOG["issueId"])]
+    assert [b"\\ud83d" in row.raw for row in taken.records] == [True, True]  # its own bytes are kept
+    assert "of which a letter is lost" in taken.bad[0].why
 
 
 def test_a_mapped_record_beyond_a_bound_is_an_exception_of_its_own() -> None:
