@@ -138,6 +138,10 @@ class Settings(BaseSettings):
 
     routes: Path | None = Field(None, description="file of the routes of charges; unset: every system gets all")
     journals: str = Field("", description="further journals beside `journal`, NAME[,NAME]; each has a worker erp-NAME")
+    approval_topics: str = Field(
+        "",
+        description="masters whose changes a second person approves, such as rate-cards,tax-rules",
+    )
     billing_statuses: Path | None = Field(
         None, description="file that maps the status words of billing systems; unset: ours"
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import click
 
+from cli.nothing_runs import only_reads, refuse_nothing_running
 from cli.signals import stop_on_signals
 from common.private import UMASK
 
@@ -28,6 +29,8 @@ COMMANDS = {
     "demo": Listed("demo", "Bill ten months of a real time tracker."),
     "init": Listed("init", "Write a workbook with a sample firm, for your own data."),
     "check": Listed("check", "Check a firm's data, and say what it would bill."),
+    "publish": Listed("publish", "Publish what a firm's data changes; or propose it, or export it."),
+    "proposals": Listed("proposals", "List, show, approve and reject proposed changes of masters."),
     "ingest": Listed("ingest", "Publish an exported file to its source's topics."),
     "watch": Listed("watch", "Ingest every file that appears in a folder."),
     "receive": Listed("receive", "Receive the webhooks of a source."),
@@ -97,9 +100,11 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """A command that supervises is refused on a taken home before its libraries load, so at once."""
+        """Refuse at once, before libraries load, what cannot run: a second supervisor, a reader of nothing."""
         if args and args[0] in SUPERVISING and not {"-h", "--help"} & set(args):
             _refuse_taken(args[0])
+        if only_reads(args):
+            refuse_nothing_running()
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -17,8 +17,9 @@ from devstack.errors import StackError
 from devstack.leftover import end_orphans
 from settings import Settings
 
-_LOCK = "stack.lock"
-_OURS = ("kafka", "postgres", "state", "logs", "run", "demo", "ports.json", "schema-ids.json", _LOCK)
+_LOCK, _USERS = "stack.lock", "stack.users"
+_READY = "ready"
+_OURS = ("kafka", "postgres", "state", "logs", "run", "demo", "ports.json", "schema-ids.json", _LOCK, _USERS)
 _ORPHAN_SECONDS = 20.0
 _WRITING_SECONDS = 0.3  # between taking the lock and writing its pid
 
@@ -53,6 +54,30 @@ def take_home(home: Path) -> IO[str]:
     for path in [home] if not _holds_more(home) else [home / name for name in _OURS]:
         make_private(path)
     return lock
+
+
+def mark_ready(lock: IO[str]) -> None:
+    """Note in the lock that the servers of this home answer: from now on other commands may join."""
+    with contextlib.suppress(OSError):  # a full disk: joiners wait, and say so
+        lock.write(f"\n{_READY}")
+        lock.flush()
+
+
+def is_ready(home: Path) -> bool:
+    """Whether the holder of `home` has marked it ready."""
+    try:
+        return (home / _LOCK).read_text(encoding="ascii").endswith(_READY)
+    except OSError:
+        return False
+
+
+def is_taken(home: Path) -> bool:
+    """Whether a program holds `home` now."""
+    try:
+        refuse_taken(home)
+    except HomeTaken:
+        return True
+    return False
 
 
 def _holds_more(home: Path) -> bool:
@@ -90,6 +115,29 @@ def leave_home(lock: IO[str]) -> None:
 
 
 @contextlib.contextmanager
+def using_home(home: Path) -> Iterator[None]:
+    """During the block, a command that joined a stack uses it: `wait_for_users` of its holder waits."""
+    with (home / _USERS).open("a", encoding="ascii") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield
+
+
+def wait_for_users(home: Path, seconds: float) -> bool:
+    """Wait until no command uses a stack that its holder is about to stop; whether that came about in time."""
+    deadline = time.monotonic() + seconds
+    with (home / _USERS).open("a", encoding="ascii") as users:
+        while True:
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.1)
+            else:
+                return True
+
+
+@contextlib.contextmanager
 def hold_home(home: Path) -> Iterator[None]:
     """Keep every stack from starting on `home`. Raises HomeTaken where one runs."""
     lock = take_home(home)
@@ -110,7 +158,7 @@ def empty_home(home: Path) -> None:
         for path in home.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.name != _LOCK:
+            elif path.name not in (_LOCK, _USERS):
                 path.unlink(missing_ok=True)
 
 
@@ -118,7 +166,7 @@ def _holder(lock: IO[str]) -> str:
     deadline = time.monotonic() + _WRITING_SECONDS
     while True:
         lock.seek(0)
-        holder = lock.read().strip()
+        holder = lock.read().strip().partition("\n")[0]
         if holder or time.monotonic() > deadline:
             return holder or "unknown"
         time.sleep(0.02)

@@ -16,13 +16,14 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, NoReturn, Self
 
 from devstack.errors import StackError
-from devstack.home import HomeTaken, leave_home, take_home
+from devstack.home import HomeTaken, is_ready, is_taken, leave_home, mark_ready, take_home
 from devstack.kafka import Kafka
 from devstack.keeper import Keeper, Server
 from devstack.leftover import end_orphans
@@ -75,7 +76,7 @@ class Stack:
         if join and stack._kafka is None and stack._postgres is None:
             return stack
         if not stack._take_home(or_join=join):
-            stack._join()
+            stack._join(settings.start_seconds)
             return stack
         try:
             stack._stop_on_sigterm()
@@ -176,6 +177,8 @@ class Stack:
         part = self._ports_file.with_suffix(".part")
         part.write_text(json.dumps(ports), encoding="utf-8")
         part.replace(self._ports_file)
+        if self._lock is not None:
+            mark_ready(self._lock)
 
     def _last_ports(self) -> dict[str, int]:
         """Ports of the last run, taken again where they are free: addresses noted down stay right."""
@@ -185,8 +188,13 @@ class Stack:
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
 
-    def _join(self) -> None:
-        """Use the servers of the stack that holds this home, at the ports it noted."""
+    def _join(self, seconds: float = 0.0) -> None:
+        """Use the servers of the stack that holds this home, at the ports it noted; waits so long for its start."""
+        deadline = time.monotonic() + seconds
+        while not is_ready(self._home):
+            if time.monotonic() > deadline or not is_taken(self._home):
+                raise StackError(f"The stack on {self._home} is still starting; try again in some seconds.")
+            time.sleep(0.1)
         ports = self._last_ports()
         for name, server in (("kafka", self._kafka), ("postgres", self._postgres)):
             if server is not None:

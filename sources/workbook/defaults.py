@@ -8,33 +8,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.schema_types import Array, AvroRecord, Optional, Shape
+from topics import topic_names
 
 Record = dict[str, Any]
 
 _FIXED: Mapping[tuple[str, str], object] = {
-    ("master.clients", "payment_terms_days"): 30,
-    ("master.engagements", "status"): "active",
-    ("master.engagements", "discount_percent"): "0",
-    ("master.engagements", "rounding.increment_minutes"): 1,
-    ("master.engagements", "rounding.mode"): "nearest",
-    ("master.engagements", "rounding.scope"): "entry",
-    ("master.engagements", "hours_per_day"): "8",
-    ("master.engagements", "day_rule"): "prorata",
-    ("master.engagements", "outcomes.tiers.flat_fee"): "0",
-    ("master.tasks", "billable"): True,
-    ("master.rate-cards", "is_firm_default"): False,
-    ("master.rate-cards", "lines.unit"): "hour",
-    ("master.expense-policies", "rules.allowed"): True,
-    ("master.expense-policies", "rules.markup_percent"): "0",
-    ("time.entries", "billable"): True,
+    (topic_names.MASTER_CLIENTS, "payment_terms_days"): 30,
+    (topic_names.MASTER_ENGAGEMENTS, "status"): "active",
+    (topic_names.MASTER_ENGAGEMENTS, "discount_percent"): "0",
+    (topic_names.MASTER_ENGAGEMENTS, "rounding.increment_minutes"): 1,
+    (topic_names.MASTER_ENGAGEMENTS, "rounding.mode"): "nearest",
+    (topic_names.MASTER_ENGAGEMENTS, "rounding.scope"): "entry",
+    (topic_names.MASTER_ENGAGEMENTS, "hours_per_day"): "8",
+    (topic_names.MASTER_ENGAGEMENTS, "day_rule"): "prorata",
+    (topic_names.MASTER_ENGAGEMENTS, "outcomes.tiers.flat_fee"): "0",
+    (topic_names.MASTER_TASKS, "billable"): True,
+    (topic_names.MASTER_RATE_CARDS, "is_firm_default"): False,
+    (topic_names.MASTER_RATE_CARDS, "lines.unit"): "hour",
+    (topic_names.MASTER_EXPENSE_POLICIES, "rules.allowed"): True,
+    (topic_names.MASTER_EXPENSE_POLICIES, "rules.markup_percent"): "0",
+    (topic_names.TIME_ENTRIES, "billable"): True,
 }
 _DERIVED: Mapping[tuple[str, str], str] = {
-    ("master.clients", "tax_jurisdiction"): "the country",
-    ("master.legal-entities", "tax_jurisdiction"): "the country",
-    ("master.tasks", "code"): "the task_id",
-    ("master.engagements", "seller_country"): "the country of the legal entity",
-    ("master.engagements", "seller_tax_jurisdiction"): "the tax_jurisdiction of the legal entity",
-    ("master.rate-cards", "lines.line_id"): "what the line selects and its valid_from",
+    (topic_names.MASTER_CLIENTS, "tax_jurisdiction"): "the country",
+    (topic_names.MASTER_LEGAL_ENTITIES, "tax_jurisdiction"): "the country",
+    (topic_names.MASTER_TASKS, "code"): "the task_id",
+    (topic_names.MASTER_ENGAGEMENTS, "seller_country"): "the country of the legal entity",
+    (topic_names.MASTER_ENGAGEMENTS, "seller_tax_jurisdiction"): "the tax_jurisdiction of the legal entity",
+    (topic_names.MASTER_RATE_CARDS, "lines.line_id"): "what the line selects and its valid_from",
 }
 
 
@@ -94,15 +95,15 @@ def _default(
 
 def _derived(topic: str, path: str, record: Record, whole: Record, entities: Mapping[str, Record]) -> object:
     match topic, path:
-        case ("master.clients" | "master.legal-entities", "tax_jurisdiction"):
+        case (topic_names.MASTER_CLIENTS | topic_names.MASTER_LEGAL_ENTITIES, "tax_jurisdiction"):
             return record.get("country")
-        case ("master.tasks", "code"):
+        case (topic_names.MASTER_TASKS, "code"):
             return record.get("task_id")
-        case ("master.engagements", "seller_country"):
+        case (topic_names.MASTER_ENGAGEMENTS, "seller_country"):
             return entities.get(str(whole.get("legal_entity")), {}).get("country")
-        case ("master.engagements", "seller_tax_jurisdiction"):
+        case (topic_names.MASTER_ENGAGEMENTS, "seller_tax_jurisdiction"):
             return entities.get(str(whole.get("legal_entity")), {}).get("tax_jurisdiction")
-        case ("master.rate-cards", "lines.line_id"):
+        case (topic_names.MASTER_RATE_CARDS, "lines.line_id"):
             parts = (record.get(name) for name in ("consultant_id", "task_id", "labor_category", "valid_from"))
             return "/".join(str(part) for part in parts if part)
         case _:

@@ -1,0 +1,67 @@
+"""A stack whose workers work: that of `up` or `demo` where one runs, else one started for the command."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cli.context import errors, let_others_finish, supervised
+from cli.progress import progress_bars
+from cli.worker import workers_of_a_run
+from devstack.stack import Stack
+from devstack.supervisor import Workers
+from operations.all_topics import every_topic
+from operations.quiescence import unsent, wait_until_quiet
+from operations.running_workers import RunningWorkers
+from settings import Settings
+from storage.migrations import migrate
+from storage.postgres import Pool, open_pool
+from streaming.admin import admin_client
+from topics.create import create_topics
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingStack:
+    """Servers with topics and tables, and the workers on them; none where another installation runs them."""
+
+    stack: Stack
+    pool: Pool
+    workers: Workers | RunningWorkers | None
+
+    @property
+    def broker(self) -> str:
+        """Where Kafka is."""
+        return self.stack.broker
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with both addresses."""
+        return self.stack.settings
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until the workers have worked off everything; False where this home runs none. Raises NotQuiet."""
+        if self.workers is None:
+            return False
+        if isinstance(self.workers, Workers):
+            with progress_bars(self.workers) as show:
+                wait_until_quiet(self.workers, self.broker, lambda: unsent(self.pool), seconds=seconds, progress=show)
+        else:
+            with errors.status("waiting for the workers"):
+                wait_until_quiet(self.workers, self.broker, lambda: unsent(self.pool), seconds=seconds)
+        return True
+
+
+@contextlib.contextmanager
+def working_stack(settings: Settings) -> Iterator[WorkingStack]:
+    """The stack of a command that publishes, and waits for what becomes of it."""
+    with supervised(settings) as (stack, record):
+        create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
+        with open_pool(stack.postgres_url) as pool:
+            migrate(pool)
+            if stack.holds_home:
+                names = workers_of_a_run(stack.settings)
+                with Workers(stack.settings, names, stack.settings.environment(), record=record) as workers:
+                    yield WorkingStack(stack, pool, workers)
+                    let_others_finish(settings)
+            else:
+                running = RunningWorkers(settings.home)
+                yield WorkingStack(stack, pool, running if running.names else None)
