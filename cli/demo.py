@@ -112,7 +112,7 @@ def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture
                 if with_console:
                     _serve(stack.settings, pool)
     console.print(styled(f"the whole demo took {time.monotonic() - began:.0f} s; look further with", "dim"))
-    look = f"  HOURSTREAM_HOME={home} hourstream exceptions list | trace SUBJECT | invoice list | audit"
+    look = f"  HOURSTREAM_HOME={home} hourstream up, beside it: exceptions list | trace SUBJECT | invoice list | audit"
     console.print(styled(look, "dim"))
     if not good:
         raise click.ClickException("a statement is false, a document breaks the official rules, or the ERP differs")
