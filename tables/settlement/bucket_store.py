@@ -120,19 +120,18 @@ class Buckets:
         self._loaded[engagement_id, name] = bucket
         return bucket
 
-    def from_name(self, engagement_id: str, start: str = "") -> Iterator[Bucket]:
-        """The engagement's written buckets named `start` or after, by name. Buckets still dirty are not all here."""
-        after = BUCKETS.key(engagement_id, start) if start else b""
-        for (_, name), row in BUCKETS.scan_packed(self._state, engagement_id, start=after):
-            loaded = self._loaded.get((engagement_id, name))
-            yield loaded if loaded is not None else self._load(engagement_id, name, BUCKETS.unpack(row))
+    def rows(self, engagement_id: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """(name, row) of the engagement's written buckets whose names begin so, by name."""
+        start = BUCKETS.key(engagement_id, prefix) if prefix else b""
+        for (_, name), row in BUCKETS.scan_packed(self._state, engagement_id, start=start):
+            if not name.startswith(prefix):
+                return
+            yield name, row
 
     def named(self, engagement_id: str, prefix: str, keep: Callable[[str], bool] = lambda _: True) -> list[Bucket]:
         """The engagement's buckets whose names begin so and are to be kept, dirty ones included, by name."""
         found: dict[str, Bucket] = {}
-        for (_, name), row in BUCKETS.scan_packed(self._state, engagement_id, start=BUCKETS.key(engagement_id, prefix)):
-            if not name.startswith(prefix):
-                break
+        for name, row in self.rows(engagement_id, prefix):
             if keep(name):
                 loaded = self._loaded.get((engagement_id, name))
                 found[name] = loaded or self._load(engagement_id, name, BUCKETS.unpack(row))

@@ -86,9 +86,10 @@ class CoupledScope:
             pending = self._displaced(self._works)
         found = [(work.bucket, self._charge(work)) for work in self._works.values()]
         if self._has_minimum:
-            for month in self._charged:
-                name = f"{FEE_PREFIX}{month}"
-                periods[name] = self._buckets.bucket(self._id, name)
+            for month, charged in self._charged.items():
+                period = self._buckets.bucket(self._id, f"{FEE_PREFIX}{month}")
+                if charged != (CHARGED.get(self._state, self._id, month) or 0) and period.subjects():
+                    periods[period.name] = period
         found += [(bucket, self._settle_period(bucket)) for bucket in periods.values()]
         return found
 

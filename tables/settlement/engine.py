@@ -102,7 +102,7 @@ class Settling:
         self._touch_what_may_be_late()
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
-            scope = self.scope_of(bucket)
+            scope = self.scope_of(*key)
             if scope is None:
                 alone.append((bucket, touched_ms))
             else:
@@ -125,9 +125,9 @@ class Settling:
                 for late in work_of_month(self.buckets, engagement_id, name.removeprefix(FEE_PREFIX)):
                     self.buckets.touch(late, None, touched_ms)
 
-    def scope_of(self, bucket: Bucket) -> Scope | None:
+    def scope_of(self, engagement_id: str, bucket: str) -> Scope | None:
         """The scope of a bucket that settles together with others (`buckets_of`); None for one that does not."""
-        return scope_of_bucket(bucket.name, self._coupling(bucket.engagement_id))
+        return scope_of_bucket(bucket, self._coupling(engagement_id))
 
     def buckets_of(self, engagement_id: str, scope: Scope) -> list[Bucket]:
         """The buckets of a coupled scope."""

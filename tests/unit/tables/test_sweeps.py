@@ -9,11 +9,23 @@ import pytest
 
 from rating.model.charge import Settlement
 from rating.steps import Steps
+from schemas.codec import decode_for
 from streaming.state import State
 from tables.settlement import masters_snapshot, resettle
 from tables.settlement.bucket_store import LOOKED
 from tables.settlement.engine import SettledBucket, Settling
-from tests.unit.tables.contents import MASTERS, engagement, entry, line, numbered, rate_card, tax_rule
+from tests.unit.tables.contents import (
+    MASTERS,
+    amount,
+    consultant,
+    engagement,
+    entry,
+    line,
+    numbered,
+    rate_card,
+    task,
+    tax_rule,
+)
 from tests.unit.tables.stream import Line, Stream
 
 
@@ -91,6 +103,80 @@ def test_a_retroactive_rate_settles_again_only_those_who_looked_there(monkeypatc
     assert settled == {"E1", "E2", "E3"}  # E4's fee is fixed: it never looked for a rate
     # A reversal and a charge each: E2's cap leaves three of its hours a charge, and covered hours carry their rate too.
     assert published == {"E1": 20, "E2": 6, "E3": 10}
+
+
+def settled_by(stream: Stream, monkeypatch: pytest.MonkeyPatch, *lines: Line) -> list[str]:
+    """The buckets that these lines settle, by name."""
+    settled, changes = list[str](), Settling._changes
+
+    def noted(self: Settling, found: Sequence[SettledBucket], now_ms: int) -> object:
+        settled.extend(bucket.name for bucket, _ in found)
+        return changes(self, found, now_ms)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Settling, "_changes", noted)
+        stream.deliver(lines)
+        stream.rest()
+    assert stream.books.ledger() == list(stream.books.expected())
+    return sorted(settled)
+
+
+COUPLED = {
+    "E1": {},
+    "E2": {"cap": {"amount": "950", "policy": "park"}},
+    "E3": {"cap": {"amount": "950", "policy": "park"}, "amount_rounding": "cumulative", "minimum": {"amount": "2000"}},
+}
+
+
+def of_two(engagement_id: str, chunk: int = 20_000) -> Stream:
+    """Ten days of C1 and C2, and an adjustment of an amount."""
+    stream = Stream(chunk)
+    stream.deliver(numbered([*MASTERS, rate_card("100"), task(engagement_id, 2)]))
+    stream.deliver([line(engagement(engagement_id, **COUPLED[engagement_id]), 2), line(amount(engagement_id, "a"))])
+    for n in range(1, 11):
+        of_c2 = {"consultant_id": "C2", "task_id": f"{engagement_id}-T{1 + n % 2}"}
+        day = f"2024-01-{n:02}"
+        stream.deliver([
+            line(entry(engagement_id, f"{n}", 60, day)),
+            line(entry(engagement_id, f"{n}b", 60, day, **of_c2)),
+        ])  # fmt: skip
+    stream.rest()
+    return stream
+
+
+@pytest.mark.parametrize("engagement_id", COUPLED)
+def test_a_grade_settles_the_time_of_its_consultant(engagement_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = settled_by(of_two(engagement_id), monkeypatch, line(consultant("C2", "Junior"), 2))
+    assert settled == [f"day:C2:2024-01-{n:02}" for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("engagement_id", COUPLED)
+def test_a_task_settles_its_time(engagement_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = line(task(engagement_id, 2, labor_category="Junior"), 2)
+    assert settled_by(of_two(engagement_id), monkeypatch, changed) == [
+        f"day:C2:2024-01-{n:02}" for n in (1, 3, 5, 7, 9)
+    ]
+
+
+@pytest.mark.parametrize("most_bytes", [0, 32 << 10])
+def test_a_task_settles_time_of_large_buckets_too(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = of_two("E1")
+    stream.most_bytes = most_bytes
+    stream.deliver([line(entry("E1", "more", 60, "2024-01-05", consultant_id="C2"))])
+    settled = settled_by(stream, monkeypatch, line(task("E1", 2, billable=False), 2))
+    assert settled == [f"day:C2:2024-01-{n:02}" for n in (1, 3, 5, 7, 9)]
+
+
+@pytest.mark.parametrize("engagement_id", ["E2", "E3"])
+def test_a_raised_cap_settles_what_it_lets_through(engagement_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = of_two(engagement_id)
+    told = len(stream.outputs)
+    cap = COUPLED[engagement_id] | {"cap": {"amount": "1250", "policy": "park"}}
+    settled = settled_by(stream, monkeypatch, line(engagement(engagement_id, **cap), 3))
+    published = {decode_for(output.topic, output.value or b"")["subject"] for output in stream.outputs[told:]}
+    days = {f"day:C{2 if one.endswith('b') else 1}:2024-01-{int(one.strip('time:b')):02}" for one in published}
+    assert {name for name in settled if name.startswith("day:")} == days
+    assert len(days) == 4
 
 
 def test_a_change_that_alters_no_charge_publishes_nothing() -> None:
