@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from prometheus_client.core import Metric
 
-from common.age_buckets import AGE_BUCKETS, age_bucket
 from metrics.metric_catalogue import counter, gauge, histogram
 from rating.model.masters import Masters
+from rating.unbilled_work import AGE_BUCKETS, age_bucket
 from tables.cycle_times import histograms
 from tables.rollup_sums import Named
 from tables.windows import SPANS
@@ -46,6 +46,12 @@ class Finance:
         """The currency of an engagement."""
         found = self.masters.engagements.get(engagement)
         return found.currency if found is not None else UNKNOWN
+
+    def region(self, engagement: str, known: str) -> str:
+        """The region of an exception: its own, else that of the engagement's client."""
+        found = self.masters.engagements.get(engagement)
+        client = None if found is None else self.masters.clients.get(found.client_id)
+        return known or (UNKNOWN if client is None else client.region)
 
 
 def finance_metrics(finance: Finance) -> Iterator[Metric]:
@@ -129,7 +135,7 @@ def _unbilled(finance: Finance) -> Iterator[Metric]:
     for (region, day), n in finance.named("unbilled_minutes"):
         minutes[region, _age(day, finance)] += n
     for (engagement, _, region), micros in finance.named("exception_amount"):
-        unbilled[region or UNKNOWN, finance.currency(engagement), "parked"] += micros
+        unbilled[finance.region(engagement, region), finance.currency(engagement), "parked"] += micros
     yield _labelled("unbilled_amount", unbilled, 1e6)
     yield _labelled("wip_amount", aged, 1e6)
     yield _labelled("wip_minutes", minutes)

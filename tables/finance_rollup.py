@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from rating.unbilled_work import NEVER_INVOICED, is_unbilled
 from streaming.state_tables import StateRows, StateTable
 from tables.cycle_times import count_cycle
 from tables.rollup_sums import Named, Sums
 from tables.windows import Tally
 from topics import state_keys, topic_names
 
-NOT_INVOICED = ("ready", "posted", "refused", "voided")  # states of a charge
 APPROVAL = "submitted_to_approved"  # a step of `hourstream_cycle_seconds`
 
 
@@ -104,7 +104,7 @@ def sums_of_charge(row: ChargeRollupRow) -> dict[Named, int]:
     if not row.posted:
         found["unposted_amount", charge.currency] = charge.amount
         found["unposted_charges",] = 1
-    if row.state in NOT_INVOICED:
+    if is_unbilled(row.state, NEVER_INVOICED if charge.non_billable else None):
         found["unbilled_amount", charge.region, charge.currency, charge.day] = charge.amount
         found["unbilled_minutes", charge.region, charge.day] = charge.billable
     if charge.kind == "time" and charge.consultant:
@@ -282,7 +282,7 @@ def _charged(value: Mapping[str, Any]) -> RollupCharge:
         billable=value["billable_minutes"],
         reversal=value["reverses"] is not None,
         consultant=value["consultant_id"] or "",
-        non_billable=value["reason"] == "NON_BILLABLE",
+        non_billable=value["reason"] == NEVER_INVOICED,
     )
 
 

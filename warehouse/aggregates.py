@@ -5,11 +5,12 @@ They are computed as a whole in one snapshot, so that they agree with each other
 
 import time
 
-from psycopg import Cursor
+from psycopg import Cursor, sql
 from psycopg.errors import SerializationFailure
 from psycopg.rows import TupleRow
 
 from common.errors import Unreachable
+from rating.unbilled_work import NEVER_INVOICED
 from storage.postgres import Pool, scalar, transaction
 
 _TRIES = 5
@@ -24,15 +25,17 @@ SELECT concat_ws(' ',
 """
 
 # Charges are many, so one scan serves all totals over them.
-_CHARGED = """
+_CHARGED = sql.SQL(
+    """
 CREATE TEMPORARY TABLE charged_by_day ON COMMIT DROP AS
 SELECT c.client_id, c.region, c.currency, c.work_date, b.charge_id IS NOT NULL AS invoiced,
-       c.reason IS DISTINCT FROM 'NON_BILLABLE' AS billable,
+       c.reason IS DISTINCT FROM {never_invoiced} AS billable,
        count(*) FILTER (WHERE c.reverses IS NULL) - count(c.reverses) AS charges, count(*) AS records,
        sum(c.worked_minutes) AS worked, sum(c.billable_minutes) AS minutes, sum(c.amount) AS amount
 FROM hourstream.charges c LEFT JOIN hourstream.invoice_charges b ON b.charge_id = c.charge_id AND b.live
 GROUP BY 1, 2, 3, 4, 5, 6
 """
+).format(never_invoiced=sql.Literal(NEVER_INVOICED))
 
 _UNBILLED = """
 INSERT INTO hourstream.unbilled

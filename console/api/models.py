@@ -10,10 +10,10 @@ from typing import Any, Generic, Literal, Self, TypeVar, Union, get_args, get_or
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from common.age_buckets import AGE_BUCKETS
 from console.access.audit import Act
 from console.access.user import User
 from console.visibility import OPEN_DECIMALS, TELLING, visible
+from rating.unbilled_work import AGE_BUCKETS
 from warehouse.queries import exceptions, reconciliation, throughput, traces, unbilled
 
 Item = TypeVar("Item")

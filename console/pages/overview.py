@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from common.age_buckets import AGE_BUCKETS
 from console.dependencies import Read, Viewer
 from console.pages.charts import Chart, Series, columns
 from console.pages.csv import csv_file
 from console.pages.rendering import render, zone_of
+from rating.unbilled_work import AGE_BUCKETS, STAGES
 from warehouse.queries import exceptions, reconciliation, unbilled
 from warehouse.queries import throughput as flow
 
@@ -43,13 +43,13 @@ def overview(request: Request, cursor: Read, user: Viewer) -> Response:
 @router.get("/unbilled")
 def aging(
     request: Request, cursor: Read, user: Viewer,
-    stage: Annotated[str, Query(pattern="^(submitted|parked|charged)$")] = "charged",
+    stage: Annotated[str, Query(pattern=f"^({'|'.join(STAGES)})$")] = "charged",
 ) -> Response:  # fmt: skip
     """Unbilled work by region and age, and by client."""
     today = datetime.now(zone_of(request)).date()
     aged = unbilled.aged(cursor, today)
     tables = []
-    for name in unbilled.STAGES:
+    for name in STAGES:
         of_stage = [each for each in aged if each.stage == name]
         keys = sorted({(each.region, each.currency) for each in of_stage})
         lines = [(region, currency, [_cell(of_stage, region, currency, n) for n in range(len(AGE_BUCKETS))])

@@ -20,6 +20,7 @@ from tests.containers.images import run
 PROJECT = f"hourstream-test-{os.getpid()}"
 OWNER = 10001  # the user of our image
 WITHOUT_IMAGE = ("grafana",)  # no registry that is reached here has it
+CONSOLE_ENV = {"HOURSTREAM_CONSOLE_URL": "https://console.example"}  # what ops/compose/console.env holds
 
 
 def as_version_1(images: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def as_version_1(images: Mapping[str, str], folder: Path) -> dict[str, Any]:
         service.pop("ports", None)  # several runs may share a machine; tests ask from inside
         service.pop("env_file", None)
         service["volumes"] = [_absolute(each) for each in service.get("volumes", [])]
+    services["console"]["environment"] = {**services["console"]["environment"], **CONSOLE_ENV}
     secrets = {}
     for name in found["secrets"]:
         file = folder / name

@@ -1,4 +1,4 @@
-"""Unbilled work by region and age: submitted, parked, or charged and on no invoice."""
+"""Unbilled work by region and age, in the stages and age buckets of `rating.unbilled_work`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,10 +7,8 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from common.age_buckets import AGE_LIMITS
+from rating.unbilled_work import AGE_LIMITS
 from warehouse.queries.sql import Asking, rows
-
-STAGES = ("submitted", "parked", "charged")
 
 
 @dataclass(frozen=True, slots=True)

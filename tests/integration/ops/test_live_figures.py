@@ -6,6 +6,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,12 +14,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assurance.ledger_reader import net_charge
+from cli.worker import FOR_THE_CONSOLE
 from devstack.prometheus_targets import targets
 from metrics.metric_catalogue import departs_from_catalogue
 from ops.grafana.dashboards import DASHBOARDS
+from rating.unbilled_work import AGE_BUCKETS
+from storage.postgres import transaction
 from tests.integration.ops.watching import ALERTMANAGER, PROMETHEUS, Watched, until, watching
 from tests.integration.stream.running import Running, running
 from tests.unit.tables.contents import MASTERS, SELLER, consultant, engagement, entry, line, task
+from warehouse.aggregates import sum_up
+from warehouse.queries import unbilled
 from warehouse.reports import client_totals
 
 pytestmark = [
@@ -40,7 +46,10 @@ class Live:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Some of everything: charged, invoiced, parked and healed, waived, waiting for approval, rejected."""
     home = tmp_path_factory.mktemp("live")
-    with running(home) as stream, watching(stream.settings.home, tmp_path_factory.mktemp("watching")) as watched:
+    with (
+        running(home, also=FOR_THE_CONSOLE) as stream,
+        watching(stream.settings.home, tmp_path_factory.mktemp("watching")) as watched,
+    ):
         people = consultant("C1", "Engineer")
         people[1]["weekly_capacity_minutes"] = 2400
         stream.takes(*(stream.next_revision(content) for content in [*MASTERS, SELLER]))
@@ -49,6 +58,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         stream.takes(
             *(line(entry("E1", f"charged-{n}", 90, f"2024-01-{n + 1:02}")) for n in range(20)),
             line(entry("E2", "capped", 300)),
+            line(entry("E1", "training", 480, billable=False)),
             line(entry("E1", "waiting", 75, status="submitted")),
             line(entry("E1", "turned-down", 15, status="rejected")),
             line(entry("E1", "stuck", 45, task_id="E1-T-NEVER")),
@@ -87,6 +97,11 @@ def summed(samples: Samples, name: str, *by: str, **having: str) -> dict[tuple[s
     return {labels: pytest.approx(value, abs=1e-6) for labels, value in found.items() if value}
 
 
+def as_floats(sums: Counter[tuple[str, ...]]) -> dict[tuple[str, ...], float]:
+    """Sums that are not zero, comparable to those of a metrics page."""
+    return {labels: float(amount) for labels, amount in sums.items() if amount}
+
+
 def test_the_figures_are_those_of_the_books(live: Live) -> None:
     stream = live.stream
     books, shown, settled = stream.books(), page(stream, "metrics"), page(stream, "settle")
@@ -110,6 +125,24 @@ def test_the_figures_are_those_of_the_books(live: Live) -> None:
     assert waiting["EUR",] < float(charged["EUR",])
     assert summed(shown, "wip_amount", "currency") == waiting
     assert summed(shown, "unbilled_amount", "currency", state="charged") == waiting
+
+    sum_up(stream.pool)
+    with transaction(stream.pool) as cursor:
+        aged = [each for each in unbilled.aged(cursor, datetime.now(UTC).date()) if each.stage != "submitted"]
+    by_stage, by_age, minutes_by_age = (
+        Counter[tuple[str, ...]](),
+        Counter[tuple[str, ...]](),
+        Counter[tuple[str, ...]](),
+    )
+    for one in aged:
+        by_stage[one.region, one.currency, one.stage] += one.amount  # type: ignore[assignment]
+        if one.stage == "charged":
+            by_age[one.region, one.currency, AGE_BUCKETS[one.bucket]] += one.amount  # type: ignore[assignment]
+            minutes_by_age[one.region, AGE_BUCKETS[one.bucket]] += one.minutes
+    assert {stage for _, _, stage in by_stage} == {"charged", "parked"}
+    assert summed(shown, "unbilled_amount", "region", "currency", "state") == as_floats(by_stage)
+    assert summed(shown, "wip_amount", "region", "currency", "age_days") == as_floats(by_age)
+    assert summed(shown, "wip_minutes", "region", "age_days") == as_floats(minutes_by_age)
 
     parked = Counter(str(one["code"]) for one in ledger if one["state"] == "parked")
     minutes = sum(int(str(one["worked_minutes"])) for one in ledger if one["state"] == "parked")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.age_buckets import AGE_BUCKETS, age_bucket
+from rating.unbilled_work import AGE_BUCKETS, age_bucket
 
 
 @pytest.mark.parametrize(
