@@ -40,51 +40,6 @@ class InvoiceSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeStep:
-    """A charge of a subject, with its posting and invoice; both are None until they exist.
-
-    `invoice_status` is consumed where the charge was netted away without a document; a voided invoice is shown only
-    while the charge is on no live one.
-    """
-
-    charge_id: str
-    reverses: str | None
-    topic: str
-    partition: int
-    record_offset: int
-    decided_at: datetime
-    currency: str
-    amount: Decimal
-    billable_minutes: int
-    derivation: str
-    posting: str | None
-    posting_status: str | None
-    posting_reason: str | None
-    posted_at: datetime | None
-    invoice_id: str | None
-    invoice_status: str | None
-    issue_date: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class SaidOfInvoice:
-    """A billing system's report on an invoice of a charge, with its position."""
-
-    document: str
-    system: str
-    status: str | None
-    payment: Decimal | None
-    payment_currency: str | None
-    payment_reference: str | None
-    at: datetime
-    topic: str
-    partition: int
-    record_offset: int
-    appended_at: datetime
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ClientTotals:
     """The fifth statement of the audit: `posted` equals `invoiced` plus `open`, per client and currency.
 
@@ -104,29 +59,6 @@ SELECT invoice_id, kind, status, standing, standing_at, paid, legal_entity, clie
        (SELECT count(*) FROM hourstream.invoice_lines l WHERE l.invoice_id = i.invoice_id) AS lines,
        (SELECT count(*) FROM hourstream.invoice_charges c WHERE c.invoice_id = i.invoice_id) AS charges
 FROM hourstream.invoices i WHERE kind <> 'nothing' ORDER BY legal_entity, year, sequence
-"""
-
-_STEPS = """
-SELECT c.charge_id, c.reverses, c.topic, c.partition, c.record_offset, c.decided_at, c.currency, c.amount,
-       c.billable_minutes, c.derivation, 'JRN-' || p.number AS posting, p.status AS posting_status,
-       p.reason AS posting_reason, p.posted_at, i.invoice_id, i.status AS invoice_status, i.issue_date
-FROM hourstream.charges c
-LEFT JOIN LATERAL (
-    SELECT * FROM hourstream.journal_postings j WHERE j.charge_id = c.charge_id ORDER BY j.system LIMIT 1
-) p ON true
-LEFT JOIN LATERAL (
-    SELECT i.* FROM hourstream.invoice_charges b JOIN hourstream.invoices i USING (invoice_id)
-    WHERE b.charge_id = c.charge_id ORDER BY b.live DESC, i.run DESC LIMIT 1
-) i ON true
-"""
-
-_SAID = """
-SELECT document, system, status, payment, payment_currency, payment_reference, at, topic, partition, record_offset,
-       appended_at, problem
-FROM hourstream.billing_events WHERE document IN (
-    SELECT i.document FROM hourstream.charges c JOIN hourstream.invoice_charges b USING (charge_id)
-    JOIN hourstream.invoices i USING (invoice_id) WHERE c.engagement_id = %s AND c.subject = %s)
-ORDER BY appended_at, topic, partition, record_offset
 """
 
 _CLIENTS = """
@@ -154,22 +86,6 @@ ORDER BY client_id, currency
 def invoices(pool: Pool) -> list[InvoiceSummary]:
     """Every invoice and credit note, voided ones too, in order of number. Raises Unreachable, as all of these."""
     return _read(pool, InvoiceSummary, _INVOICES)
-
-
-def steps_of_subject(pool: Pool, engagement_id: str, subject: str) -> list[ChargeStep]:
-    """The charges and reversals of a subject, in order of publication, with posting and invoice."""
-    query = _STEPS + "WHERE c.engagement_id = %s AND c.subject = %s ORDER BY c.partition, c.record_offset"
-    return _read(pool, ChargeStep, query, (engagement_id, subject))
-
-
-def step_of_charge(pool: Pool, charge_id: str) -> ChargeStep | None:
-    """One charge with its posting and invoice, None where the projection does not know it."""
-    return next(iter(_read(pool, ChargeStep, _STEPS + "WHERE c.charge_id = %s", (charge_id,))), None)
-
-
-def said_of_invoices(pool: Pool, engagement_id: str, subject: str) -> list[SaidOfInvoice]:
-    """The billing systems' reports on the invoices of a subject's charges, in order of arrival."""
-    return _read(pool, SaidOfInvoice, _SAID, (engagement_id, subject))
 
 
 def client_totals(pool: Pool) -> list[ClientTotals]:

@@ -14,7 +14,8 @@ from console.access.audit import Act
 from console.access.user import User
 from console.visibility import OPEN_DECIMALS, TELLING, visible
 from rating.unbilled_work import AGE_BUCKETS
-from warehouse.queries import exceptions, reconciliation, throughput, traces, unbilled
+from warehouse.queries import exceptions, invoices, reconciliation, throughput, traced_charges, unbilled
+from warehouse.trace_steps import TraceStep
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer", bound="Shape")
@@ -91,27 +92,40 @@ class Cause(Shape):
     severity: str
 
 
-@of_row(traces.TraceStep)
+@of_row(TraceStep)
 class Step(Shape):
     """One thing that happened to a subject."""
 
 
-@of_row(traces.TracedCharge, without=("kind", "legal_entity", "period", "po_number", "region", "issue_date", "run_at"))
+@of_row(
+    traced_charges.TracedCharge,
+    without=(
+        "kind",
+        "legal_entity",
+        "period",
+        "po_number",
+        "region",
+        "issue_date",
+        "run_at",
+        "posting_system",
+        "invoice_status",
+    ),
+)
 class Charge(Shape):
     """A charge or reversal, with its posting and invoice."""
 
 
-@of_row(traces.OnInvoice)
+@of_row(invoices.OnInvoice)
 class InvoiceCharge(Shape):
     """A charge on an invoice, or of an engagement's list."""
 
 
-@of_row(traces.InvoiceRow)
+@of_row(invoices.InvoiceRow)
 class Invoice(Shape):
     """An invoice or credit note."""
 
 
-@of_row(traces.StatusRow, without=("invoice_id",))
+@of_row(invoices.StatusRow, without=("invoice_id",))
 class InvoiceStatus(Shape):
     """A status of an invoice."""
 

@@ -13,7 +13,8 @@ from console.api import models
 from console.api.problems import responses
 from console.dependencies import Read, Viewer
 from warehouse.queries import exceptions as stuck
-from warehouse.queries import lists, reconciliation, traces, unbilled
+from warehouse.queries import invoices as invoices_
+from warehouse.queries import lists, reconciliation, traced_charges, traces, unbilled
 from warehouse.queries import throughput as flow
 
 router = APIRouter(responses=responses())
@@ -112,7 +113,7 @@ def charges(
 @router.get("/charges/{charge_id}", responses=_MISSING)
 def charge(cursor: Read, user: Viewer, charge_id: Id) -> models.Charge:
     """One charge or reversal: its inputs, its posting and its invoice."""
-    return models.Charge.shown(_found(traces.charge(cursor, charge_id), "charge"), user)
+    return models.Charge.shown(_found(traced_charges.charge(cursor, charge_id), "charge"), user)
 
 
 @router.get("/invoices")
@@ -134,8 +135,8 @@ def invoices(
 @router.get("/invoices/{invoice_id}", responses=_MISSING)
 def invoice(cursor: Read, user: Viewer, invoice_id: Id) -> models.InvoiceDetail:
     """One invoice and its statuses."""
-    one = _found(traces.invoice(cursor, invoice_id), "invoice")
-    statuses = traces.statuses_of(cursor, [invoice_id])
+    one = _found(invoices_.invoice(cursor, invoice_id), "invoice")
+    statuses = invoices_.statuses_of(cursor, [invoice_id])
     return models.InvoiceDetail(
         invoice=models.Invoice.shown(one, user),
         statuses=[models.InvoiceStatus.shown(each, user) for each in statuses],
@@ -147,8 +148,8 @@ def invoice_charges(
     cursor: Read, user: Viewer, invoice_id: Id, after: After = "", limit: Limit = 50
 ) -> models.Page[models.InvoiceCharge]:
     """The charges on an invoice, by id."""
-    _found(traces.invoice(cursor, invoice_id), "invoice")
-    found = traces.charges_on(cursor, invoice_id, after, limit)
+    _found(invoices_.invoice(cursor, invoice_id), "invoice")
+    found = invoices_.charges_on(cursor, invoice_id, after, limit)
     onwards = found[limit - 1].charge_id if len(found) > limit else None
     return models.Page(items=[models.InvoiceCharge.shown(each, user) for each in found[:limit]], next=onwards)
 

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from console.dependencies import Read, Viewer, found
 from console.pages.rendering import link, render
-from warehouse.queries import traces
+from warehouse.queries import invoices, traced_charges, traces
 from warehouse.queries.rates import competition
 from warehouse.queries.search import SearchHit, search
 
@@ -54,7 +54,7 @@ def traced(request: Request, cursor: Read, user: Viewer, subject: Id = "", engag
 @router.get("/charge")
 def charge(request: Request, cursor: Read, user: Viewer, id: Id) -> Response:
     """A charge: its derivation, its components, and the rates that competed."""
-    one = traces.charge(cursor, id)
+    one = traced_charges.charge(cursor, id)
     found(one, f"charge {id}")
     assert one is not None  # noqa: S101 - `found` raised
     cards = competition(cursor, one) if one.rate is not None and user.sees_rates else []
@@ -64,12 +64,12 @@ def charge(request: Request, cursor: Read, user: Viewer, id: Id) -> Response:
 @router.get("/invoice")
 def invoice(request: Request, cursor: Read, user: Viewer, id: Id, after: Id = "") -> Response:
     """An invoice: its statuses, and the charges on it."""
-    one = traces.invoice(cursor, id)
+    one = invoices.invoice(cursor, id)
     found(one, f"invoice {id}")
-    charges = traces.charges_on(cursor, id, after)
+    charges = invoices.charges_on(cursor, id, after)
     shown = charges[:100]
     onwards = link("/invoice", id=id, after=shown[-1].charge_id) if len(charges) > len(shown) else None
     return render(
         request, user, "invoice.html",
-        one=one, statuses=traces.statuses_of(cursor, [id]), charges=shown, onwards=onwards,
+        one=one, statuses=invoices.statuses_of(cursor, [id]), charges=shown, onwards=onwards,
     )  # fmt: skip

@@ -104,7 +104,8 @@ def _built(name: str, files: dict[str, Path], dockerfile: Path | None = None, **
         for place, file in files.items():
             target = Path(folder) / place
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, target)
+            shutil.copyfile(file, target)
+            target.chmod(0o755 if os.access(file, os.X_OK) else 0o644)  # a cache may be private to its owner
         shutil.copy(dockerfile, Path(folder) / "Dockerfile")
         given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         run("docker", "build", "--quiet", "--network", "host", "--tag", tag, *given, folder)

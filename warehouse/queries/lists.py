@@ -4,8 +4,8 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from warehouse.queries.invoices import INVOICES, InvoiceRow, OnInvoice
 from warehouse.queries.sql import Asking, columns, rows, where
-from warehouse.queries.traces import INVOICES, InvoiceRow, OnInvoice
 
 
 def charges_listed(cursor: Asking, engagement_id: str, after: tuple[str, str] | None, limit: int) -> list[OnInvoice]:

@@ -15,7 +15,7 @@ from rating.model.masters import Masters, master
 from rating.time.rates import cards_searched, selectors, specificity
 from schemas.json_codec import from_json
 from warehouse.queries.sql import Asking
-from warehouse.queries.traces import TracedCharge
+from warehouse.queries.traced_charges import TracedCharge
 
 _LINES = 200  # shown of one card
 

@@ -3,14 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
 
-from cli.trace import TimelineStep
 from console.app import create_app
 from console.visibility import HIDDEN, names_figures, visible
 from invoicing.charge_projection import Projection
@@ -21,6 +20,7 @@ from tests.integration.access.doors import console, fill, machine, token
 from tests.integration.access.test_bad_inputs import routes
 from tests.integration.sinks.test_warehouse import parked, take
 from warehouse.aggregates import sum_up
+from warehouse.trace_steps import TraceStep
 from warehouse.writer import Warehouse
 
 MARK = Decimal("777.77")
@@ -185,14 +185,14 @@ class Rights:
 
 
 def test_the_command_line_hides_what_the_console_hides() -> None:
-    at, entries = "2025-03-14T09:00:00+00:00", "time.entries[0]@7"
+    at, entries = datetime(2025, 3, 14, 9, tzinfo=UTC), "time.entries[0]@7"
     said = "revision 1, approved: 60 min on 2025-03-14, T1, C1, Senior"
     steps = [
-        TimelineStep(at, "source", "source.harvest.entries[0]@1", "1: rate 777.77, notes all of it"),
-        TimelineStep(at, "fact", entries, said),
-        TimelineStep(at, "charge", "billing.ready[0]@1", "777.77 EUR: 1 h x 777.77"),
-        TimelineStep(at, "exception", "billing.exceptions[0]@1", "open CAP_EXCEEDED: 777.77 EUR are beyond the cap"),
-        TimelineStep(at, "decision", "exception.decisions[0]@1", "waive by ada: only 777"),
+        TraceStep(at, "source", "1: rate 777.77, notes all of it", "source.harvest.entries[0]@1"),
+        TraceStep(at, "fact", said, entries),
+        TraceStep(at, "charge", "777.77 EUR: 1 h x 777.77", "billing.ready[0]@1"),
+        TraceStep(at, "exception", "open CAP_EXCEEDED: 777.77 EUR are beyond the cap", "billing.exceptions[0]@1"),
+        TraceStep(at, "decision", "waive by ada: only 777", "exception.decisions[0]@1"),
     ]
     assert [step.what for step in visible(steps, Rights())] == [HIDDEN, said, HIDDEN, HIDDEN, HIDDEN]
     assert visible(steps, Settings.load()) == steps

@@ -21,11 +21,12 @@ from schemas.json_codec import from_json
 from sinks.journal import Journal
 from sinks.outbox import Outbox, OutboxRow
 from storage.charge_batch import ChargeRecord
-from storage.postgres import Pool
+from storage.postgres import Pool, transaction
 from tests.contract.sinks.sink_charges import batch, charge, reversal
 from tests.unit.sinks.documents import NAMES
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.reports import client_totals, invoices, step_of_charge, steps_of_subject
+from warehouse.queries import traced_charges
+from warehouse.reports import client_totals, invoices
 
 AT = datetime(2025, 4, 1, 12, tzinfo=UTC)
 TERMS: dict[str, Any] = {"cut_off": date(2025, 3, 31), "issue_date": date(2025, 4, 1), "at": AT, "names": NAMES}
@@ -151,9 +152,10 @@ def test_what_nets_to_nothing_is_consumed_without_a_document(pool: Pool) -> None
     assert invoice(pool) == InvoiceRun((), 3)
     assert invoice(pool) == InvoiceRun((), 0)
     assert invoices(pool) == []
-    step = step_of_charge(pool, first["charge_id"])
-    assert step is not None
-    assert step.invoice_status == "consumed"
+    with transaction(pool) as cursor:
+        traced = traced_charges.charge(cursor, first["charge_id"])
+    assert traced is not None
+    assert (traced.invoice_id, traced.invoice_status) == (None, "consumed")
     assert Outbox(pool, STATUS_TOPIC).unsent() == 0
     assert audit_holds(pool)
 
@@ -194,8 +196,9 @@ def test_voiding_frees_the_charges_and_keeps_the_number(pool: Pool, four: list[C
     ]
     with pytest.raises(NotVoidable, match="LE-1-2025-00001"):
         void_invoice(pool, "LE-1-2025-00001", at=AT, reason="again")
-    (step,) = steps_of_subject(pool, "E-1", "time:0")
-    assert (step.posting, step.invoice_id, step.invoice_status) == ("JRN-1", "LE-1-2025-00002", "issued")
+    with transaction(pool) as cursor:
+        (traced,) = traced_charges.charges_of(cursor, "E-1", "time:0")
+    assert (traced.posting, traced.invoice_id, traced.invoice_status) == ("JRN-1", "LE-1-2025-00002", "issued")
 
 
 def test_an_invoice_with_a_live_credit_note_is_not_voided_before_it(pool: Pool, four: list[ChargeRecord]) -> None:

@@ -49,7 +49,7 @@ def test_a_subject_is_traced_from_its_source_to_its_invoice(stream: Running, tmp
 
     traced = answered(stream.hourstream("trace", "time:48:2015-04-06", "--json"))
     assert traced["engagement"] == "code-5"
-    assert [step["stage"] for step in traced["steps"]] == ["source", "fact", "charge", "posting", "status", "invoice"]
+    assert [step["stage"] for step in traced["steps"]] == ["source", "fact", "charge", "posting", "invoice", "status"]
     assert "source.tock.lines[0]@" in traced["steps"][0]["where"]
     shown = stream.hourstream("trace", "code-5/time:48:2015-04-06")
     assert run["issued"][0] in shown.output or run["issued"][1] in shown.output

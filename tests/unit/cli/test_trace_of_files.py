@@ -1,7 +1,7 @@
 """A trace leads back to the line of the file that a source record came from."""
 
-from cli.trace import from_file
 from streaming.batch import Record
+from warehouse.topic_trace import from_file
 
 
 def test_the_line_of_the_file_is_named() -> None:

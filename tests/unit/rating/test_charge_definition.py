@@ -12,7 +12,7 @@ from schemas import codec
 from schemas.schema_types import Optional
 from storage.charge_batch import ChargeRecord
 from topics.catalogue import CHARGES_TOPIC
-from warehouse.queries.traces import TracedCharge
+from warehouse.queries.traced_charges import TracedCharge
 
 HINTS = get_type_hints(PublishedCharge)
 PLAIN = (str, int, Decimal, date, datetime)
