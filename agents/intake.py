@@ -8,6 +8,7 @@ state. Records that wait for a look-up stay in that state, counted and visible. 
 from collections.abc import Callable
 from pathlib import Path
 
+from rating.exception_record import ExceptionStatus
 from rating.model.charge import Missing, Parked
 from schemas.codec import encode
 from settings import Settings
@@ -126,5 +127,5 @@ def _problem(problem: MappingProblem) -> Output:
         revision=1,
     )
     standing = StandingException(parked, problem.first_seen_ms, problem.attempts)
-    status = RESOLVED if problem.status == RESOLVED else None
+    status: ExceptionStatus | None = RESOLVED if problem.status == RESOLVED else None
     return Output(EXCEPTIONS, b"", encode(EXCEPTIONS, exception_record("", problem.subject, standing, status)))

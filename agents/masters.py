@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from rating.exception_record import ExceptionStatus
 from rating.model.masters import lookups_touched, master
 from rating.model.revision_order import resolve_revision
 from schemas.codec import decode_for, encode
@@ -81,7 +82,7 @@ def _take(record: Record, value: dict[str, object], state: State, tally: Tally) 
     return [current, *_exception(topic, master_id, close_conflict(state, "", topic, master_id), RESOLVED)]
 
 
-def _exception(topic: str, master_id: str, told: StandingException | None, status: str) -> list[Output]:
+def _exception(topic: str, master_id: str, told: StandingException | None, status: ExceptionStatus) -> list[Output]:
     if told is None:
         return []
     record = exception_record("", conflict_subject(topic, master_id), told, status)

@@ -10,8 +10,9 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from invoicing.draft import DocumentKey
-from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce, exception_record
+from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce
 from invoicing.parties import Names
+from rating.exception_record import json_exception_fields
 from storage.bulk_load import as_json
 
 CODE = "INVOICE_INVALID"
@@ -69,16 +70,15 @@ def _record(
 ) -> dict[str, object]:
     account = invalid.account
     engagement, client = names.engagements.get(account.engagement_id), names.clients.get(account.client_id)
-    return exception_record(
+    return json_exception_fields(
         account.engagement_id,
         f"invoice:{key}",
-        CODE,
-        invalid.reason,
-        None,
-        invalid.net,
-        "open",
-        datetime.fromisoformat(str(before["first_seen"])) if before else at,
-        int(str(before["attempts"])) + 1 if before else 1,
-        engagement.owner if engagement else "",
-        client.region if client else "",
+        code=CODE,
+        message=invalid.reason,
+        amount_at_stake=invalid.net,
+        status="open",
+        first_seen=datetime.fromisoformat(str(before["first_seen"])) if before else at,
+        attempts=int(str(before["attempts"])) + 1 if before else 1,
+        owner=engagement.owner if engagement else "",
+        region=client.region if client else "",
     )

@@ -9,7 +9,6 @@ from psycopg.rows import TupleRow
 
 from common.decimals import plain
 from common.timestamps import instant_text
-from rating.model.ids import exception_id
 from storage.bulk_load import as_json
 from topics import topic_names
 
@@ -57,39 +56,6 @@ def _status_record(
         "source": SYSTEM,
         "revision": revision,
         "occurred_at": instant_text(at),
-    }
-
-
-def exception_record(
-    engagement_id: str,
-    subject: str,
-    code: str,
-    message: str,
-    missing: Mapping[str, object] | None,
-    amount: Decimal | None,
-    status: str,
-    first_seen: datetime,
-    attempts: int,
-    owner: str = "",
-    region: str = "",
-) -> dict[str, object]:
-    """A record of `billing.exceptions` in its JSON form, of something that holds no minutes."""
-    return {
-        "exception_id": exception_id(engagement_id, subject),
-        "engagement_id": engagement_id,
-        "subject": subject,
-        "revision": 1,
-        "code": code,
-        "message": message,
-        "missing": missing,
-        "amount_at_stake": None if amount is None else plain(amount),
-        "minutes": 0,
-        "status": status,
-        "first_seen": instant_text(first_seen),
-        "attempts": attempts,
-        "owner": owner,
-        "region": region,
-        "severity": "blocking",
     }
 
 

@@ -8,8 +8,9 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.errors import SinkError
-from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce, exception_record
+from invoicing.outbox_records import EXCEPTIONS_TOPIC, announce
 from invoicing.status_events import StoredEvent, note_problem
+from rating.exception_record import json_exception_fields
 
 _SAID = ("engagement_id", "code", "message", "missing", "amount_at_stake")
 
@@ -51,14 +52,14 @@ def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: StatusProblem | 
 
 def _record(event: StoredEvent, problem: StatusProblem, engagement_id: str) -> Mapping[str, object]:
     missing = problem.missing
-    return exception_record(
+    return json_exception_fields(
         engagement_id,
         f"source:{event.system}:statuses:{event.event_id}",
-        problem.code,
-        problem.message,
-        None if missing is None else {"kind": missing[0], "id": missing[1], "day": None},
-        problem.amount,
-        "open",
-        event.appended_at,
-        event.attempts + 1,
+        code=problem.code,
+        message=problem.message,
+        missing=None if missing is None else {"kind": missing[0], "id": missing[1], "day": None},
+        amount_at_stake=problem.amount,
+        status="open",
+        first_seen=event.appended_at,
+        attempts=event.attempts + 1,
     )

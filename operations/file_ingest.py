@@ -18,6 +18,7 @@ from privacy.vault import Vault
 from schemas.codec import encode
 from schemas.json_codec import from_json
 from sources.files.parse import BadRow, Taken
+from streaming.producing import produce
 from streaming.topic_reader import read_valid
 from streaming.transactions import producer_config
 from topics import topic_names
@@ -90,10 +91,11 @@ class FilePublisher:
     def _produce_all(self, taken: Taken, by: str) -> dict[str, object]:
         for row in taken.records:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
-            self._produce(row.topic, row.id.encode(), encode(row.topic, from_json(row.topic, row.record)), headers)
+            value = encode(row.topic, from_json(row.topic, row.record))
+            produce(self._producer, row.topic, row.id.encode(), value, headers)
         for bad in taken.bad:
             key, letter = _dead_letter(taken, bad)
-            self._produce(DEAD_LETTERS, key, letter, {})
+            produce(self._producer, DEAD_LETTERS, key, letter)
         note: dict[str, object] = {
             "sha256": taken.sha256,
             "system": taken.system,
@@ -105,17 +107,8 @@ class FilePublisher:
             "taken_at": instant(int(time.time() * 1000)),
             "by": by,
         }
-        self._produce(TAKEN, f"{taken.system}:{taken.sha256}".encode(), encode(TAKEN, note), {})
+        produce(self._producer, TAKEN, f"{taken.system}:{taken.sha256}".encode(), encode(TAKEN, note))
         return note
-
-    def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, bytes]) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=dict(headers))
-                break
-            except BufferError:  # librdkafka's queue is full: serve deliveries until there is room
-                self._producer.poll(0.1)
-        self._producer.poll(0)
 
 
 def _cut(bad: BadRow) -> BadRow:

@@ -32,6 +32,7 @@ from streaming.committer import Committer, Fenced
 from streaming.dead_letters import dead_letter, explained, read
 from streaming.partitions import crash
 from streaming.process import BatchProcess, Figures
+from streaming.producing import produce
 from streaming.progress import Progress
 from streaming.transactions import producer_config
 from topics.catalogue import CHARGES_TOPIC
@@ -71,9 +72,7 @@ class Announcer:
             for number, output in enumerate(outputs):
                 told = functools.partial(done, number)
                 try:
-                    self._producer.produce(
-                        output.topic, output.value, output.key, headers=list(output.headers), on_delivery=told
-                    )
+                    produce(self._producer, output.topic, output.key, output.value, output.headers, told)
                 except KafkaException as error:  # the client has a limit of its own
                     told(error.args[0])
             unsent = self._producer.flush(60)

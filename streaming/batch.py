@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from confluent_kafka import Message
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -17,6 +19,13 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """The record of a consumed message that is no error."""
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        _, timestamp = message.timestamp()
+        return cls(topic, partition, offset, timestamp, message.key(), message.value(), message.headers() or ())
 
 
 class Output(NamedTuple):

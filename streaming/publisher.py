@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from common.errors import InvalidRecord
 from schemas.codec import encode
 from schemas.json_codec import from_json
+from streaming.producing import produce
 from streaming.transactions import producer_config
 from topics.catalogue import check, check_size
 from topics.dead_letter_record import clean
@@ -51,13 +52,7 @@ class RecordPublisher:
 
     def _produce(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None) -> None:
         encoded = {name: clean(content).encode() for name, content in (headers or {}).items()}
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=encoded, on_delivery=self._acknowledged)
-                break
-            except BufferError:
-                self._producer.poll(0.1)
-        self._producer.poll(0)
+        produce(self._producer, topic, key, value, encoded, self._acknowledged)
 
     def _acknowledged(self, error: KafkaError | None, message: object) -> None:
         if error is not None:

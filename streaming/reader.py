@@ -107,11 +107,7 @@ class PartitionReader:
             offset = message.offset()
             if offset < self.next[topic]:
                 raise LostRecords(f"{topic}[{self.partition}]: offset {offset} came after {self.next[topic]}")
-            _, timestamp = message.timestamp()
-            headers = message.headers() or ()
-            self.buffer.records.append(
-                Record(topic, self.partition, offset, timestamp, message.key(), message.value(), headers)
-            )
+            self.buffer.records.append(Record.of(message))
             self.next[topic] = self.buffer.ends[topic] = offset + 1
             count += 1
         return count

@@ -84,10 +84,8 @@ class TopicTableReader:
                         raise KafkaException(error)
                     end = max(end, message.offset())
                     continue
-                _, timestamp = message.timestamp()
-                headers = message.headers() or ()
-                offset, end = message.offset(), message.offset() + 1
-                records.append(Record(self._topic, 0, offset, timestamp, message.key(), message.value(), headers))
+                end = message.offset() + 1
+                records.append(Record.of(message))
             if records or end > told:
                 self._apply(records, end)
                 told = self._end = end

@@ -69,7 +69,7 @@ def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int =
                 for message in messages:
                     where = (message.topic(), message.partition())
                     if (found := message.error()) is None:
-                        yield _record(message)
+                        yield Record.of(message)
                         left[where] = message.offset() + 1
                         heard = time.monotonic()
                     elif found.code() == KafkaError._PARTITION_EOF:
@@ -98,22 +98,9 @@ def read_one(broker: str, topic: str, partition: int, offset: int) -> Record | N
             for message in consumer.consume(1, 1.0):
                 error = message.error()
                 if error is None:
-                    return _record(message) if message.offset() == offset else None
+                    return Record.of(message) if message.offset() == offset else None
                 if not is_passing(error):
                     return None  # its partition's end, or no such offset
         return None
     finally:
         consumer.close()
-
-
-def _record(message: object) -> Record:
-    _, timestamp = message.timestamp()  # type: ignore[attr-defined]
-    return Record(
-        message.topic(),  # type: ignore[attr-defined]
-        message.partition(),  # type: ignore[attr-defined]
-        message.offset(),  # type: ignore[attr-defined]
-        timestamp,
-        message.key(),  # type: ignore[attr-defined]
-        message.value(),  # type: ignore[attr-defined]
-        message.headers() or (),  # type: ignore[attr-defined]
-    )

@@ -108,6 +108,7 @@ class Step(Shape):
         "issue_date",
         "run_at",
         "posting_system",
+        "posting_period",
         "invoice_status",
     ),
 )

@@ -12,8 +12,7 @@ from datetime import datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from common.timestamps import instant_text
-from rating.model.ids import exception_id
+from rating.exception_record import json_exception_fields
 from storage.bulk_load import as_json
 from topics import topic_names
 
@@ -27,7 +26,7 @@ _REPLAY = "; repair it there, then `hourstream deliveries replay {charge_id}`"
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Published:
     """The last publication for a charge."""
 
     is_open: bool
@@ -53,8 +52,8 @@ def publish_exception_changes(
         (ids,),
     )
     # Locked before the deliveries are read, so that of two targets' transactions the later one sees both.
-    told = {
-        charge_id: _Told(*rest)
+    last = {
+        charge_id: _Published(*rest)
         for charge_id, *rest in cursor.execute(
             "SELECT charge_id, is_open, code, message, revision, first_seen, attempts"
             " FROM hourstream.delivery_exceptions WHERE charge_id = ANY(%s) ORDER BY charge_id FOR UPDATE",
@@ -63,7 +62,7 @@ def publish_exception_changes(
     }
     charges, found = _open(cursor, ids)
     for charge_id in ids:
-        before, words = told[charge_id], _summed_up(charge_id, found[charge_id])
+        before, words = last[charge_id], _summed_up(charge_id, found[charge_id])
         if words is None and before.is_open:
             _queue(cursor, charge_id, charges[charge_id], replace(before, is_open=False, revision=before.revision + 1))
         elif words is not None and (charge_id in again or not before.is_open or words != (before.code, before.message)):
@@ -97,35 +96,32 @@ def _summed_up(charge_id: str, found: list[tuple[str, str, str]]) -> tuple[str, 
     return code, words + (_REPLAY.format(charge_id=charge_id) if code == REFUSED else "")
 
 
-def _opened(before: _Told, code: str, message: str, at: datetime) -> _Told:
+def _opened(before: _Published, code: str, message: str, at: datetime) -> _Published:
     first_seen = before.first_seen if before.is_open else at
-    return _Told(True, code, message, before.revision + 1, first_seen, before.attempts + 1 if before.is_open else 1)
+    return _Published(
+        True, code, message, before.revision + 1, first_seen, before.attempts + 1 if before.is_open else 1
+    )
 
 
-def _queue(cursor: Cursor[TupleRow], charge_id: str, charge: tuple[str, str, str], told: _Told) -> None:
+def _queue(cursor: Cursor[TupleRow], charge_id: str, charge: tuple[str, str, str], last: _Published) -> None:
     engagement_id, amount, region = charge
     subject = f"posting:{charge_id}"
-    value = {
-        "exception_id": exception_id(engagement_id, subject),
-        "engagement_id": engagement_id,
-        "subject": subject,
-        "revision": told.revision,
-        "code": told.code,
-        "message": told.message,
-        "missing": None,
-        "amount_at_stake": amount,
-        "minutes": 0,  # they are in the charge, not parked
-        "status": "open" if told.is_open else "resolved",
-        "first_seen": instant_text(told.first_seen) if told.first_seen else None,
-        "attempts": told.attempts,
-        "owner": "",
-        "region": region,
-        "severity": "blocking",
-    }
+    value = json_exception_fields(
+        engagement_id,
+        subject,
+        revision=last.revision,
+        code=last.code,
+        message=last.message,
+        amount_at_stake=amount,
+        status="open" if last.is_open else "resolved",
+        first_seen=last.first_seen,
+        attempts=last.attempts,
+        region=region,
+    )
     cursor.execute(
         "UPDATE hourstream.delivery_exceptions SET is_open = %s, code = %s, message = %s, revision = %s,"
         " first_seen = %s, attempts = %s WHERE charge_id = %s",
-        (told.is_open, told.code, told.message, told.revision, told.first_seen, told.attempts, charge_id),
+        (last.is_open, last.code, last.message, last.revision, last.first_seen, last.attempts, charge_id),
     )
     cursor.execute(
         "INSERT INTO hourstream.outbox (topic, key, value) VALUES (%s, %s, %s)",

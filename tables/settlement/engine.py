@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple, TypeGuard
 
 from common.isolation import ISOLATED
+from rating.exception_record import ExceptionStatus
 from rating.model.charge import Settlement
 from rating.model.facts import BillingPeriod, Decision, Fact, gathered, identity
 from rating.model.masters import Masters
@@ -296,7 +297,7 @@ class Settling:
         if told is not None:
             self._tell_conflict(fact, told, RESOLVED, now_ms)
 
-    def _tell_conflict(self, fact: Fact, told: StandingException, status: str, now_ms: int) -> None:
+    def _tell_conflict(self, fact: Fact, told: StandingException, status: ExceptionStatus, now_ms: int) -> None:
         engagement_id, topic, id_ = _conflict_key(fact)
         self.publications.append(
             exception_publication(engagement_id, conflict_subject(topic, id_), told, status, now_ms)

@@ -5,14 +5,17 @@ repeated finding publishes nothing and a healed one is closed.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from common.timestamps import instant
+from rating.exception_record import ExceptionStatus, exception_fields
 from rating.model.charge import Parked
-from rating.model.ids import exception_id
 from topics import topic_names
 
 EXCEPTIONS = topic_names.BILLING_EXCEPTIONS
-OPEN, WAIVED, RESOLVED = "open", "waived", "resolved"
+OPEN: Final = "open"
+WAIVED: Final = "waived"
+RESOLVED: Final = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class StandingException:
     attempts: int
 
     @property
-    def status(self) -> str:
+    def status(self) -> ExceptionStatus:
         return WAIVED if self.parked.waived else OPEN
 
 
@@ -42,28 +45,24 @@ def advance(
 
 
 def exception_record(
-    engagement_id: str, subject: str, standing: StandingException, status: str | None = None
+    engagement_id: str, subject: str, standing: StandingException, status: ExceptionStatus | None = None
 ) -> dict[str, object]:
-    """The `billing.exceptions` record of an exception; `status` is "resolved" when it is closed.
-
-    Only the codes of DOMAIN.md §2 rule 16 have severity warning (DOMAIN.md §3.6).
-    """
+    """The `billing.exceptions` record of an exception; `status` is "resolved" when it is closed."""
     parked = standing.parked
     missing = parked.missing
-    return {
-        "exception_id": exception_id(engagement_id, subject),
-        "engagement_id": engagement_id,
-        "subject": subject,
-        "revision": parked.revision,
-        "code": parked.code,
-        "message": parked.message,
-        "missing": None if missing is None else {"kind": missing.kind, "id": missing.id, "day": missing.day},
-        "amount_at_stake": parked.amount_at_stake,
-        "minutes": parked.minutes,
-        "status": status or standing.status,
-        "first_seen": instant(standing.first_seen_ms),
-        "attempts": standing.attempts,
-        "owner": parked.owner,
-        "region": parked.region,
-        "severity": parked.severity,
-    }
+    return exception_fields(
+        engagement_id,
+        subject,
+        revision=parked.revision,
+        code=parked.code,
+        message=parked.message,
+        missing=None if missing is None else {"kind": missing.kind, "id": missing.id, "day": missing.day},
+        amount_at_stake=parked.amount_at_stake,
+        minutes=parked.minutes,
+        status=status or standing.status,
+        first_seen=instant(standing.first_seen_ms),
+        attempts=standing.attempts,
+        owner=parked.owner,
+        region=parked.region,
+        severity=parked.severity,
+    )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from common.timestamps import instant
+from rating.exception_record import ExceptionStatus
 from rating.model.charge import Charge, Parked, Settlement, negated, same_billing
 from rating.model.ids import charge_id
 from schemas.codec import encode
@@ -83,14 +84,15 @@ def publish_exception(
 ) -> StandingException | None:
     after = advance(before, found, now_ms, retried)
     if after is not before:
-        told, status = (after, None) if after is not None else (before, RESOLVED)
-        if told is not None:
-            said.append(exception_publication(engagement_id, subject, told, status, now_ms))
+        if after is not None:
+            said.append(exception_publication(engagement_id, subject, after, None, now_ms))
+        elif before is not None:
+            said.append(exception_publication(engagement_id, subject, before, RESOLVED, now_ms))
     return after
 
 
 def exception_publication(
-    engagement_id: str, subject: str, told: StandingException, status: str | None, now_ms: int
+    engagement_id: str, subject: str, told: StandingException, status: ExceptionStatus | None, now_ms: int
 ) -> Publication:
     value = encode(EXCEPTIONS, exception_record(engagement_id, subject, told, status))
     return Publication(EXCEPTIONS, engagement_id, value, status or told.status, now_ms)

@@ -106,6 +106,8 @@ def _built(name: str, files: dict[str, Path], dockerfile: Path | None = None, **
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
             target.chmod(0o755 if os.access(file, os.X_OK) else 0o644)  # a cache may be private to its owner
+        for inner in Path(folder).rglob("*/"):
+            inner.chmod(0o755)
         shutil.copy(dockerfile, Path(folder) / "Dockerfile")
         given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         run("docker", "build", "--quiet", "--network", "host", "--tag", tag, *given, folder)
