@@ -27,7 +27,7 @@ GATHER_SECONDS = 0.25  # a warning waits for no charge: fewer and larger transac
 
 def process(settings: Settings) -> BatchProcess:
     """The advisories process: one committer a partition."""
-    advisories = stateful_process(NAME, ADVISORY_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS)
+    advisories = stateful_process(NAME, ADVISORY_INPUTS, settings, lambda: process_batch, batch_seconds=GATHER_SECONDS)
 
     @advisories.app.agent(advisories.topic)
     async def warn(batches: Batches) -> None:
@@ -37,7 +37,7 @@ def process(settings: Settings) -> BatchProcess:
     return advisories
 
 
-def decide(batch: Batch, state: State) -> list[Output]:
+def process_batch(batch: Batch, state: State) -> list[Output]:
     """A batch's copies, findings and warnings. An entry that cannot be read is settle's dead letter."""
     passed_over, outputs, tally, warnings = list[Output](), list[Output](), Tally(), Warnings(state)
     said: dict[str, list[Mapping[str, Any]]] = {topic: [] for topic in ADVISORY_INPUTS}
@@ -54,7 +54,7 @@ def decide(batch: Batch, state: State) -> list[Output]:
     for copy in said[BY_CONSULTANT]:
         persons.take(copy)
     for finding in said[OVERLAPS]:
-        entries.hear(finding)
+        entries.apply_finding(finding)
     outputs += persons.findings()
     entries.review(warnings)
     persons.review(warnings)

@@ -19,14 +19,14 @@ from tables.windows import Tally, count_set_aside
 from topics.catalogue import LIFECYCLE_INPUTS
 
 NAME = "lifecycle"
-# Nobody waits for a state as for a charge: fewer and larger transactions leave the machine to those ahead.
+# States are less urgent than charges: fewer and larger transactions leave the machine to the workers ahead.
 GATHER_SECONDS = 0.25
 
 
 def process(settings: Settings) -> BatchProcess:
     """The lifecycle process: one committer a partition."""
     lifecycle = stateful_process(
-        NAME, LIFECYCLE_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
+        NAME, LIFECYCLE_INPUTS, settings, lambda: process_batch, batch_seconds=GATHER_SECONDS, note=count_set_aside
     )
     lifecycle.figures = LifecycleFigures(lifecycle)
 
@@ -38,15 +38,15 @@ def process(settings: Settings) -> BatchProcess:
     return lifecycle
 
 
-def decide(batch: Batch, state: State) -> list[Output]:
+def process_batch(batch: Batch, state: State) -> list[Output]:
     """The states that a batch changes."""
     outputs, tally = list[Output](), Tally()
-    lives = ChargeHistories(state, tally)
-    lives.hear(
+    histories = ChargeHistories(state, tally)
+    histories.apply(
         [ChargeEvent(record.topic, value, record.timestamp_ms) for record, value in read(batch.records, NAME, outputs)]
     )
     tally.count("dead", batch.timestamp_ms, len(outputs))
-    for engagement_id, record in lives.told():
+    for engagement_id, record in histories.changes():
         outputs.append(Output(STATES, engagement_id.encode(), encode(STATES, record)))
     tally.count_each("received", (record.timestamp_ms for record in batch.records))
     tally.write(state)

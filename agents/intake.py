@@ -66,7 +66,7 @@ def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
 def decider(mapper: Mapper) -> Callable[[Batch, State], list[Output]]:
     """A batch's outputs by this mapping."""
 
-    def decide(batch: Batch, state: State) -> list[Output]:
+    def process_batch(batch: Batch, state: State) -> list[Output]:
         outputs, tally = list[Output](), Tally()
         before = mapper.waiting(state)
         for record, value in read(batch.records, NAME, outputs):
@@ -81,7 +81,7 @@ def decider(mapper: Mapper) -> Callable[[Batch, State], list[Output]]:
         tally.write(state)
         return outputs
 
-    return decide
+    return process_batch
 
 
 def _apply(mapper: Mapper, state: State, record: Record, value: dict[str, object], tally: Tally) -> list[Output]:

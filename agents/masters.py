@@ -40,7 +40,7 @@ WINNERS = StateTable(state_keys.WINNERS, Winner)  # (topic, id)
 
 def process(settings: Settings) -> BatchProcess:
     """The masters process: one partition, one total order."""
-    masters = stateful_process(NAME, MASTERS, settings, lambda: decide, note=count_set_aside)
+    masters = stateful_process(NAME, MASTERS, settings, lambda: process_batch, note=count_set_aside)
 
     @masters.app.agent(masters.topic)
     async def pick_winners(batches: Batches) -> None:
@@ -50,7 +50,7 @@ def process(settings: Settings) -> BatchProcess:
     return masters
 
 
-def decide(batch: Batch, state: State) -> list[Output]:
+def process_batch(batch: Batch, state: State) -> list[Output]:
     """The winners among a batch's records, and the faults of the others."""
     outputs, tally = list[Output](), Tally()
     for record, value in read(batch.records, STAGE, outputs):

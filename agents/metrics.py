@@ -34,7 +34,7 @@ def process(settings: Settings) -> BatchProcess:
     masters = MastersTable(settings.bootstrap, settings.stall_seconds)
     masters.start()
     metrics = stateful_process(
-        NAME, METRICS_INPUTS, settings, lambda: decide, batch_seconds=GATHER_SECONDS, note=count_set_aside
+        NAME, METRICS_INPUTS, settings, lambda: process_batch, batch_seconds=GATHER_SECONDS, note=count_set_aside
     )
     metrics.figures = MetricsFigures(metrics, masters)
     metrics.follows[CURRENT] = lambda: masters.snapshot().end
@@ -47,7 +47,7 @@ def process(settings: Settings) -> BatchProcess:
     return metrics
 
 
-def decide(batch: Batch, state: State) -> list[Output]:
+def process_batch(batch: Batch, state: State) -> list[Output]:
     """Keep the figures of a batch in `state`; nothing is published."""
     passed_over, tally = list[Output](), Tally()
     overview = Overview(state, tally)

@@ -44,7 +44,7 @@ def process(settings: Settings) -> BatchProcess:
         NAME,
         SETTLE_INPUTS,
         settings,
-        lambda: functools.partial(decide, masters.snapshot, Memory()),
+        lambda: functools.partial(process_batch, masters.snapshot, Memory()),
         due=functools.partial(_sweep_is_due, masters),
         derived=DerivedRows(PLACES.key(), places_in),
         note=count_set_aside,
@@ -75,7 +75,7 @@ class Memory:
     plain: PlainTime = field(default_factory=PlainTime)
 
 
-def decide(
+def process_batch(
     snapshot_now: Callable[[], Snapshot], memory: Memory, batch: Batch, state: State, chunk: int = CHUNK_SUBJECTS
 ) -> list[Output]:
     """A batch's outputs. Pure except for `state`, which keeps the rows to commit with them, and `memory`.

@@ -65,9 +65,9 @@ def rows(pool: Pool) -> AnnouncedRows:
 
 def posting_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
     """Postings that were not announced as they are, and announcements of postings that are not there."""
-    heard = said.said[POSTINGS]
+    announced = said.said[POSTINGS]
     for name, (system, charge_id, status, reference, reason, revision, period) in held.postings.items():
-        told = heard.get(name)
+        told = announced.get(name)
         if told is None or max(told.revisions) != revision:
             if (POSTINGS, name, revision) not in held.unsent:
                 yield f"{system} has posted {charge_id} at revision {revision}, which {POSTINGS} does not say"
@@ -76,23 +76,23 @@ def posting_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
         said_rest = tuple(told.last[field] for field in ("status", "reference", "reason"))
         if (*said_rest, said_period) != (status, reference, reason, period):
             yield f"{system} holds {charge_id} otherwise than {POSTINGS} says"
-    for name, told in heard.items():
+    for name, told in announced.items():
         if told.last["system"] in held.journals and name not in held.postings:
             yield f"{POSTINGS} says {told.last['system']} has {told.last['charge_id']}, which has no posting"
 
 
 def status_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
     """Documents whose present status was not announced, and announcements of documents that do not exist."""
-    heard = said.said[STATUSES]
+    announced = said.said[STATUSES]
     for name, (engagement_id, standing, payable, currency, revision, charge_ids) in held.documents.items():
-        told = heard.get(name)
+        told = announced.get(name)
         if told is None or max(told.revisions) != revision:
             if (STATUSES, name, revision) not in held.unsent:
                 yield f"{name} is {standing} at revision {revision}, which {STATUSES} does not say"
             continue
         if _status(told) != (engagement_id, standing, payable, currency, sorted(charge_ids)):
             yield f"{name} stands otherwise than {STATUSES} says"
-    for name, told in heard.items():
+    for name, told in announced.items():
         if name not in held.documents:
             yield f"{STATUSES} speaks of {told.last['invoice_id']}, which is no document"
 

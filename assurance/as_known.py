@@ -32,7 +32,7 @@ def moment(text: str) -> datetime:
 def books_as_known(
     broker: str, moments: Sequence[datetime], progress: Callable[[int], None] = lambda _: None
 ) -> list[Books]:
-    """Facts and masters as known at each of the moments, read in one go. `progress` hears of every thousandth record.
+    """Facts and masters as known at each of the moments, read in one go. `progress` is called each thousandth record.
 
     `Books.expected` of each is the ledger of that moment; nothing published is in it.
     """

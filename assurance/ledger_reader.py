@@ -46,7 +46,7 @@ class Books:
 
     @classmethod
     def read(cls, broker: str, progress: Callable[[int], None] = lambda _: None) -> "Books":
-        """Read every topic to its committed end; `progress` hears of every thousandth record."""
+        """Read every topic to its committed end; `progress` is called for every thousandth record."""
         books = cls()
         topics = (*MASTERS, *SETTLE_INPUTS, READY, *ANNOUNCED)
         for count, record in enumerate(read_all(broker, topics), 1):

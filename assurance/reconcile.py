@@ -129,7 +129,9 @@ def _charged(books: Arrivals, held: SinkSnapshot, routes: Routes) -> Iterator[Re
                 # Another system's amounts are not ours to read; that it has the charge is.
                 postings[system] = HeldPosting(account, amount, str(posting["status"]))
             wanted = routes.targets_of(record) if record["reverses"] is None else went.get(record["reverses"], ())
-            postings |= dict.fromkeys(set(wanted) - held.postings.keys() - postings.keys())  # not heard of it yet
+            postings |= dict.fromkeys(
+                set(wanted) - held.postings.keys() - postings.keys()
+            )  # its answer has not arrived yet
             went[record["charge_id"]] = tuple(dict.fromkeys((*wanted, *(s for s, p in postings.items() if p))))
             yield ReconciledCharge(
                 name=f"charge {charge_id} of {record['engagement_id']}/{record['subject']}",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.event_cost
 
-The settle agent's own `decide` over a RocksDB store, without a broker: a plain time entry, and an outcome of one metric
+`process_batch` of settle over a RocksDB store, without a broker: a plain time entry, and an outcome of one metric
 and month, in an engagement that holds 100 and 100,000 of them (the ratio should be near 1), and a cap and a retainer
 put on an engagement of 10,000. Time under a cap and of a retainer is compared in the same way.
 """
@@ -111,7 +111,7 @@ class Bench:
     def settle(self, records: list[Record]) -> int:
         """One batch, written to the store; returns how many records it would publish."""
         state = State(self.store)
-        outputs = settle.decide(self.masters.snapshot, self._memory, Batch(0, 0, {}, {}, records), state)
+        outputs = settle.process_batch(self.masters.snapshot, self._memory, Batch(0, 0, {}, {}, records), state)
         self.store.write(state.changes, None)
         return len(outputs)
 

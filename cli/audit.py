@@ -15,7 +15,7 @@ from storage.migrations import migrate
 from storage.postgres import open_pool
 
 
-def show(found: Sequence[Statement]) -> None:
+def print_statements(found: Sequence[Statement]) -> None:
     """Print the statements as a table."""
     console.print(table_of(found))
 
@@ -48,5 +48,5 @@ def audit(as_json_: bool) -> None:
     if as_json_:
         print_json(as_json(found))
     else:
-        show(found)
+        print_statements(found)
     sys.exit(0 if all(s.holds for s in found) else 1)

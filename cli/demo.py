@@ -179,7 +179,7 @@ def _play(play: Play) -> bool:
     console.print(table)
     if in_erp is not None:
         console.print(in_erp[1])
-    audit.show(found)
+    audit.print_statements(found)
     if play.picture is not None:
         save_picture(play.picture, "hourstream demo", table, audit.table_of(found))
     broken = any(each.documents.broken_rules for each in runs)

@@ -16,7 +16,7 @@ from common.errors import InvalidRecord
 from console.visibility import visible
 from devstack.stack import Stack
 from operations.code_suggestions import RecordNames
-from operations.decisions import DECISIONS, Decision, Subject, Why, decide, map_code, refusal
+from operations.decisions import DECISIONS, Decision, Subject, Why, map_code, publish_decisions, refusal
 from privacy.decrypt import Reading, readable, reading
 from privacy.encrypt import Encryption, sealing
 from privacy.open_vault import open_to_publish, open_vault
@@ -211,7 +211,7 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
     with attached(Settings.load()) as stack:
         standing = _standing(stack.broker, engagement, subject)
         what = Subject(engagement, subject, int(str(standing["revision"])))
-        decide(stack.broker, decision, [what], Why(by, reason, SOURCE))
+        publish_decisions(stack.broker, decision, [what], Why(by, reason, SOURCE))
     console.print(f"{decision} of {subject} of {engagement} is on {DECISIONS}; the settle worker acts on it")
 
 

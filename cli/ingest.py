@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli.context import attached, console
-from cli.sources import ORDERS, show, taken_of
+from cli.sources import ORDERS, print_taken, taken_of
 from operations.all_topics import every_topic
 from operations.file_ingest import FilePublisher
 from privacy.open_vault import open_to_publish
@@ -31,7 +31,7 @@ def ingest(
     Exit status 1 if a row is bad; the good ones are published.
     """
     taken = taken_of(file, source, dates)
-    show(taken, 10)
+    print_taken(taken, 10)
     if taken.bad and all_or_nothing:
         raise click.ClickException(f"{len(taken.bad):,} rows are bad, so nothing was published")
     settings = Settings.load()

@@ -27,7 +27,7 @@ def charge_ends(broker: str) -> dict[int, int]:
 
 
 def require_clients(known: Names, clients: Sequence[str]) -> None:
-    """Raises ClickException for clients that nobody has published: a typing error would pass for nothing to invoice."""
+    """Raises ClickException for unknown clients: a typing error would look like nothing to invoice."""
     if unknown := sorted(set(clients) - known.clients.keys()):
         raise click.ClickException(f"no client {', '.join(unknown)} on master.clients; nothing was invoiced")
 

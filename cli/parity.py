@@ -35,11 +35,11 @@ def parity(old: str, new: str, client: str | None, period: str | None, whole: bo
     if as_json:
         print_json(asdict(found))
     else:
-        show(found, old, new)
+        print_parity(found, old, new)
     sys.exit(1 if found.differences or (whole and (found.only_old or found.only_new)) else 0)
 
 
-def show(found: Parity, old: str, new: str) -> None:
+def print_parity(found: Parity, old: str, new: str) -> None:
     """The counts, and the differences."""
     console.print(
         f"{found.both:,} charges are in both, {found.same:,} of them the same in {', '.join(COMPARED)}; "

@@ -46,7 +46,7 @@ def reconcile(client: str | None, period: str | None, each: bool, as_json_: bool
     if as_json_:
         print_json(as_json(ReconciliationReport(sources, ties)))
     else:
-        show(ReconciliationReport(sources, ties), each)
+        print_report(ReconciliationReport(sources, ties), each)
     sys.exit(0 if all(tie.ties for tie in ties) else 1)
 
 
@@ -80,7 +80,7 @@ def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
     return {name: plain(amount) for name, amount in sorted(amounts.items())}
 
 
-def show(found: ReconciliationReport, each: bool) -> None:
+def print_report(found: ReconciliationReport, each: bool) -> None:
     """Both halves as tables; residues are named."""
     if found.sources:
         console.print(_sources_table(found.sources))

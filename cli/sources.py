@@ -68,7 +68,7 @@ def check(file: Path, source: str | None, dates: Order | None, shown: int, as_js
     if as_json:
         print_json(as_summary(taken))
     else:
-        show(taken, shown)
+        print_taken(taken, shown)
     if taken.bad:
         raise SystemExit(1)
 
@@ -123,7 +123,7 @@ def made_of(taken: Taken) -> dict[str, dict[str, int]]:
     return {topic: {"records": records[topic], "minutes": minutes[topic]} for topic in sorted(records)}
 
 
-def show(taken: Taken, shown: int) -> None:
+def print_taken(taken: Taken, shown: int) -> None:
     """The same for a person."""
     kinds = " and ".join(taken.entities)
     name, system = styled(taken.name, "bold"), styled(taken.system, "bold")

@@ -1,4 +1,4 @@
-"""Isolation: sets aside a record that cannot be processed, so that the rest of its batch goes on.
+"""Isolation: sets aside a record that cannot be processed, so that the rest of its batch is processed.
 
 A failing batch is halved until single records fail. A batch may always be divided, because its boundaries have no
 meaning. Only a fault of the environment (broker, disk, database, fencing) is passed on.

@@ -89,8 +89,8 @@ def _closing(provider: Provider | None) -> Callable[[FastAPI], AbstractAsyncCont
 def _failed(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(api.PREFIX):
         return problem(request, error)
-    nobody = isinstance(error, HTTPException) and error.status_code == 401 and "authorization" not in request.headers
-    if nobody and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+    anonymous = isinstance(error, HTTPException) and error.status_code == 401 and "authorization" not in request.headers
+    if anonymous and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", 303)
     return failed(request, error)

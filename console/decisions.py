@@ -32,7 +32,7 @@ class DecisionCounts:
     unknown: int
 
 
-def decide(
+def decide_selected(
     cursor: Asking,
     broker: str,
     user: User,
@@ -57,7 +57,7 @@ def decide(
     for each in standing:
         record(cursor, user, decision, f"{each.engagement_id}/{each.subject}", why.reason)
     try:
-        decided = decisions.decide(broker, decision, standing, why, request)
+        decided = decisions.publish_decisions(broker, decision, standing, why, request)
     except InvalidRecord as error:
         raise HTTPException(422, f"This cannot be decided: {error}") from error
     except KafkaException as error:

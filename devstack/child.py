@@ -27,7 +27,7 @@ _lasting = threading.local()
 
 
 def lasting_thread() -> None:
-    """Declare that the current thread lives until all children it starts are to end.
+    """Declare that the current thread outlives all children it starts.
 
     The kernel sends the death signal of a child when the *thread* that started it ends, not the process.
     """

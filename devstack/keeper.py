@@ -85,7 +85,7 @@ class Keeper:
                     self._restore()
                 self._record.write()
             except Exception:  # a fault here must not leave the server without its keeper
-                log.exception("the keeper of %s goes on after an error", self._name)
+                log.exception("the keeper of %s continues after an error", self._name)
 
     def _restore(self) -> None:
         ending = self._record.ended(self._name, self._server.child.exit_code, self._server.last_line())

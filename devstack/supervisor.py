@@ -86,7 +86,7 @@ class Workers:
         self.stop()
 
     def start(self, name: str) -> None:
-        """Start one process; not while `stop` is on its way, which would never hear of it. Raises OSError."""
+        """Start one process; not while `stop` runs, which would not end it. Raises OSError."""
         child = self._children[name]
         self._page(name).unlink(missing_ok=True)
         # A launcher becomes the process: on Linux the kernel ends it when this one ends, however that happens.

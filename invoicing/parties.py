@@ -29,7 +29,7 @@ class Names:
     tasks: Mapping[str, Task] = field(default_factory=dict)
 
     def is_shared(self, charge: DueCharge) -> bool:
-        """Whether a charge goes on its client's own document: its engagement's choice, else its client's."""
+        """Whether a charge is invoiced on its client's own document: its engagement's choice, else its client's."""
         engagement, client = self.engagements.get(charge.engagement_id), self.clients.get(charge.client_id)
         choice = (engagement and engagement.invoice_per) or (client and client.invoice_per)
         return choice == "client"

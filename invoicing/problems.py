@@ -33,7 +33,9 @@ class ProblemFound(SinkError):
         self.problem = problem
 
 
-def tell(cursor: Cursor[TupleRow], event: StoredEvent, problem: StatusProblem | None, engagement_id: str = "") -> None:
+def announce_problem(
+    cursor: Cursor[TupleRow], event: StoredEvent, problem: StatusProblem | None, engagement_id: str = ""
+) -> None:
     """Publish the change of an event's exception, and keep it; the engagement is empty if unknown."""
     before = event.told
     if problem is None:

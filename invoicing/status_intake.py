@@ -21,7 +21,7 @@ from common.timestamps import instant_text
 from invoicing.external_invoices import register
 from invoicing.outbox_records import STATUS_TOPIC, announce, status_records
 from invoicing.payment_status import InvoiceEvent, InvoiceStanding, Status, history
-from invoicing.problems import ProblemFound, StatusProblem, tell
+from invoicing.problems import ProblemFound, StatusProblem, announce_problem
 from invoicing.status_events import (
     EventRow,
     Number,
@@ -152,7 +152,7 @@ class StatusIntake:
                 document = self._find(cursor, number, events)
             except ProblemFound as unusable:
                 for event in events:
-                    tell(cursor, event, None if self._is_quiet(event) else unusable.problem)
+                    announce_problem(cursor, event, None if self._is_quiet(event) else unusable.problem)
             else:
                 found |= {event.document for event in events if event.document}
                 found.add(document)
@@ -180,7 +180,7 @@ class StatusIntake:
         raise ProblemFound(StatusProblem("UNKNOWN_INVOICE", message, ("invoice", missing)))
 
     def _is_quiet(self, event: StoredEvent) -> bool:
-        """Whether an event has no effect while its invoice is unknown: a draft, or one voided before we heard of it."""
+        """Whether an event has no effect while its invoice is unknown: a draft, or one voided before it came here."""
         try:
             status = self._meaning(event)
         except UnknownWord:
@@ -211,7 +211,7 @@ class StatusIntake:
             problems |= _stranded(events, problems)
         for event in events:
             problem = problems.get(event.name)
-            tell(cursor, event, problem, rows[0].engagement_id if problem else "")
+            announce_problem(cursor, event, problem, rows[0].engagement_id if problem else "")
 
     def _usable(
         self, events: Sequence[StoredEvent], currency: str

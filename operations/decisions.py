@@ -61,7 +61,7 @@ def refusal(subject: str) -> str | None:
     return None
 
 
-def decide(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why, request: str = "") -> int:
+def publish_decisions(broker: str, decision: Decision, subjects: Iterable[Subject], why: Why, request: str = "") -> int:
     """Publish a decision on each subject; gives their number once the broker has them. Raises KafkaException.
 
     A `request` that is made again gives its decisions the ids they had.

@@ -1,6 +1,6 @@
 """Amounts no record can carry: beyond decimal(18,6), twelve digits before the point (DOMAIN.md, Conventions).
 
-Facts that keep their schema can still multiply to such an amount. Nobody means it, so the subject is parked as INVALID,
+Facts that keep their schema can still multiply to such an amount, by mistake: the subject is parked as INVALID,
 visible and correctable, instead of stopping everybody behind it.
 """
 

@@ -92,16 +92,16 @@ def reversed_by(life: ChargeHistory, reversal_id: str) -> ChargeHistory:
 _Ranked = TypeVar("_Ranked", PostingResult, InvoiceStatusEvent)
 
 
-def _higher(known: _Ranked | None, heard: _Ranked) -> _Ranked | None:
-    """What was heard, if it ranks above what is known."""
-    return heard if known is None or heard > known else None
+def _higher(known: _Ranked | None, new: _Ranked) -> _Ranked | None:
+    """The new event if it ranks above the known one, else None."""
+    return new if known is None or new > known else None
 
 
 def progress(life: ChargeHistory) -> ChargeStanding:
     """Where the charge stands.
 
     An invoice that is not voided decides; if several are (which an audit would call false), the last one. Else a
-    voided one makes the charge free again. Without any, the ERPs decide, of which one that refuses is what is told.
+    voided one makes the charge free again. Without any, the ERPs decide; one that refuses makes it refused.
     """
     posted_ms = min((a.at_ms for a in life.answers.values() if a.status == "posted"), default=None)
     if life.notices:

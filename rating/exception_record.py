@@ -30,10 +30,7 @@ def exception_fields(
     missing: Mapping[str, object] | None = None,
     severity: Severity = "blocking",
 ) -> dict[str, object]:
-    """The record's fields, in the order of its schema.
-
-    Only the codes of DOMAIN.md §2 rule 16 have severity warning (DOMAIN.md §3.6).
-    """
+    """The record's fields, in the order of its schema."""
     return {
         "exception_id": exception_id(engagement_id, subject),
         "engagement_id": engagement_id,

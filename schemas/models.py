@@ -2,7 +2,7 @@
 
 `model_of(topic)` takes a record in its JSON form, as `schemas.json_codec.from_json` does: the same values are accepted,
 by the same readers of leaves, and turned into the same Python form. The reader of the busiest way stops at the first
-value that does not fit; a model goes on and tells every one.
+value that does not fit; a model reports all of them.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ _TYPES: Mapping[type, Any] = {
 
 
 class SentRecord(BaseModel):
-    """A record as somebody sends it; fields outside the contract are ignored (DOMAIN.md, Conventions)."""
+    """A record as it is sent; fields outside the contract are ignored (DOMAIN.md, Conventions)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 

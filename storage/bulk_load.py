@@ -19,7 +19,7 @@ def stage(
 ) -> None:
     """Have these rows, and no others, in the temporary table `table` (columns: name to type) until the commit.
 
-    The table lives as long as the connection, so that a batch costs no change of the catalogue.
+    The table exists as long as the connection, so a batch changes no system catalogue.
     """
     shape = sql.SQL(", ").join(sql.Identifier(column) + sql.SQL(" " + kind) for column, kind in columns.items())
     if cursor.execute("SELECT to_regclass(%s)", (f"pg_temp.{table}",)).fetchone() == (None,):

@@ -1,7 +1,7 @@
-"""What the broker knows of a changelog topic, and a store must be held to before it goes on from where it stands.
+"""Checks of a changelog topic before a store resumes from its own position.
 
 A store that was away for long may have missed deletions: compaction removes the record of a deletion some time after it
-was written (`delete.retention.ms`), and whoever reads on from before it keeps the row for ever. A topic that was made
+was written (`delete.retention.ms`), and a store that resumes before it keeps the row for ever. A topic that was made
 anew under the same name has other records at the same offsets.
 """
 

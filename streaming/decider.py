@@ -1,4 +1,4 @@
-"""A batch decided in memory, whatever is in it: what cannot be decided becomes a dead letter, all else goes on.
+"""Processes a batch in memory: a record that cannot be processed becomes a dead letter, the rest continues.
 
     decided = Decider("settle", make_decide).decide(batch, store)
 

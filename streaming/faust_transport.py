@@ -38,7 +38,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return _served[self.app.conf.id]
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:
-        """Batches of the plane. aiokafka is still asked once a second: a consumer that nobody asks leaves the group
+        """Batches of the plane. aiokafka is still asked once a second: a consumer that is not polled leaves the group
         in silence after max_poll_interval."""
         _, lead, partitions = self._plane()
         until = time.monotonic() + min(timeout, 0.25)

@@ -1,4 +1,4 @@
-"""What the streaming plane never isolates: faults of its environment end the process, whose next start goes on."""
+"""What the streaming plane never isolates: faults of its environment end the process; the next start resumes."""
 
 from confluent_kafka import KafkaException
 

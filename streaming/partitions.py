@@ -123,7 +123,7 @@ class Partitions:
     def assign(self, numbers: Iterable[int]) -> None:
         """Hold exactly `numbers`. Returns at once: no heartbeat is sent before it does, and a restore takes its time.
 
-        A partition that stays goes on as it is; had another owner come between, its fence would end us.
+        A kept partition continues as it is; if another process had owned it meanwhile, its fence would end us.
         """
         wanted = set(numbers)
         for number in set(self.held) - wanted:
@@ -235,7 +235,7 @@ class Partitions:
     def _is_due(self, partition: Partition, reader: PartitionReader, now: float) -> bool:
         count = len(reader.buffer.records)
         if count:
-            # Behind a backlog nobody waits for the next record, and larger batches cost less.
+            # Behind a backlog the next record is not urgent, and larger batches cost less.
             patience = self._seconds * (_BACKLOG_PATIENCE if partition.more else 1)
             return count >= self.largest or now - partition.since >= patience
         return partition.committer.has_due_work() or (partition.committer.follows_markers and reader.has_moved)

@@ -94,7 +94,7 @@ def _give_memory_back() -> None:
 
 
 def instance_id(state_dir: Path) -> str:
-    """Which member of its group a worker is: whoever has this state. Made up at the first start."""
+    """The worker's member id in its group, kept with its state. Generated at the first start."""
     file = state_folder(state_dir) / "instance"
     try:
         if file.exists():
@@ -149,7 +149,7 @@ class BatchProcess:
         )
         self.state_dir = state_folder(settings.state_dir(name))
         datadir = state_folder(self.state_dir / "faust")
-        # A static member that is back within its session keeps its partitions, and nobody else is stopped for it. All
+        # A static member that is back within its session keeps its partitions, and the others are not stopped. All
         # others learn of a rebalance by their next heartbeat, and wait for the last who does.
         heartbeat = min(session / 4, _HEARTBEAT_SECONDS)
         self.app = faust.App(
@@ -225,7 +225,7 @@ class BatchProcess:
         await self.partitions.run(batch)
 
     def main(self, log_level: str = "WARNING") -> None:
-        """Run the worker until it is told to stop (SIGTERM, SIGINT)."""
+        """Run the worker until SIGTERM or SIGINT."""
         STOP_SIGNALS.listen()
         # Batches are many objects of one short life and no cycles: looking for garbage as often as Python does by
         # default takes a fifth of the time.

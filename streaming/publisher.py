@@ -1,4 +1,4 @@
-"""Records onto their topics, in order; for whoever publishes outside of a batch's transaction."""
+"""Publishes records on their topics in order, outside of a batch's transaction."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -142,7 +142,7 @@ class PartitionReader:
         return {(topic, self.partition): self.reached(topic) for topic in self.next}
 
     def highwater(self, topic: str) -> int:
-        """The end of `topic` as last heard from the broker."""
+        """The end of `topic` as the broker last reported it."""
         _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, self.partition), cached=True)
         return int(high)
 

@@ -1,6 +1,6 @@
 """A process that decides over its own state: a transactional committer a partition, all of one kind.
 
-    lifecycle = deciding_process("lifecycle", LIFECYCLE_INPUTS, settings, lambda: decide)
+    lifecycle = stateful_process("lifecycle", LIFECYCLE_INPUTS, settings, lambda: process_batch)
 
 What is kept between batches beside the state (`decide` as an object with a memory) is made anew for each partition, and
 after a failure.

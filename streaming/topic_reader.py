@@ -56,9 +56,9 @@ def read_valid(broker: str, topics: Sequence[str]) -> Iterator[tuple[Record, dic
 def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int = 0) -> Iterator[Record]:
     """The same for chosen partitions, from an offset on.
 
-    Goes on where it was after errors that pass. Raises KafkaException, also where nothing comes for a minute.
+    Resumes after transient errors. Raises KafkaException, also where nothing arrives for a minute.
     """
-    left, heard = dict.fromkeys(wanted, begin), time.monotonic()
+    left, last_seen = dict.fromkeys(wanted, begin), time.monotonic()
     while left:
         consumer = Consumer(reader_config(broker, "hourstream-reading"))  # never assigned twice: see streaming.reader
         try:
@@ -71,16 +71,16 @@ def read_partitions(broker: str, wanted: Sequence[tuple[str, int]], begin: int =
                     if (found := message.error()) is None:
                         yield Record.of(message)
                         left[where] = message.offset() + 1
-                        heard = time.monotonic()
+                        last_seen = time.monotonic()
                     elif found.code() == KafkaError._PARTITION_EOF:
                         left.pop(where, None)
-                        heard = time.monotonic()
+                        last_seen = time.monotonic()
                     else:
                         error = found
                         break
-                if not messages and time.monotonic() - heard > _SILENCE_SECONDS:
-                    error = KafkaError(KafkaError._TIMED_OUT, f"nothing came for {_SILENCE_SECONDS:g} s")
-            if error is not None and (not is_passing(error) or time.monotonic() - heard > PATIENCE_SECONDS):
+                if not messages and time.monotonic() - last_seen > _SILENCE_SECONDS:
+                    error = KafkaError(KafkaError._TIMED_OUT, f"nothing arrived for {_SILENCE_SECONDS:g} s")
+            if error is not None and (not is_passing(error) or time.monotonic() - last_seen > PATIENCE_SECONDS):
                 raise KafkaException(error)
         finally:
             consumer.close()

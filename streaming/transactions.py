@@ -5,7 +5,7 @@ The commit, in numbered steps (Kafka Streams' order, made whole):
  2. one transaction: outputs + changelog rows + a position row per source topic; flush, then commit;
  3. one RocksDB write: the same rows + how far the changelog is.
 On opening: fence the former owner (init_transactions), then restore the changelog up to its end. After the fence
-nobody else can append, so the end that is read is the end. State, outputs and position can never disagree.
+no other producer can append, so the end that is read is final. State, outputs and position can never disagree.
 """
 
 import logging
@@ -153,7 +153,7 @@ class TransactionalCommitter(Committer):
         changelog, known = self._describe_changelog(), self.store.get(CHANGELOG)
         if known not in (None, changelog.identity):
             raise ChangelogReplaced(
-                f"{self._changelog} was made anew since {self._path} was written, so nobody knows what was committed: "
+                f"{self._changelog} was made anew since {self._path} was written, so what was committed is unknown: "
                 "bring back the topic, or delete that folder to begin with what the new topic holds"
             )
         written = self.store.written_ms()

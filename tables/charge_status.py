@@ -1,6 +1,6 @@
-"""The life of each charge as a row of the lifecycle agent's state, and what a batch of news makes of it.
+"""The history of each charge as a row of the lifecycle agent's state, and the changes that a batch of events makes.
 
-News may come before its charge: the row then waits without one, and nothing is told of it.
+An event may arrive before its charge: the row then waits without one, and nothing is published.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,15 +48,15 @@ class TrackedCharge(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ChargeHistoryRow(msgspec.Struct, array_like=True, frozen=True):
-    """A charge (None until it arrives), its life, how many states were told of it, and the steps already timed."""
+    """A charge (None until it arrives), its history, its published states (a count), and the steps already timed."""
 
     charge: TrackedCharge | None = None
-    life: ChargeHistory = msgspec.field(default_factory=ChargeHistory)
-    told: int = 0
+    history: ChargeHistory = msgspec.field(default_factory=ChargeHistory)
+    published: int = 0
     timed: tuple[str, ...] = ()
 
 
-LIVES = StateTable(state_keys.LIVES, ChargeHistoryRow)  # (engagement, charge id)
+HISTORIES = StateTable(state_keys.HISTORIES, ChargeHistoryRow)  # (engagement, charge id)
 _NOTHING = ChargeHistoryRow()
 MOST_ANSWERS = 100  # of ERPs that a record shows: a charge has one or two
 
@@ -70,14 +70,14 @@ class _Changed:
 
 @dataclass(frozen=True, slots=True)
 class ChargeEvent:
-    """A record that says something of charges: its topic, what it says, its append time."""
+    """A record about charges: its topic, value and append time."""
 
     topic: str
     value: Mapping[str, Any]
     timestamp_ms: int
 
     def charges(self) -> list[str]:
-        """Ids of the charges it speaks of."""
+        """Ids of the charges it is about."""
         if self.topic == topic_names.INVOICE_STATUS:
             return list(self.value["charge_ids"])
         reverses = self.value.get("reverses")
@@ -86,40 +86,40 @@ class ChargeEvent:
 
 @dataclass(slots=True)
 class ChargeHistories:
-    """The lives a batch changes, over the rows of a partition."""
+    """The histories that a batch changes, over the rows of a partition."""
 
     state: StateRows
     tally: Tally
     _changed: dict[tuple[str, str], _Changed] = field(default_factory=dict)
 
-    def hear(self, news: Sequence[ChargeEvent]) -> None:
-        """Merge what a batch says."""
-        self.state.load(LIVES.key(each.value["engagement_id"], name) for each in news for name in each.charges())
-        for each in news:
+    def apply(self, events: Sequence[ChargeEvent]) -> None:
+        """Merge the events of a batch."""
+        self.state.load(HISTORIES.key(each.value["engagement_id"], name) for each in events for name in each.charges())
+        for each in events:
             match each.topic:
                 case topic_names.BILLING_READY:
                     self._charge(each)
                 case topic_names.ERP_POSTINGS:
-                    self._answer(each)
+                    self._posting_result(each)
                 case topic_names.INVOICE_STATUS:
-                    self._notice(each)
+                    self._invoice_status(each)
 
-    def _charge(self, news: ChargeEvent) -> None:
-        value = news.value
+    def _charge(self, event: ChargeEvent) -> None:
+        value = event.value
         charge_id, reverses = value["charge_id"], value["reverses"]
-        changed = self._of(news, charge_id)
+        changed = self._of(event, charge_id)
         if changed.row.charge is None:
             told = {name: value[name] for name in _CHARGE_FIELDS}
             charge = TrackedCharge(**told, decided_ms=_ms(value["decided_at"]))
             changed.row = msgspec.structs.replace(changed.row, charge=charge)
         if reverses is not None:
-            original = self._of(news, reverses)
-            original.row = _with_life(original.row, reversed_by(original.row.life, charge_id))
+            original = self._of(event, reverses)
+            original.row = _with_history(original.row, reversed_by(original.row.history, charge_id))
 
-    def _answer(self, news: ChargeEvent) -> None:
-        value = news.value
-        changed = self._of(news, value["charge_id"])
-        answer = PostingResult(
+    def _posting_result(self, event: ChargeEvent) -> None:
+        value = event.value
+        changed = self._of(event, value["charge_id"])
+        result = PostingResult(
             revision=value["revision"],
             at_ms=_ms(value["at"]),
             system=value["system"],
@@ -127,25 +127,27 @@ class ChargeHistories:
             reference=value["reference"],
             reason=value["reason"] or "",
         )
-        changed.row = _with_life(changed.row, with_posting_result(changed.row.life, value["posting_id"], answer))
+        changed.row = _with_history(changed.row, with_posting_result(changed.row.history, value["posting_id"], result))
 
-    def _notice(self, news: ChargeEvent) -> None:
-        value = news.value
-        notice = InvoiceStatusEvent(revision=value["revision"], at_ms=_ms(value["at"]), status=value["status"])
+    def _invoice_status(self, event: ChargeEvent) -> None:
+        value = event.value
+        status = InvoiceStatusEvent(revision=value["revision"], at_ms=_ms(value["at"]), status=value["status"])
         for charge_id in value["charge_ids"]:
-            changed = self._of(news, charge_id)
-            changed.row = _with_life(changed.row, with_invoice_status(changed.row.life, value["invoice_id"], notice))
+            changed = self._of(event, charge_id)
+            changed.row = _with_history(
+                changed.row, with_invoice_status(changed.row.history, value["invoice_id"], status)
+            )
 
-    def _of(self, news: ChargeEvent, charge_id: str) -> _Changed:
-        key = news.value["engagement_id"], charge_id
+    def _of(self, event: ChargeEvent, charge_id: str) -> _Changed:
+        key = event.value["engagement_id"], charge_id
         changed = self._changed.get(key)
         if changed is None:
-            row = LIVES.get(self.state, *key) or _NOTHING
+            row = HISTORIES.get(self.state, *key) or _NOTHING
             changed = self._changed[key] = _Changed(row, row)
-        changed.now_ms = max(changed.now_ms, news.timestamp_ms)
+        changed.now_ms = max(changed.now_ms, event.timestamp_ms)
         return changed
 
-    def told(self) -> Iterable[tuple[str, dict[str, object]]]:
+    def changes(self) -> Iterable[tuple[str, dict[str, object]]]:
         """(engagement, record of `charge.states`) of each charge whose state is another now; all rows are written."""
         for (engagement_id, charge_id), changed in self._changed.items():
             if changed.row is changed.before:
@@ -153,10 +155,11 @@ class ChargeHistories:
             before, after = _view(changed.before), _view(changed.row)
             row = changed.row
             if after is not None and after != before:
-                row = msgspec.structs.replace(row, told=row.told + 1, timed=self._count(before, after, changed))
+                timed = self._count(before, after, changed)
+                row = msgspec.structs.replace(row, published=row.published + 1, timed=timed)
                 yield engagement_id, _record(engagement_id, charge_id, row, after, changed.now_ms)
             self._count_unknown(changed)
-            LIVES.put(self.state, row, engagement_id, charge_id)
+            HISTORIES.put(self.state, row, engagement_id, charge_id)
 
     def _count(self, before: "View | None", after: "View", changed: _Changed) -> tuple[str, ...]:
         """Keep the live figures; -> the steps timed by now, each of a charge once."""
@@ -194,12 +197,12 @@ class View:
 def _view(row: ChargeHistoryRow) -> View | None:
     if row.charge is None:
         return None
-    answers = tuple(results_in_order(row.life.answers.values()))
-    return View(row.charge, progress(row.life), answers, row.life.reversed_by)
+    answers = tuple(results_in_order(row.history.answers.values()))
+    return View(row.charge, progress(row.history), answers, row.history.reversed_by)
 
 
-def _with_life(row: ChargeHistoryRow, life: ChargeHistory) -> ChargeHistoryRow:
-    return row if life is row.life else msgspec.structs.replace(row, life=life)
+def _with_history(row: ChargeHistoryRow, history: ChargeHistory) -> ChargeHistoryRow:
+    return row if history is row.history else msgspec.structs.replace(row, history=history)
 
 
 def _record(engagement_id: str, charge_id: str, row: ChargeHistoryRow, view: View, now_ms: int) -> dict[str, object]:
@@ -220,7 +223,7 @@ def _record(engagement_id: str, charge_id: str, row: ChargeHistoryRow, view: Vie
         "voided_at": _instant(stands.voided_ms),
         "invoice_id": stands.invoice_id,
         "postings": [_posting(answer) for answer in view.answers[-MOST_ANSWERS:]],
-        "revision": row.told,
+        "revision": row.published,
         "changed_at": instant(now_ms),
     }
 

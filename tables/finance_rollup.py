@@ -1,10 +1,10 @@
 """What finance looks at, folded from the topics: a small row an entry, charge, subject and exception, and sums of them.
 
-Every row only ever takes in what it has not heard, so the order of topics changes nothing: a posting may come before
+A row changes only by a record it has not seen, so the order of topics changes nothing: a posting may arrive before
 its charge. What a row gives to the sums is a function of the row alone (`sums_of_...`); a batch moves the difference.
 Amounts are in millionths; minutes are those of DOMAIN.md.
 
-A subject is *touched* when somebody had to act on it or on what it waited for: it was parked, decided on, or its
+A subject is *touched* when a person had to act on it or on what it waited for: it was parked, decided on, or its
 minutes were adjusted. Minutes of touched subjects that reach the ERP are manual, all others touchless. Both only grow.
 """
 
@@ -63,14 +63,14 @@ class ChargeRollupRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SubjectRow(msgspec.Struct, array_like=True, frozen=True):
-    """Whether anybody had to touch a subject, and its billable minutes that reached the ERP, reversals not deducted."""
+    """Whether a person touched a subject, and its billable minutes that reached the ERP, reversals not deducted."""
 
     touched: bool = False
     posted: int = 0
 
 
 class ExceptionRollupRow(msgspec.Struct, array_like=True, frozen=True):
-    """An exception as last told; `since` is the minute of its first record's append time."""
+    """An exception as last published; `since` is the minute of its first record's append time."""
 
     open: bool = False
     code: str = ""

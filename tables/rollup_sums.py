@@ -1,7 +1,7 @@
 """Sums of what holds now, such as unbilled amounts by region: rows of the agent's state that go when they are nought.
 
 Unlike the running totals of `tables.windows` they are of the present, and their names are as many as there is to tell
-apart (engagements, days); whoever shows them adds them up to labels that are few.
+apart (engagements, days); the metrics page adds them up to few labels.
 """
 
 from collections import Counter

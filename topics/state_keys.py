@@ -49,7 +49,7 @@ ATTACHED = _rows("settle", b"a", "engagement bucket subject fact", "a fact that 
 NODES = _rows("settle", b"n", "engagement bucket node", "a node of a tree of sums")
 CURSOR = _rows("settle", b"~sweep", "", "how far a change of masters has been applied")
 
-LIVES = _rows("lifecycle", b"v", "engagement charge", "how far a charge has come")
+HISTORIES = _rows("lifecycle", b"v", "engagement charge", "how far a charge has come")
 
 ENTRIES = _rows("metrics", b"e", "engagement entry", "the winning revision of a time entry, and its first times")
 CHARGES = _rows("metrics", b"c", "engagement charge", "what counts of a charge, its posting and invoice")

@@ -59,7 +59,7 @@ def decide(request: Request, cursor: Change, user: Operator, body: DecisionReque
     if (before := _before(cursor, user, key, "decisions", body)) is not None:
         return models.Decided.model_validate(before)
     again = f"{user.name}/{key}" if key else ""
-    done = decisions.decide(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
+    done = decisions.decide_selected(cursor, state.broker, user, body.decision, body.exception_ids, why, again)
     return _kept(cursor, user, key, models.Decided.model_validate(done))
 
 

@@ -37,7 +37,7 @@ def decide(
     ids = _all_of(cursor, back) if everything else (ids or [])
     if not ids:
         raise HTTPException(422, "Nothing is selected. Go back, and tick the exceptions.")
-    done = decisions.decide(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
+    done = decisions.decide_selected(cursor, state.broker, user, "waive" if decision == "waive" else "retry", ids, why)
     left = f", {done.resolved + done.unknown} resolved already" if done.decided < len(ids) else ""
     said = f"{decision.capitalize()} of {done.decided:,} is on its way{left}. Settle acts on it in a moment."
     return RedirectResponse(leading_back(request, user, back, said), 303)

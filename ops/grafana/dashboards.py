@@ -66,7 +66,7 @@ EXECUTIVE = Dashboard(
         Row(
             "Over time",
             (
-                _lines("Minutes that reached the ERP", "Billable minutes a day; manual ones needed somebody.", _MINUTES,
+                _lines("Minutes that reached the ERP", "Billable minutes a day; manual ones needed a person.", _MINUTES,
                        ("sum(increase(hourstream_posted_minutes_total[1d]))", "all"),
                        ("sum(increase(hourstream_manual_minutes_total[1d]))", "manual")),
                 _lines("Cycle time", "Half of the charges, and nine of ten, took at most that long from step to step.",

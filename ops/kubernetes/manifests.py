@@ -1,7 +1,7 @@
 """Every worker as a StatefulSet: an identity that lasts, a volume for its state, probes, and a pod that may do little.
 
 Kafka, PostgreSQL and a schema registry are yours; their addresses are in the ConfigMap and the Secret named here. A
-worker's name in its group is kept on its volume, so a pod that comes back is the same member and nobody else is asked.
+worker's name in its group is kept on its volume, so a pod that restarts is the same member and causes no rebalance.
 The sealer's key is a Secret of its own, which no worker sees.
 """
 
@@ -133,7 +133,7 @@ def service() -> Manifest:
 
 
 def network() -> Manifest:
-    """Nobody reaches a worker but who scrapes it: pods labelled hourstream/scrapes=true, in any namespace."""
+    """Only pods labelled hourstream/scrapes=true, in any namespace, reach the metrics port of a worker."""
     scraper = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"hourstream/scrapes": "true"}}}
     return {
         "apiVersion": "networking.k8s.io/v1",

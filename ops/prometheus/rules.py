@@ -1,6 +1,6 @@
 """The rules of Prometheus: what is recorded and what is alerted on. `python -m ops.prometheus` writes them.
 
-Every alert has a severity (page: somebody gets up; ticket: within the working day), a summary, a description, and a
+Every alert has a severity (page: wake someone; ticket: within the working day), a summary, a description, and a
 runbook of its own name in ops/runbooks.
 """
 
@@ -53,7 +53,7 @@ def objectives(tuning: Tuning) -> tuple[Objective, ...]:
             tuning.touchless,
             "sum(rate(hourstream_manual_minutes_total[{w}]))",
             "sum(rate(hourstream_posted_minutes_total[{w}]))",
-            "Too many hours need somebody before they are billed",
+            "Too many hours need manual work before they are billed",
             f"{tuning.touchless:.0%} of the billable minutes are to reach the ERP with no manual act.",
         ),
         Objective(
@@ -106,7 +106,7 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
     )  # fmt: skip
     yield alert(
         "MetricsMissing", "ticket", 10, "absent(hourstream_posted_minutes_total)",
-        "Nobody serves the figures of finance",
+        "No worker serves the finance metrics",
         "No metrics worker is there, so touchless share, WIP and exceptions are not known.",
     )  # fmt: skip
     yield alert(
@@ -128,7 +128,7 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
     )  # fmt: skip
     yield alert(
         "UnknownCharges", "page", 15, "sum(hourstream_lifecycle_unknown_charges) > 0",
-        "Something was posted or invoiced that nobody charged",
+        "Something was posted or invoiced that was never charged",
         "{{ $value }} charges were answered for or invoiced, but are not on billing.ready.",
     )  # fmt: skip
     yield alert(
@@ -195,8 +195,8 @@ def alerts(tuning: Tuning) -> Iterator[Rule]:
         "sum by (stage, what) (increase(hourstream_isolated_total[1h])) > 0"
         # A worker that began within the hour and isolated something before it was first asked.
         " or sum by (stage, what) (hourstream_isolated_total unless hourstream_isolated_total offset 1h) > 0",
-        "{{ $labels.stage }} met an error that nobody foresaw",
-        "It isolated what caused it ({{ $labels.what }}) and goes on. This is a defect: the log has the traceback.",
+        "{{ $labels.stage }} met an unexpected error",
+        "It isolated the cause ({{ $labels.what }}) and continues. This is a defect: the log has the traceback.",
     )  # fmt: skip
     yield alert(
         "ExceptionsAging", "ticket", 60,

@@ -1,6 +1,6 @@
 """Service levels and how fast their error budgets burn: the multi-window alerts of Google's SRE workbook.
 
-An alert needs both of its windows beyond the factor: the long one says that it matters, the short one that it goes on.
+An alert needs both of its windows beyond the factor: the long one says that it matters, the short one that it lasts.
 """
 
 from collections.abc import Iterator

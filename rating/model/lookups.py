@@ -1,5 +1,5 @@
 """The masters as one settling sees them. Every name it asks for is noted, found or not, so that a later change of that
-master re-settles whoever looked there (DOMAIN.md §3).
+master re-settles the facts that looked there (DOMAIN.md §3).
 """
 
 from bisect import bisect_right

@@ -1,7 +1,7 @@
 """What the fast path supports (DESIGN.md §3): the fields that plain time follows from, and of some the values.
 
 Whatever is not listed here takes the general path. A field that is added tomorrow is not listed, so a record that has
-another value in it than its default is not supported until somebody adds the field here and to the fast path.
+another value in it than its default is not supported until the field is added here and to the fast path.
 """
 
 from collections.abc import Iterator, Mapping

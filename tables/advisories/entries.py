@@ -68,8 +68,8 @@ class Entries:
         if (after.counts or counted) and not _same(before, after):
             yield _copy(*name, after)
 
-    def hear(self, value: Mapping[str, Any]) -> None:
-        """What was found among the entries of one consultant."""
+    def apply_finding(self, value: Mapping[str, Any]) -> None:
+        """Take in whether an entry overlaps others of its consultant."""
         name = value["engagement_id"], value["entry_id"]
         if value["overlaps"]:
             OVERLAPS.put(self._state, True, *name, value["consultant_id"])
@@ -82,7 +82,7 @@ class Entries:
         for engagement_id, entry_id in self._touched:
             row = ENTRIES.get(self._state, engagement_id, entry_id)
             found = None if row is None else self._overlap(engagement_id, entry_id, row)
-            warnings.found(engagement_id, overlap_subject(entry_id), found)
+            warnings.record(engagement_id, overlap_subject(entry_id), found)
 
     def _overlap(self, engagement_id: str, entry_id: str, row: EntryRow) -> Parked | None:
         if not row.counts or row.start is None or row.end is None:

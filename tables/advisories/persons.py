@@ -84,7 +84,7 @@ class Persons:
         for person, day in self._days:
             minutes = DAYS.get(self._state, person, day.isoformat()) or 0
             found = person_day_over_24h(person, day, minutes) if exceeds_day(minutes) else None
-            warnings.found("", person_day_subject(person, day), found)
+            warnings.record("", person_day_subject(person, day), found)
 
     def findings(self) -> Iterator[Output]:
         """For each entry that overlaps another one now and did not before, or the other way round, a record."""

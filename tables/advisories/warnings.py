@@ -26,8 +26,8 @@ class Warnings:
         self._state = state
         self._found: dict[tuple[str, str], Parked | None] = {}
 
-    def found(self, engagement_id: str, subject: str, warning: Parked | None) -> None:
-        """What is wrong with a subject now; None: nothing."""
+    def record(self, engagement_id: str, subject: str, warning: Parked | None) -> None:
+        """Note the warning of a subject; None where it has none."""
         self._found[engagement_id, subject] = warning
 
     def publish(self, now_ms: int, tally: Tally) -> Iterator[Output]:

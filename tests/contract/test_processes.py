@@ -84,8 +84,8 @@ def test_the_lifecycle_reads_what_is_declared(topic: str) -> None:
         def get(self, key: bytes) -> bytes | None:
             return None
 
-    lives = ChargeHistories(cast(Any, Rows()), Tally())
-    lives.hear([ChargeEvent(topic, record, 0)])
+    histories = ChargeHistories(cast(Any, Rows()), Tally())
+    histories.apply([ChargeEvent(topic, record, 0)])
     assert record.asked == set(DECLARED["lifecycle"].reads[topic])
 
 

@@ -10,7 +10,7 @@ class Charge(OnlyOnceMixin, ModelSQL, ModelView):
     """A charge or reversal of Hourstream.
 
     Without a line it bills nothing (work that is not billable). A charge is released when its invoice is cancelled,
-    and only then may it come again. Nobody may change or delete one (access.xml).
+    and only then may it be sent again. No user may change or delete one (access.xml).
     """
 
     __name__ = "hourstream.charge"

@@ -1,4 +1,4 @@
-"""Invoices made of charges: their tax, their kind, and what becomes of the charges when one is cancelled."""
+"""Invoices made of charges: their tax, their kind, and how a cancellation frees their charges."""
 
 import datetime as dt
 from collections import defaultdict

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from agents.advisories import decide
+from agents.advisories import process_batch
 from rating.model.facts import TimeEntry
 from schemas.codec import decode_for, encode
 from streaming.batch import Batch, Output, Record
@@ -74,7 +74,7 @@ class AdvisoryBus:
         if not taken:
             return False
         state = State(self.rows[number])
-        outputs = decide(Batch(number, 0, {}, ends, taken), state)
+        outputs = process_batch(Batch(number, 0, {}, ends, taken), state)
         if dies:  # before its commit: nothing of the batch remains
             return True
         self.rows[number].commit(state)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
-from agents.charge_status import LifecycleFigures, decide
+from agents.charge_status import LifecycleFigures, process_batch
 from metrics.worker_metrics import OwnMetrics
 from rating.model.ids import posting_id
 from schemas.codec import decode_for, encode
@@ -61,7 +61,7 @@ class Agent:
     def takes(self, records: Sequence[Record]) -> list[Output]:
         """The outputs of one batch of records."""
         state = State(self.rows)
-        outputs = decide(Batch(0, 0, {}, {}, records), state)
+        outputs = process_batch(Batch(0, 0, {}, {}, records), state)
         self.rows.commit(state)
         return outputs
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.metrics import decide
+from agents.metrics import process_batch
 from metrics.finance_metrics import Finance, finance_metrics
 from metrics.metric_catalogue import CATALOGUE, departs_from_catalogue, page
 from rating.model.master_records import master
@@ -87,7 +87,7 @@ class Agent:
         """One batch."""
         records = [self._record(topic, value) for topic, value in said]
         under_way = State(self.rows)
-        assert decide(Batch(0, 0, {}, {}, records), under_way) == []
+        assert process_batch(Batch(0, 0, {}, {}, records), under_way) == []
         self.rows.commit(under_way)
 
     def _record(self, topic: str, value: dict[str, Any]) -> Record:

@@ -2,7 +2,7 @@
 
 import json
 
-from agents.masters import decide
+from agents.masters import process_batch
 from schemas.codec import decode_for
 from streaming.batch import Batch, Output, Record
 from streaming.state import MemoryRows, State
@@ -24,7 +24,7 @@ class Masters:
             self._offset += 1
             records.append(wire(each, self._offset) if isinstance(each, dict) else each)
         state = State(self.rows)
-        outputs = decide(Batch(0, 0, {}, {}, records), state)
+        outputs = process_batch(Batch(0, 0, {}, {}, records), state)
         self.rows.commit(state)
         return outputs
 

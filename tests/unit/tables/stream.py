@@ -62,7 +62,7 @@ class Stream:
         if not records:
             return
         state = State(self.masters_rows)
-        outputs = masters_agent.decide(_batch(records), state)
+        outputs = masters_agent.process_batch(_batch(records), state)
         self.masters_rows.commit(state)
         for output in outputs:
             if output.topic == TOPIC:
@@ -72,16 +72,17 @@ class Stream:
 
     def settle(self, records: list[Record]) -> None:
         """One batch of settle; an empty one only sweeps."""
-        state, outputs = self.decide(records)
+        state, outputs = self.process(records)
         self.settle_rows.commit(state)
         self._log += [(key, row) for key, row in state.changes.items() if not PLACES.holds(key)]
         self._publish(outputs)
 
-    def decide(self, records: list[Record]) -> tuple[State, list[Output]]:
+    def process(self, records: list[Record]) -> tuple[State, list[Output]]:
         """What a batch of settle would commit; nothing of it is."""
         state = State(self.settle_rows)
         with patch.object(bucket_store, "MOST_BYTES", self.most_bytes):
-            outputs = settle_agent.decide(self.masters.snapshot, self._memory, _batch(records), state, self.chunk)
+            batch = _batch(records)
+            outputs = settle_agent.process_batch(self.masters.snapshot, self._memory, batch, state, self.chunk)
         return state, outputs
 
     def rest(self) -> None:

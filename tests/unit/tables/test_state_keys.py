@@ -17,7 +17,7 @@ PRODUCT = ("agents", "tables", "streaming", "sources", "metrics", "operations", 
 # The prefixes of the released states: a stored state is read by them, so they may not change.
 RELEASED = {
     "WINNERS": b"m", "BUCKETS": b"b", "PLACES": b"p", "LOOKED": b"l", "CONFLICTS": b"c", "SUMMED": b"k",
-    "MEMBERS": b"f", "ATTACHED": b"a", "NODES": b"n", "CURSOR": b"~sweep", "LIVES": b"v", "ENTRIES": b"e",
+    "MEMBERS": b"f", "ATTACHED": b"a", "NODES": b"n", "CURSOR": b"~sweep", "HISTORIES": b"v", "ENTRIES": b"e",
     "CHARGES": b"c", "SUBJECTS": b"u", "EXCEPTIONS": b"x", "SUM": b"~s", "WINDOW": b"~w", "TOTAL": b"~t",
     "CHANGELOG": b"\0changelog", "REACHED": b"\0reached", "WRITTEN": b"\0written", "POSITION": b"\0position:",
     "PART": b"\0part:", "RECORD": b"record", "OUTCOME": b"outcome", "INDEX": b"index", "WAITING": b"waiting",

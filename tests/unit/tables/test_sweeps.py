@@ -72,7 +72,7 @@ def test_a_chunk_that_was_not_committed_is_settled_again_alike() -> None:
     stream = standing(chunk=4)
     stream.deliver([line(rate_card("50"), revision=2)])
     told = len(stream.outputs)
-    _, lost = stream.decide([])  # and the worker died before its commit
+    _, lost = stream.process([])  # and the worker died before its commit
     stream.restart()
     stream.settle([])
     assert stream.outputs[told:] == lost != []
