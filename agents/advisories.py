@@ -15,7 +15,7 @@ from streaming.process import Batches, BatchProcess
 from streaming.state import State
 from streaming.stateful_process import stateful_process
 from tables.advisories.entries import BY_CONSULTANT, Entries
-from tables.advisories.persons import OVERLAPS, Persons
+from tables.advisories.persons import OVERLAPS, PersonEntries
 from tables.advisories.warnings import Warnings
 from tables.windows import Tally
 from topics import topic_names
@@ -45,7 +45,7 @@ def process_batch(batch: Batch, state: State) -> list[Output]:
         faults = passed_over if record.topic == topic_names.TIME_ENTRIES else outputs
         said[record.topic] += (value for _, value in read([record], NAME, faults))
     tally.count("dead", batch.timestamp_ms, len(outputs))
-    entries, persons = Entries(state), Persons(state)
+    entries, persons = Entries(state), PersonEntries(state)
     facts = [cast(TimeEntry, fact(topic_names.TIME_ENTRIES, value)) for value in said[topic_names.TIME_ENTRIES]]
     entries.load(facts)
     for entry in facts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from assurance.publications import POSTINGS, STATUSES, Announcements, Said, document_name
+from assurance.publications import POSTINGS, STATUSES, Announcements, PublishedObject, document_name
 from sinks.journal import JOURNAL
 from sinks.routing_policy import Routes
 from storage.postgres import Pool, transaction
@@ -97,7 +97,7 @@ def status_faults(held: AnnouncedRows, said: Announcements) -> Iterator[str]:
             yield f"{STATUSES} speaks of {told.last['invoice_id']}, which is no document"
 
 
-def _status(told: Said) -> tuple[object, ...]:
+def _status(told: PublishedObject) -> tuple[object, ...]:
     last = told.last
     return last["engagement_id"], last["status"], last["amount"], last["currency"], sorted(last["charge_ids"])
 

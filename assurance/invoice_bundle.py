@@ -35,7 +35,7 @@ _ZIPPED_AT = (1980, 1, 1, 0, 0, 0)  # the same bundle has the same bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReadRecord:
     """A record and what it says."""
 
     record: Record
@@ -63,15 +63,15 @@ class Evidence:
     cut_off: date | None
     billed_before: Mapping[str, str]
     engagements: Sequence[str]
-    facts: Sequence[Said]
-    masters: Sequence[Said]
-    charges: Sequence[Said]
+    facts: Sequence[ReadRecord]
+    masters: Sequence[ReadRecord]
+    charges: Sequence[ReadRecord]
     chains: Sequence[Chain] = field(default=())
     heads: str = ""
     sealed_with_key: bool = False
 
 
-def masters_of(facts: Iterable[Said], masters: Sequence[Said]) -> list[Said]:
+def masters_of(facts: Iterable[ReadRecord], masters: Sequence[ReadRecord]) -> list[ReadRecord]:
     """The masters, with every revision, that any revision of the facts or of their contracts can lead to."""
     found = _References(facts, masters)
     return [each for each in masters if found.names(each)]
@@ -166,7 +166,7 @@ def _elements(array: str) -> list[str]:
 class _References:
     """What facts and contracts name, in any revision."""
 
-    def __init__(self, facts: Iterable[Said], masters: Sequence[Said]) -> None:
+    def __init__(self, facts: Iterable[ReadRecord], masters: Sequence[ReadRecord]) -> None:
         values = [(said.record.topic, said.value) for said in facts]
         self._by: dict[str, list[Mapping[str, Any]]] = {}
         for said in masters:
@@ -197,7 +197,7 @@ class _References:
     def _all(self, topic: str) -> Sequence[Mapping[str, Any]]:
         return self._by.get(topic, ())
 
-    def names(self, said: Said) -> bool:
+    def names(self, said: ReadRecord) -> bool:
         """Whether a master is one of them."""
         value = said.value
         match said.record.topic:
@@ -241,7 +241,7 @@ def _invoice(evidence: Evidence) -> dict[str, Any]:
     return {**shown, "cut_off": cut_off, "billed_before": dict(sorted(evidence.billed_before.items()))}
 
 
-def _shown(said: Said) -> dict[str, Any]:
+def _shown(said: ReadRecord) -> dict[str, Any]:
     topic = said.record.topic
     value = {name: item for name, item in to_json(topic, said.value).items() if name not in _LEFT_OUT.get(topic, ())}
     for grade in value["grades"] if topic == topic_names.MASTER_CONSULTANTS else ():
@@ -268,7 +268,7 @@ def _base64(data: bytes | None) -> str | None:
     return None if data is None else b64encode(data).decode()
 
 
-def _schemas(said: Iterable[Said]) -> dict[str, Any]:
+def _schemas(said: Iterable[ReadRecord]) -> dict[str, Any]:
     """The schemas of the sealed records, by the id that their bytes begin with."""
     ids = {int.from_bytes((each.record.value or b"")[1:5], "big") for each in said if each.record.topic in SEALED}
     return {str(id_): _schema(id_) for id_ in sorted(ids)}

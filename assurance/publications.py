@@ -26,7 +26,7 @@ _NAMED_BY = {POSTINGS: "posting_id", STATUSES: "invoice_id", STATES: "charge_id"
 
 
 @dataclass(slots=True)
-class Said:
+class PublishedObject:
     """All publications about one object on one topic: count per revision, and the last record of the highest."""
 
     revisions: Counter[int] = field(default_factory=Counter)
@@ -42,7 +42,9 @@ def document_name(invoice_id: str, engagement_id: str) -> str:
 class Announcements:
     """Records of the topics of announcements, by their object."""
 
-    said: dict[str, dict[str, Said]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Said)))
+    said: dict[str, dict[str, PublishedObject]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(PublishedObject))
+    )
     repeated: int = 0
     again: list[str] = field(default_factory=list)
     _numbers: set[tuple[str, bytes]] = field(default_factory=set)

@@ -30,7 +30,7 @@ class IssueDateTooEarly(SinkError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AccountOutcome:
     """What became of an account. Without a document it has the error, and its charges stay open."""
 
     account: DocumentKey
@@ -69,7 +69,7 @@ class AccountRun:
             (cut_off, issue_date, ends, at, sorted(clients) or None),
         ).fetchone()
         self.number = 0 if row is None else int(row[0])
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[AccountOutcome] = []
 
     def attempt(self, account: DocumentKey, charges: Sequence[DueCharge], make: Make) -> None:
         """Make, number, store and announce a document. Raises IssueDateTooEarly and faults of the environment."""
@@ -79,9 +79,9 @@ class AccountRun:
         except Exception as error:
             if passes_on(error) or isinstance(error, IssueDateTooEarly):
                 raise
-            self.outcomes.append(Outcome(account, charges, None, error))
+            self.outcomes.append(AccountOutcome(account, charges, None, error))
         else:
-            self.outcomes.append(Outcome(account, charges, made))
+            self.outcomes.append(AccountOutcome(account, charges, made))
 
     def _place(self, draft: Draft, invoice: Invoice) -> tuple[Draft, Invoice]:
         if draft.is_document:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from invoicing.account_run import Outcome
+from invoicing.account_run import AccountOutcome
 from invoicing.document import Invoice, InvoiceLine
 from invoicing.draft import DocumentKey
 from invoicing.parties import Party
@@ -35,7 +35,9 @@ class DraftedAccount:
         return InvalidDocument(self.invalid or "not drafted")
 
 
-def content_of(cut_off: date, issue_date: date, outcomes: Sequence[Outcome], clients: Collection[str] = ()) -> str:
+def content_of(
+    cut_off: date, issue_date: date, outcomes: Sequence[AccountOutcome], clients: Collection[str] = ()
+) -> str:
     """The draft of a run as JSON text; the same parameters, charges and masters give the same text."""
     accounts = [
         {

@@ -9,7 +9,7 @@ from functools import partial
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from invoicing.account_run import AccountRun, Outcome, make_document
+from invoicing.account_run import AccountOutcome, AccountRun, make_document
 from invoicing.draft import DocumentKey, Draft, DueCharge, Kind, by_account
 from invoicing.holds import Holds
 from invoicing.invalid_invoices import Invalid, announce_invalid
@@ -112,7 +112,7 @@ def run_accounts(
     at: datetime,
     names: Names,
     clients: Collection[str] = (),
-) -> list[Outcome]:
+) -> list[AccountOutcome]:
     """Issue a document for each account; where there is none, no run is noted. Raises IssueDateTooEarly."""
     if not accounts:
         return []
@@ -123,7 +123,11 @@ def run_accounts(
 
 
 def announce_outcomes(
-    cursor: Cursor[TupleRow], outcomes: Sequence[Outcome], names: Names, at: datetime, clients: Collection[str] = ()
+    cursor: Cursor[TupleRow],
+    outcomes: Sequence[AccountOutcome],
+    names: Names,
+    at: datetime,
+    clients: Collection[str] = (),
 ) -> None:
     """Open and resolve the exceptions of invalid documents (DOMAIN.md §4.7), of these clients or of all."""
     invalid = {
@@ -135,7 +139,7 @@ def announce_outcomes(
     announce_invalid(cursor, invalid, waiting, names, at, clients)
 
 
-def result(outcomes: Sequence[Outcome]) -> InvoiceRun:
+def result(outcomes: Sequence[AccountOutcome]) -> InvoiceRun:
     """What a run did."""
     made = [each.made for each in outcomes if each.made]
     return InvoiceRun(
@@ -146,7 +150,7 @@ def result(outcomes: Sequence[Outcome]) -> InvoiceRun:
     )
 
 
-def _refused(outcome: Outcome) -> RefusedAccount:
+def _refused(outcome: AccountOutcome) -> RefusedAccount:
     account = outcome.account
     reason = str(outcome.error) if outcome.is_invalid else outcome.reason
     return RefusedAccount(account.client_id, account.engagement_id, account.currency, reason)

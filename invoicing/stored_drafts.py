@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from common.errors import SinkError
-from invoicing.account_run import AccountRun, Outcome, make_draft
+from invoicing.account_run import AccountOutcome, AccountRun, make_draft
 from invoicing.document import Invoice
 from invoicing.draft import Draft, DueCharge, by_account
 from invoicing.draft_content import DraftedAccount, content_of, digest_of, drafted
@@ -147,7 +147,7 @@ def _issue_account(
 ) -> None:
     invoice = approved.invoice
     if invoice is None:
-        run.outcomes.append(Outcome(approved.account, charges, None, approved.error()))
+        run.outcomes.append(AccountOutcome(approved.account, charges, None, approved.error()))
         return
 
     def as_approved() -> tuple[Draft, Invoice]:

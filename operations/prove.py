@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 
 from assurance.hash_chain import KEYLESS, SEALED, Place
-from assurance.invoice_bundle import Chain, Evidence, Said, chain_of, document_of, masters_of
+from assurance.invoice_bundle import Chain, Evidence, ReadRecord, chain_of, document_of, masters_of
 from assurance.seal_heads import Copy, kept
 from assurance.seal_topic import follow, read_seals
 from assurance.sealed_tables import SEALED_TABLES, rows_from
@@ -49,9 +49,9 @@ def gather(broker: str, pool: Pool, key: bytes, copies: Sequence[Copy], invoice_
     places = [
         place for place in partitions_of(broker, (*SETTLE_INPUTS, CHARGES_TOPIC)) if place[1] in partitions.values()
     ]
-    found = [Said(*each) for each in valid(_of(broker, places, {id_.encode() for id_ in partitions}))]
+    found = [ReadRecord(*each) for each in valid(_of(broker, places, {id_.encode() for id_ in partitions}))]
     facts = [said for said in found if said.record.topic != CHARGES_TOPIC]
-    masters = [Said(*each) for each in valid(read_partitions(broker, partitions_of(broker, MASTERS)))]
+    masters = [ReadRecord(*each) for each in valid(read_partitions(broker, partitions_of(broker, MASTERS)))]
     charges = [said for said in found if said.record.topic == CHARGES_TOPIC]
     chains, heads = _seals(broker, pool, key, copies, [row, *(said.record for said in found)])
     return Evidence(

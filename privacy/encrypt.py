@@ -11,7 +11,7 @@ from typing import TypeVar
 from common.ciphertext import encrypted_value, erased_text, is_token, sealed_text
 from privacy.keys import PersonKey
 from privacy.vault import Person, Vault
-from schemas.persons import Persons, persons_of, system_of, systems
+from schemas.persons import PersonFields, persons_of, system_of, systems
 from sources.files.parse import BadRow, SourceRow, Taken
 from sources.mapping.code_map import CODE_MAP, key_of
 from sources.mapping.personal_data import CONSULTANT
@@ -87,7 +87,7 @@ class Encryption:
     def _bad(self, row: BadRow, person: Person) -> BadRow:
         return replace(row, raw=self._text(person, row.raw).encode(), why=self._text(person, row.why.encode()))
 
-    def _fields(self, persons: Persons, person: Person, value: Mapping[str, T]) -> dict[str, T | str]:
+    def _fields(self, persons: PersonFields, person: Person, value: Mapping[str, T]) -> dict[str, T | str]:
         return {name: self._value(person, said) if name in persons.erasable else said for name, said in value.items()}
 
     def _value(self, person: Person, said: T) -> T | str:

@@ -30,7 +30,7 @@ def exception_fields(
     missing: Mapping[str, object] | None = None,
     severity: Severity = "blocking",
 ) -> dict[str, object]:
-    """The record's fields, in the order of its schema."""
+    """The record's fields, in the order of its schema (DOMAIN.md §3)."""
     return {
         "exception_id": exception_id(engagement_id, subject),
         "engagement_id": engagement_id,
@@ -65,7 +65,7 @@ def json_exception_fields(
     region: str = "",
     missing: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """The same in the JSON form, of something that holds no minutes: an invoice, a status, a charge to deliver."""
+    """The same as JSON (DOMAIN.md §3), for an invoice, a status or a delivery: they hold no minutes."""
     return exception_fields(
         engagement_id,
         subject,

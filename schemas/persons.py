@@ -21,7 +21,7 @@ UPSTREAM = "source."
 _HOLE = re.compile(r"\$\{([a-z0-9_]+)\}")
 
 
-class Persons(NamedTuple):
+class PersonFields(NamedTuple):
     """The person of a topic's records, and the fields that are erased with that person."""
 
     person: str
@@ -49,7 +49,7 @@ def _filled(text: str, record: Mapping[str, object]) -> str | None:
     return _HOLE.sub(lambda hole: str(said[hole[1]]), text)
 
 
-def persons_of(topic: str) -> Persons | None:
+def persons_of(topic: str) -> PersonFields | None:
     """The persons of a topic's schema; None if its records are about no person."""
     return _known().get(topic)
 
@@ -76,7 +76,7 @@ def systems() -> frozenset[str]:
 
 
 @cache
-def _known() -> dict[str, Persons]:
+def _known() -> dict[str, PersonFields]:
     found = {}
     for path in working_files().values():
         schema: dict[str, Json] = orjson.loads(path.read_bytes())
@@ -84,7 +84,7 @@ def _known() -> dict[str, Persons]:
             fields = schema["fields"] if isinstance(schema["fields"], list) else []
             erasable = (str(field["name"]) for field in fields if isinstance(field, dict) and field.get("erasable"))
             known_as = schema.get("known_as")
-            found[path.stem] = Persons(
+            found[path.stem] = PersonFields(
                 str(schema["person"]), frozenset(erasable), None if known_as is None else str(known_as)
             )
     return found

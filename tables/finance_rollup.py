@@ -26,7 +26,7 @@ from topics import state_keys, topic_names
 APPROVAL = "submitted_to_approved"  # a step of `hourstream_cycle_seconds`
 
 
-class EntryRow(msgspec.Struct, array_like=True, frozen=True):
+class EntryRollupRow(msgspec.Struct, array_like=True, frozen=True):
     """The winning revision of a time entry, and when it was first submitted and approved (epoch ms)."""
 
     revision: int = 0
@@ -81,14 +81,14 @@ class ExceptionRollupRow(msgspec.Struct, array_like=True, frozen=True):
     warning: bool = False
 
 
-ENTRIES = StateTable(state_keys.ENTRIES, EntryRow)  # (engagement, entry)
+ENTRIES = StateTable(state_keys.ENTRIES, EntryRollupRow)  # (engagement, entry)
 CHARGES = StateTable(state_keys.CHARGES, ChargeRollupRow)  # (engagement, charge)
 SUBJECTS = StateTable(state_keys.SUBJECTS, SubjectRow)  # (engagement, subject)
 EXCEPTIONS = StateTable(state_keys.EXCEPTIONS, ExceptionRollupRow)  # (engagement, subject)
 Row = TypeVar("Row")
 
 
-def sums_of_entry(engagement: str, row: EntryRow) -> dict[Named, int]:
+def sums_of_entry(engagement: str, row: EntryRollupRow) -> dict[Named, int]:
     """Submitted time waits for its approval."""
     if row.status != "submitted":
         return {}
@@ -167,7 +167,7 @@ class Overview:
 
     def _entry(self, value: Mapping[str, Any], now_ms: int) -> None:
         key, status = (value["engagement_id"], value["entry_id"]), value["status"]
-        before = ENTRIES.get(self.state, *key) or EntryRow()
+        before = ENTRIES.get(self.state, *key) or EntryRollupRow()
         at = _ms(value["occurred_at"])
         after = before
         if status == "submitted":
@@ -286,7 +286,7 @@ def _charged(value: Mapping[str, Any]) -> RollupCharge:
     )
 
 
-def _took(row: EntryRow) -> int | None:
+def _took(row: EntryRollupRow) -> int | None:
     """Milliseconds from the first submission to the first approval, where both are known."""
     if row.submitted_ms is None or row.approved_ms is None:
         return None

@@ -32,7 +32,7 @@ WORK = StateTable(state_keys.PERSON_WORK, WorkRow)  # (person, engagement, entry
 DAYS = Numbers(state_keys.PERSON_DAYS)  # (person, day) -> minutes
 
 
-class Persons:
+class PersonEntries:
     """One batch's work on the persons of a partition."""
 
     def __init__(self, state: StateRows) -> None:

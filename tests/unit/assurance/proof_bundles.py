@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from assurance.hash_chain import KEYLESS, SEALED, Place, Seal, make
-from assurance.invoice_bundle import Evidence, Said, chain_of, files_of, masters_of
+from assurance.invoice_bundle import Evidence, ReadRecord, chain_of, files_of, masters_of
 from assurance.ledger_reader import Books
 from assurance.seal_heads import heads_of
 from invoicing.document import Invoice
@@ -96,11 +96,11 @@ class Firm:
         row = next(row for row in self.documents if orjson.loads(row.value or b"")["invoice_id"] == invoice_id)
         own = set(draft.charge_ids)
         engagement = draft.account.engagement_id
-        ours = [Said(r, decoded(r)) for r in self.records_of((*SETTLE_INPUTS, CHARGES_TOPIC))]
+        ours = [ReadRecord(r, decoded(r)) for r in self.records_of((*SETTLE_INPUTS, CHARGES_TOPIC))]
         ours = [said for said in ours if said.value["engagement_id"] == engagement]
         facts = [said for said in ours if said.record.topic != CHARGES_TOPIC]
         charges = [said for said in ours if said.record.topic == CHARGES_TOPIC]
-        masters = masters_of(facts, [Said(r, decoded(r)) for r in self.records_of(MASTERS)])
+        masters = masters_of(facts, [ReadRecord(r, decoded(r)) for r in self.records_of(MASTERS)])
         last: dict[Place, Seal] = {}
         chains = []
         for topic in sorted({said.record.topic for said in ours if said.record.topic in SEALED} | {INVOICES}):
