@@ -18,6 +18,7 @@ from devstack.errors import StackError, TryAgain
 from devstack.jars import classpath
 from devstack.java import find_java
 from devstack.ports import LOOPBACK, free_port, port_like
+from devstack.server import EmbeddedServer
 from settings import Settings
 
 _ATTEMPTS = 5
@@ -81,7 +82,7 @@ class Front:
     advertised: int
 
 
-class Kafka:
+class Kafka(EmbeddedServer):
     """The embedded broker. Data, settings and logs are under `folder`; once started it keeps its port."""
 
     def __init__(
@@ -94,6 +95,7 @@ class Kafka:
         fronts: Sequence[Front] = (),
         probe: Mapping[str, object] | None = None,
     ) -> None:
+        super().__init__(Child("Kafka", folder / "kafka.pid", folder / "kafka.out"))
         self._folder = folder
         self._more = dict(more or {})  # properties beside the usual ones, or in their place
         self._fronts = fronts
@@ -101,28 +103,14 @@ class Kafka:
         self._settings = settings
         self._progress = progress
         self._preferred = port
-        self._port: int | None = None
         self._java = Path()
         self._classpath = ""
         self._log = folder / "kafka.log"
-        self._child = Child("Kafka", folder / "kafka.pid", folder / "kafka.out")
-
-    @property
-    def port(self) -> int:
-        """Port of the broker. Raises `StackError` before the first start."""
-        if self._port is None:
-            raise StackError("the embedded Kafka was not started")
-        return self._port
 
     @property
     def broker(self) -> str:
         """Address for clients, `host:port`."""
         return f"{LOOPBACK}:{self.port}"
-
-    @property
-    def child(self) -> Child:
-        """The broker's process."""
-        return self._child
 
     def last_line(self) -> str:
         """The last line of its log."""

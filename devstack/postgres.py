@@ -27,6 +27,7 @@ from devstack.binaries import open_to_all, postgres_programs
 from devstack.child import Child, RunAs
 from devstack.errors import StackError, TryAgain
 from devstack.ports import LOOPBACK, free_port, port_like
+from devstack.server import EmbeddedServer
 from settings import Settings
 
 NAME = "hourstream"  # of the role and of the database
@@ -38,34 +39,21 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-class Postgres:
+class Postgres(EmbeddedServer):
     """The embedded database server. Data, password and log are under `folder`."""
 
     def __init__(self, folder: Path, settings: Settings, port: int | None) -> None:
+        super().__init__(Child("PostgreSQL", folder / "postgres.pid", folder / "postgres.log"))
         self._folder = folder
         self._data = folder / "data"
         self._settings = settings
         self._preferred = port
-        self._port: int | None = None
         self._password_file = folder / "password"
-        self._child = Child("PostgreSQL", folder / "postgres.pid", folder / "postgres.log")
-
-    @property
-    def port(self) -> int:
-        """Port of the server. Raises `StackError` before the first start."""
-        if self._port is None:
-            raise StackError("the embedded PostgreSQL was not started")
-        return self._port
 
     @property
     def url(self) -> str:
         """Address of the database with its password: for a connection, never for a log."""
         return self._url(NAME, self.port)
-
-    @property
-    def child(self) -> Child:
-        """The server's process."""
-        return self._child
 
     def last_line(self) -> str:
         """The last line of its log."""

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import IO, NoReturn, Self
 
 from devstack.errors import StackError
@@ -29,6 +29,7 @@ from devstack.keeper import Keeper, Server
 from devstack.leftover import end_orphans
 from devstack.postgres import Postgres
 from devstack.record import ProcessRecord
+from devstack.server import StoppedAtExit
 from settings import Settings
 
 _ORPHAN_SECONDS = 5.0  # that a worker of a killed run has for an orderly end; killed, it loses nothing
@@ -38,7 +39,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class Stack:
+class Stack(StoppedAtExit):
     """The running servers of one home folder. Made by `start`."""
 
     def __init__(self, settings: Settings, home: Path, progress: Callable[[str], None]) -> None:
@@ -151,14 +152,6 @@ class Stack:
         stack = cls(settings, settings.home, _say)
         stack._join()
         return stack
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _start_servers(self) -> None:
         for name in end_orphans(self._home / "run", _ORPHAN_SECONDS):

@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -34,6 +33,7 @@ from devstack.child import Child
 from devstack.errors import StackError
 from devstack.ports import LOOPBACK, free_port, port_like
 from devstack.postgres import Postgres
+from devstack.server import StoppedAtExit
 from devstack.tryton_environment import make, program
 from devstack.tryton_template import (
     TemplateDatabase,
@@ -90,7 +90,7 @@ class TrytonBooks:
     years: Sequence[int]
 
 
-class TrytonServer:
+class TrytonServer(StoppedAtExit):
     """A running Tryton. Made by `start`; `database` is its database's name on the PostgreSQL server."""
 
     def __init__(
@@ -189,14 +189,6 @@ class TrytonServer:
     def kill(self) -> None:
         """End the server as a power cut would; `run` brings it back on the same port and data."""
         self._child.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _begin(self) -> None:
         """Environment, folder, secrets and settings; a server that a killed run left is ended."""

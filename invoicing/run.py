@@ -1,6 +1,7 @@
 """The invoice run: one locked transaction (DOMAIN.md §4)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,14 +80,22 @@ def run_invoices(
     left open, and the others are invoiced. Raises ProjectionBehind, IssueDateTooEarly, Unreachable, Misconfigured;
     after any of them nothing was invoiced.
     """
-    await_projection(pool, end_offsets, timeout_seconds)
     known = names or Names()
-    with transaction(pool) as cursor:
-        lock_invoices(cursor)
-        accounts = by_account(due_unheld(cursor, cut_off, holds, clients), known.is_shared)
+    await_projection(pool, end_offsets, timeout_seconds)
+    with due_accounts(pool, cut_off, known, holds, clients) as (cursor, accounts):
         outcomes = run_accounts(cursor, accounts, cut_off, issue_date, end_offsets, at, known, clients)
         announce_outcomes(cursor, outcomes, known, at, clients)
     return result(outcomes)
+
+
+@contextmanager
+def due_accounts(
+    pool: Pool, cut_off: date, names: Names, holds: Holds | None, clients: Collection[str] = ()
+) -> Iterator[tuple[Cursor[TupleRow], Mapping[DocumentKey, Sequence[DueCharge]]]]:
+    """A transaction that locks invoices, and in it the due charges of each account."""
+    with transaction(pool) as cursor:
+        lock_invoices(cursor)
+        yield cursor, by_account(due_unheld(cursor, cut_off, holds, clients), names.is_shared)
 
 
 def lock_invoices(cursor: Cursor[TupleRow]) -> None:

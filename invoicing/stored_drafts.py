@@ -11,12 +11,12 @@ from psycopg.rows import TupleRow
 from common.errors import SinkError
 from invoicing.account_run import AccountOutcome, AccountRun, make_draft
 from invoicing.document import Invoice
-from invoicing.draft import Draft, DueCharge, by_account
+from invoicing.draft import Draft, DueCharge
 from invoicing.draft_content import DraftedAccount, content_of, digest_of, drafted
 from invoicing.holds import Holds
 from invoicing.parties import Names
 from invoicing.projection_wait import await_projection
-from invoicing.run import InvoiceRun, announce_outcomes, due_unheld, lock_invoices, result, run_accounts
+from invoicing.run import InvoiceRun, announce_outcomes, due_accounts, due_unheld, lock_invoices, result, run_accounts
 from invoicing.store import due_charges
 from storage.postgres import Pool, transaction
 
@@ -74,11 +74,9 @@ def draft_run(
     The run is made and taken back, so a draft says what the run would. Drafts that say the same are one. Raises
     ProjectionBehind, IssueDateTooEarly, Unreachable, Misconfigured.
     """
-    await_projection(pool, end_offsets, timeout_seconds)
     known = names or Names()
-    with transaction(pool) as cursor:
-        lock_invoices(cursor)
-        accounts = by_account(due_unheld(cursor, cut_off, holds, clients), known.is_shared)
+    await_projection(pool, end_offsets, timeout_seconds)
+    with due_accounts(pool, cut_off, known, holds, clients) as (cursor, accounts):
         with cursor.connection.transaction(force_rollback=True):
             outcomes = run_accounts(cursor, accounts, cut_off, issue_date, end_offsets, at, known)
         content = content_of(cut_off, issue_date, outcomes, clients)

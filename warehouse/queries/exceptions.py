@@ -7,7 +7,7 @@ from stated amounts and marked wherever they are shown.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import LiteralString
@@ -73,10 +73,8 @@ class CurrencyStake:
         return self.told + self.estimated
 
 
-@dataclass(frozen=True, slots=True)
-class CauseRow:
-    """Exceptions of one code that wait for one missing fact."""
-
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
     code: str
     missing_kind: str
     missing_id: str
@@ -84,25 +82,22 @@ class CauseRow:
     subjects: int
     minutes: int
     engagements: int
-    stakes: tuple[CurrencyStake, ...]
     first_seen: datetime | None
     severity: str
 
 
-@dataclass(frozen=True, slots=True)
-class _CauseRow:
-    code: str
-    missing_kind: str
-    missing_id: str
-    status: str
-    subjects: int
-    minutes: int
-    engagements: int
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseRow(_Cause):
+    """Exceptions of one code that wait for one missing fact."""
+
+    stakes: tuple[CurrencyStake, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CauseRow(_Cause):
     currencies: list[str]
     told: list[Decimal]
     estimated: list[Decimal]
-    first_seen: datetime | None
-    severity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +220,11 @@ def causes(cursor: Asking, filters: Filters, page: int = 1, *, by_money: bool, l
     values = {**filters.values(), "limit": limit + 1, "offset": (page - 1) * limit}
     return [
         CauseRow(
-            row.code, row.missing_kind, row.missing_id, row.status, row.subjects, row.minutes, row.engagements,
-            _stakes(row.currencies, row.told, row.estimated), row.first_seen, row.severity,
+            stakes=_stakes(row.currencies, row.told, row.estimated),
+            **{each.name: getattr(row, each.name) for each in fields(_Cause)},
         )
         for row in rows(cursor, _CauseRow, rated + ordered, values)
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True, slots=True)
