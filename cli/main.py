@@ -14,10 +14,15 @@ from common.private import UMASK
 
 
 class Listed(NamedTuple):
-    """A command as `--help` lists it: its module, and its summary."""
+    """A command as `--help` lists it: its module (of `cli`, or its full path), and its summary."""
 
     module: str
     summary: str
+
+    @property
+    def path(self) -> str:
+        """The module to import."""
+        return self.module if "." in self.module else f"cli.{self.module}"
 
 
 # A module is imported when its command runs: `hourstream --help` and `hourstream worker` load nothing else.
@@ -26,7 +31,7 @@ COMMANDS = {
     "status": Listed("status", "Show what runs, what restarted and why, lag and ports."),
     "worker": Listed("worker", "Run one worker process."),
     "run": Listed("run", "Settle the facts of a folder and write the ledger."),
-    "demo": Listed("demo", "Bill ten months of a real time tracker."),
+    "demo": Listed("examples.demo", "Bill ten months of a real time tracker."),
     "init": Listed("init", "Write a workbook with a sample firm, for your own data."),
     "check": Listed("check", "Check a firm's data, and say what it would bill."),
     "publish": Listed("publish", "Publish what a firm's data changes; or propose it, or export it."),
@@ -114,7 +119,7 @@ class Commands(click.Group):
         listed = COMMANDS.get(cmd_name)
         if listed is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"cli.{listed.module}"), cmd_name.replace("-", "_"))
+        command: click.Command = getattr(importlib.import_module(listed.path), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

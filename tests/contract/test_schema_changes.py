@@ -34,34 +34,12 @@ from tests.contract_folder import (
     without_default,
     without_symbol,
 )
+from tests.unit.test_rooms import PACKAGES
 from topics.consumers import WHOLE, Process
 from topics.review import review
 
 NEXT_ID = 1 + max(version.id for versions in released_ids().values() for version in versions)
 CONTRACTS = list(read_contracts().values())
-ROOMS = (
-    "accounting",
-    "agents",
-    "assurance",
-    "cli",
-    "common",
-    "console",
-    "devstack",
-    "invoicing",
-    "metrics",
-    "operations",
-    "privacy",
-    "rating",
-    "schemas",
-    "sinks",
-    "sources",
-    "storage",
-    "streaming",
-    "tables",
-    "tools",
-    "topics",
-    "warehouse",
-)
 FINANCE = {f"{name} (finance)" for name in ("erp", "billing", "lifecycle", "delivery", "warehouse", "commands")}
 FINANCE |= {"metrics (operations)"}
 
@@ -265,7 +243,7 @@ def test_our_walk_never_passes_what_avro_refuses(data: st.DataObject) -> None:
 
 def test_the_command_says_so_and_fails(tmp_path: Path) -> None:
     """In a checkout whose `billing.ready` was changed and not released: nothing but this command starts there."""
-    for room in ROOMS:
+    for room in PACKAGES:
         shutil.copytree(CHECKOUT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "fonts"))
     shutil.copy(CHECKOUT / "settings.py", tmp_path / "settings.py")
     change(tmp_path / "schemas", "billing.ready", rename("amount", "total"))

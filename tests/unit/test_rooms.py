@@ -37,7 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "operations": {*_BELOW_AGENTS, "agents"},
     "console": {"operations", "warehouse", "assurance", "invoicing", "privacy", "sources", "rating", "storage"},
 }
-TOP = ("cli", "tools")  # they may import everything
+TOP = ("cli", "examples", "tools")  # they may import everything
+PACKAGES = (*ROOMS, *TOP)
 LIBRARIES_OF_SCHEMAS = {"avro", "fastavro", "orjson", "msgspec", "confluent_kafka", "pydantic", "pydantic_core"}
 
 

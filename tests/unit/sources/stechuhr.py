@@ -10,30 +10,8 @@ import sys
 from pathlib import Path
 
 from settings import CHECKOUT
+from tests.unit.test_rooms import PACKAGES
 
-ROOMS = (
-    "accounting",
-    "agents",
-    "assurance",
-    "cli",
-    "common",
-    "console",
-    "devstack",
-    "invoicing",
-    "metrics",
-    "operations",
-    "privacy",
-    "rating",
-    "schemas",
-    "sinks",
-    "sources",
-    "storage",
-    "streaming",
-    "tables",
-    "tools",
-    "topics",
-    "warehouse",
-)
 MAPPING = """
 system: stechuhr
 entities:
@@ -83,7 +61,7 @@ Jürgen Groß;100;A-2;28.10.2025 18:00;28.10.2025 17:00
 
 def checkout_with_it(folder: Path) -> Path:
     """A copy of this checkout, with two files more, the schema released."""
-    for room in ROOMS:
+    for room in PACKAGES:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__", "*.xz"))
     (folder / "sources" / "stechuhr.yaml").write_text(MAPPING, encoding="utf-8")
     upstream = folder / "schemas" / "upstream" / "stechuhr"

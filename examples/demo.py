@@ -21,7 +21,6 @@ from assurance.posted_charges import totals_by_reason
 from assurance.statements import statements
 from cli import audit
 from cli.context import console, errors
-from cli.demo_erp import holds, post_to_tryton
 from cli.invoice import issue
 from cli.invoice_documents import Documents, write_documents
 from cli.plain_console import styled, verdict
@@ -31,6 +30,7 @@ from cli.worker import FOR_THE_CONSOLE, own_workers, workers_of
 from devstack.home import empty_home
 from devstack.stack import Stack
 from devstack.supervisor import Workers
+from examples.demo_erp import holds, post_to_tryton
 from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun
 from operations.all_topics import every_topic
