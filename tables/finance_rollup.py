@@ -19,7 +19,7 @@ import msgspec
 from rating.unbilled_work import NEVER_INVOICED, is_unbilled
 from streaming.state_tables import StateRows, StateTable
 from tables.cycle_times import count_cycle
-from tables.rollup_sums import Named, Sums
+from tables.rollup_sums import Named, RollupSums
 from tables.windows import Tally
 from topics import state_keys, topic_names
 
@@ -137,7 +137,7 @@ class Overview:
 
     state: StateRows
     tally: Tally
-    sums: Sums = field(default_factory=Sums)
+    sums: RollupSums = field(default_factory=RollupSums)
 
     def load(self, said: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """Fetch the rows of a batch in one go."""

@@ -14,7 +14,7 @@ SUM = Numbers(state_keys.SUM)  # (name, part...) -> sum
 Named = tuple[str, ...]
 
 
-class Sums:
+class RollupSums:
     """Changes of one batch, written once at its end."""
 
     def __init__(self) -> None:

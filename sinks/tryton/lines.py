@@ -21,7 +21,7 @@ _HUNDREDTH, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")  # what Tryton'
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TrytonLine:
     """quantity x price = net; quantity has the sign of the net, and `charges` sum to it."""
 
     key: LineKey
@@ -45,7 +45,7 @@ class Line:
         return ", ".join(part for part in parts if part)
 
 
-def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[Line], list[ChargeRecord]]:
+def lines_of(charges: Iterable[ChargeRecord]) -> tuple[list[TrytonLine], list[ChargeRecord]]:
     """The lines, in order, and the charges that are on none: those not billable, and those that net to zero."""
     gathered, unlined = defaultdict[LineKey, list[ChargeRecord]](list), list[ChargeRecord]()
     for charge in charges:
@@ -80,16 +80,16 @@ def _key(charge: ChargeRecord, category: str, rate: Decimal) -> LineKey:
     )
 
 
-def _line(key: LineKey, charges: Sequence[ChargeRecord]) -> Line:
+def _line(key: LineKey, charges: Sequence[ChargeRecord]) -> TrytonLine:
     net = rounded_money(sum((charge["amount"] for charge in charges), Decimal(0)), charges[0]["currency"])
     minutes = sum(charge["billable_minutes"] for charge in charges)
     hours = (Decimal(minutes) / 60).quantize(_HUNDREDTH)
     if hours and hours * 60 == minutes and (not net or (net > 0) == (minutes > 0)):
         for price in _prices(key, net, hours):
             if price * hours == net:
-                return Line(key, "hour", hours, price, net, tuple(charges))
+                return TrytonLine(key, "hour", hours, price, net, tuple(charges))
     one = Decimal(-1 if net < 0 else 1)
-    return Line(key, "one", one, abs(net), net, tuple(charges))
+    return TrytonLine(key, "one", one, abs(net), net, tuple(charges))
 
 
 def _prices(key: LineKey, net: Decimal, hours: Decimal) -> Iterable[Decimal]:

@@ -16,7 +16,7 @@ from rating.model.money import rounded_money
 from sinks.delivery.status_source import PollCursor, PollResult
 from sinks.delivery.target import DeliveryAnswer, TargetUnavailable
 from sinks.tryton.client import TrytonClient, TrytonRefused
-from sinks.tryton.lines import Line, lines_of
+from sinks.tryton.lines import TrytonLine, lines_of
 from sinks.tryton.masters import NotThere, TrytonMasters
 from sinks.tryton.states import StateCursor, TrytonStates
 from sinks.tryton.wire import Row
@@ -146,7 +146,7 @@ class TrytonTarget:
             charge_id: DeliveryAnswer(charge_id, "posted", reference) for charge_id, reference in references.items()
         }
 
-    def _onto_draft(self, account: DocumentKey, company: int, currency: int, lines: Sequence[Line]) -> str:
+    def _onto_draft(self, account: DocumentKey, company: int, currency: int, lines: Sequence[TrytonLine]) -> str:
         """Put lines onto the account's draft invoice; its reference. Raises Refused."""
         named = self._masters.names()
         rows = [self._line(line, company, currency, account.currency, named) for line in lines]
@@ -195,7 +195,7 @@ class TrytonTarget:
         numbers = [int(row["reference"].rpartition("/")[2]) for row in found]
         return DraftInvoice(None, f"{text}/{max(numbers, default=0) + 1}")
 
-    def _line(self, line: Line, company: int, currency: int, code: str, names: Names) -> Row:
+    def _line(self, line: TrytonLine, company: int, currency: int, code: str, names: Names) -> Row:
         return {
             "type": "line",
             "company": company,

@@ -27,7 +27,7 @@ _OTHER = {".": ",", ",": "."}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MarkReading:
     """A cell: its value where it can be told, else the mark that makes it doubtful with the values of both readings.
 
     `proves` is the decimal mark that the cell shows, `decimals` the digits behind it, `grouped` whether thousands are
@@ -88,7 +88,7 @@ class NumberColumn:
         return found.as_thousands
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> MarkReading:
     """What a cell says by itself. Raises ValueError where it is no number."""
     signs = _SIGNS.fullmatch(text.strip())
     marks = 0 if signs is None else sum(signs[name] is not None for name in ("open", "lead", "trail"))
@@ -100,26 +100,26 @@ def read(text: str) -> Reading:
     found = _unsigned(text, body)
     signed = {name: f"{minus}{value}" for name in ("as_decimal", "as_thousands") if (value := getattr(found, name))}
     value = None if found.value is None else f"{minus}{found.value}"
-    return Reading(value, found.proves, found.decimals, found.grouped, found.doubtful, **signed)
+    return MarkReading(value, found.proves, found.decimals, found.grouped, found.doubtful, **signed)
 
 
-def _unsigned(text: str, body: str) -> Reading:
+def _unsigned(text: str, body: str) -> MarkReading:
     marks = re.sub("[0-9]", "", body)
     if not marks:
-        return Reading(body)
+        return MarkReading(body)
     last, first = marks[-1], marks[0]
     whole, _, tail = body.rpartition(last)
     if last in _SPACES + _QUOTES or (len(marks) > 1 and len(set(marks)) == 1):
         proves = _OTHER.get(last)  # `1.234.567` shows that the point groups
-        return Reading(_joined(text, body), proves, 0, grouped=True)
+        return MarkReading(_joined(text, body), proves, 0, grouped=True)
     if len(marks) > 1:
         if last == first or last in marks[:-1]:
             raise ValueError(_no_number(text))
-        return Reading(f"{_joined(text, whole)}.{tail}", last, len(tail), grouped=True)
+        return MarkReading(f"{_joined(text, whole)}.{tail}", last, len(tail), grouped=True)
     decimal = f"{whole or '0'}.{tail}"
     if len(tail) != 3 or len(whole) not in (1, 2, 3) or whole.startswith("0"):
-        return Reading(decimal, last, len(tail))
-    return Reading(None, doubtful=last, as_decimal=decimal, as_thousands=whole + tail)
+        return MarkReading(decimal, last, len(tail))
+    return MarkReading(None, doubtful=last, as_decimal=decimal, as_thousands=whole + tail)
 
 
 def _joined(text: str, grouped: str) -> str:
@@ -149,7 +149,7 @@ def _no_number(text: str) -> str:
     return f"{text!r} is no number such as 1234.50"
 
 
-def _doubt(text: str, found: Reading, column: NumberColumn) -> str:
+def _doubt(text: str, found: MarkReading, column: NumberColumn) -> str:
     said = f"{text!r} may be {Decimal(found.as_thousands)} or {Decimal(found.as_decimal)}"
     if len(column.because) > 1:
         (_, one), (_, other) = column.because.values()

@@ -8,6 +8,7 @@ from tests.unit.test_rooms import ROOMS, TOP
 
 MOST = 14
 REASONS = {
+    "Change": "of a firm's published data; of a fact in the engine",
     "Charge": "the answer of the API has the name of what it shows",
     "Checked": "a checked workbook; a mapping checked against its contracts",
     "Draft": "a document before it has a number; a record under construction from a workbook",
@@ -20,6 +21,7 @@ REASONS = {
     "Row": "of a file; of a workbook",
     "Rows": "of a sheet; of state",
     "Step": "the answer of the API; a step of an explanation",
+    "Work": "a checked time entry; what is left to settle in a coupled group",
 }
 
 

@@ -44,6 +44,6 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
 
 
 def test_the_list_of_commands_names_every_module_of_commands() -> None:
-    modules = {listed.module for listed in COMMANDS.values()}
+    modules = {listed.path for listed in COMMANDS.values()}
     for module in modules:
-        assert importlib.import_module(f"cli.{module}").__doc__
+        assert importlib.import_module(module).__doc__

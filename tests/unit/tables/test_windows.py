@@ -3,7 +3,7 @@
 import pytest
 
 from streaming.state import MemoryRows, State
-from tables.rollup_sums import Sums, sums
+from tables.rollup_sums import RollupSums, sums
 from tables.windows import KEPT_MINUTES, TOTAL, WINDOW, Tally, totals, windows
 
 MINUTE = 60_000
@@ -83,7 +83,7 @@ def test_totals_run_by_name_and_labels() -> None:
 def test_totals_and_sums_of_any_size_are_kept(amount: int) -> None:
     rows = MemoryRows()
     for _ in range(30):
-        state, tally, sums_of_batch = State(rows), Tally(), Sums()
+        state, tally, sums_of_batch = State(rows), Tally(), RollupSums()
         tally.add(amount, "charge_amount", "EUR")
         sums_of_batch.move({}, {("ready_amount", "EUR"): amount})
         tally.write(state)
