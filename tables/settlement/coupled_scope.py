@@ -77,8 +77,7 @@ class CoupledScope:
                 periods[bucket.name] = bucket
             else:
                 pending.append(bucket)
-        self._share([])
-        pending += self._displaced({bucket.name for bucket in pending})
+        pending += self._displaced({bucket.name for bucket in pending})  # by terms that changed
         while pending:
             new = [Work(bucket, self._steps(bucket), self._state) for bucket in pending]
             self._works |= {work.bucket.name: work for work in new}

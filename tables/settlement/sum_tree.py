@@ -185,7 +185,8 @@ class SumTree:
         Every number takes what it can of the room that the numbers before it left; one below 0 gives room back.
         Changed keys themselves are not among them. The tree must not change meanwhile.
         """
-        yield from self._differing(self._node(_ROOT), _Rooms(room_before, room), before, sorted(before))
+        if before or room_before != room:
+            yield from self._differing(self._node(_ROOT), _Rooms(room_before, room), before, sorted(before))
 
     def _differing(
         self, node: TreeNode, rooms: "_Rooms", before: Mapping[str, int | None], changed: Sequence[str]
@@ -195,6 +196,9 @@ class SumTree:
             return
         start = 0
         for at, child in enumerate(node.children):
+            if start == len(changed) and changed and rooms.are_equal():
+                rooms.pass_all(node.children[at:])
+                return
             last = at == len(node.children) - 1
             end = len(changed) if last else bisect_left(changed, node.children[at + 1].key, lo=start)
             if start < end:
@@ -293,15 +297,23 @@ class _Rooms:
         """Whether a run has room for all of its numbers, both times."""
         return self.before >= peak and self.now >= peak
 
-    def pass_by(self, run: TreeChild) -> None:
+    def pass_by(self, run: TreeChild | TreeSums) -> None:
         """Go behind a run without changed keys."""
         self.before = max(self.before - run.total, -run.dip)
         self.now = max(self.now - run.total, -run.dip)
+
+    def pass_all(self, runs: Iterable[TreeChild]) -> None:
+        """Go behind runs without changed keys."""
+        self.pass_by(_sums_of(runs))
 
 
 def _differing_items(
     items: Sequence[Item], rooms: _Rooms, before: Mapping[str, int | None], changed: Sequence[str]
 ) -> Iterator[str]:
+    if rooms.are_equal():
+        first = bisect_left(items, changed[0], key=_KEY) if changed else len(items)
+        rooms.pass_by(_sums_of_items(items[:first]))
+        items = items[first:]
     numbers = {item.key: item.amount for item in items}
     for key in sorted({*numbers, *changed}) if changed else numbers:
         now = numbers.get(key)
