@@ -25,6 +25,7 @@ from tables.settlement.masters_snapshot import TOPIC as CURRENT
 from tables.settlement.masters_snapshot import MastersTable, Snapshot
 from tables.settlement.publications import Publication
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, sweep
+from tables.settlement.waiting import ENOUGH_BEHIND, MOST_WAITING, WAITING_COUNT
 from tables.windows import Tally, count_set_aside
 from topics import topic_names
 from topics.catalogue import SETTLE_INPUTS, own_fields
@@ -33,6 +34,7 @@ NAME = "settle"
 TIME_ENTRIES = topic_names.TIME_ENTRIES
 _decode_time, _row_of_time = row_decoder(TIME_ENTRIES), time_rows(shape(TIME_ENTRIES))
 _faults_of_time = row_faults(TIME_ENTRIES, own_fields(TIME_ENTRIES))
+_MOST_WOKEN = 5_000  # subjects of coupled engagements that waited for a backlog, in one batch
 _MOST_RECORDS = 2_000  # a charge and its rows are some kilobytes while their batch is on its way
 
 
@@ -45,7 +47,7 @@ def process(settings: Settings) -> BatchProcess:
         SETTLE_INPUTS,
         settings,
         lambda: functools.partial(process_batch, masters.snapshot, Memory()),
-        due=functools.partial(_sweep_is_due, masters),
+        due=functools.partial(_work_is_due, masters),
         derived=DerivedRows(PLACES.key(), places_in),
         note=count_set_aside,
         batch_records=_MOST_RECORDS,
@@ -60,8 +62,12 @@ def process(settings: Settings) -> BatchProcess:
     return settle
 
 
-def _sweep_is_due(masters: MastersTable, committer: TransactionalCommitter) -> bool:
-    row = committer.live_rows().get(CURSOR.key())
+def _work_is_due(masters: MastersTable, committer: TransactionalCommitter) -> bool:
+    """Whether masters changed, or something waits for a backlog that is read by now."""
+    rows = committer.live_rows()
+    if WAITING_COUNT.key() in rows:
+        return True
+    row = rows.get(CURSOR.key())
     if row is None:  # nothing was ever decided here
         return masters.snapshot().end > 0
     return CURSOR.unpack(row).is_behind(masters.snapshot())
@@ -97,7 +103,10 @@ def process_batch(
         elif not short.take(each, record):
             settling.receive(Told(each.entry(origin_of(record)), record))
     short.count(tally)
-    settling.settle_touched()
+    waits = batch.behind >= ENOUGH_BEHIND
+    settling.settle_touched(waits=waits)
+    if not waits or (WAITING_COUNT.get(state) or 0) > MOST_WAITING:
+        settling.settle_waiting(_MOST_WOKEN)
     settling.write()
     _count(tally, batch, outputs, settling.publications)
     tally.write(state)

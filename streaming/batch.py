@@ -44,7 +44,7 @@ class Batch:
 
     `starts` and `ends` give, per topic, the offset the batch begins at and the offset after its last record. A start
     is where reading began, not the first record's offset: transaction markers leave gaps. `due` is whether work that no
-    record brings is done too.
+    record brings is done too. `behind` is about how many records of its topics wait for the next batches.
     """
 
     partition: int
@@ -53,6 +53,7 @@ class Batch:
     ends: Mapping[str, int]
     records: Sequence[Record] = field(repr=False)
     due: bool = True
+    behind: int = 0
 
     @property
     def timestamp_ms(self) -> int:

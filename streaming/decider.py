@@ -104,7 +104,7 @@ class Decider:
 
         def attempt(records: Sequence[Record], due: bool = False) -> None:
             try:
-                found = self._whole(replace(batch, records=records, due=due), known)
+                found = self._whole(replace(batch, records=records, due=due, behind=0), known)
                 _hold(found, limits)
             except Exception as error:
                 self._judge(error, f"partition {batch.partition}, {len(records)} records")

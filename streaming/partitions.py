@@ -216,7 +216,10 @@ class Partitions:
             if partition.taken is None and self._checked(partition, self._is_due, partition, reader, now):
                 buffer = partition.taken = reader.take()
                 partition.batches += 1
-                batch = Batch(partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records)
+                behind = reader.behind() if buffer.records else 0
+                batch = Batch(
+                    partition.number, partition.epoch, buffer.starts, buffer.ends, buffer.records, behind=behind
+                )
                 due.append((partition.number, batch))
         return due
 

@@ -146,6 +146,10 @@ class PartitionReader:
         _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, self.partition), cached=True)
         return int(high)
 
+    def behind(self) -> int:
+        """How many offsets of all topics are still to be read, as last heard from the broker."""
+        return sum(max(self.highwater(topic) - at, 0) for topic, at in self.next.items())
+
     def close(self) -> None:
         """Stop fetching."""
         self._consumer.close()

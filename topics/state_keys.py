@@ -47,6 +47,8 @@ CHARGED = _rows("settle", b"t", "engagement month", "what the time of a month is
 MEMBERS = _rows("settle", b"f", "engagement bucket fact", "one fact of a bucket that is too large for one row")
 ATTACHED = _rows("settle", b"a", "engagement bucket subject fact", "a fact that speaks of a subject of a large bucket")
 NODES = _rows("settle", b"n", "engagement bucket node", "a node of a tree of sums")
+WAITING = _rows("settle", b"w", "engagement bucket", "a coupled bucket that is to be settled once a backlog is read")
+WAITING_COUNT = _rows("settle", b"~due", "", "how many coupled buckets are waiting")
 CURSOR = _rows("settle", b"~sweep", "", "how far a change of masters has been applied")
 
 HISTORIES = _rows("lifecycle", b"v", "engagement charge", "how far a charge has come")

@@ -5,6 +5,7 @@ was published last. Which engagements looked at which master is kept in an index
 those again and no others (tables.settlement.resettle).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -36,6 +37,7 @@ from tables.settlement.large_bucket import Bucket, LargeBucket
 from tables.settlement.outcome_settling import SettleInOrder, settle_all, settle_some
 from tables.settlement.publications import Publication, exception_publication, publish_exception, published_next
 from tables.settlement.unsettled import failed, has_failed, unsettled_minutes
+from tables.settlement.waiting import WAITING_COUNT, Waiting, engagements_waiting, wait, woken
 from tables.windows import Tally
 
 NOTHING = Published()
@@ -75,6 +77,7 @@ class Settling:
         self._worked_on: dict[tuple[str, str], Bucket] = {}
         self._retried: set[tuple[str, str]] = set()
         self._uncoupled: set[str] = set()  # engagements that certainly have no sums
+        self._approved = Counter[str]()  # minutes by engagement, to be counted with what settling says of them
         self.publications: list[Publication] = []
 
     def receive(self, told: Told) -> Verdict:
@@ -89,7 +92,7 @@ class Settling:
             self.buckets.place(told, now_ms)  # of equal repeats the earliest counts: it may no longer be late
         if verdict != "replaced":
             return verdict
-        self._tally.add(approved_minutes(fact) - approved_minutes(standing), "approved_minutes")
+        self._approved[fact.engagement_id] += approved_minutes(fact) - approved_minutes(standing)
         if standing is not None:
             self._close_conflict(fact, now_ms)
         self.buckets.place(told, now_ms)
@@ -97,25 +100,70 @@ class Settling:
             self._retried.add((fact.engagement_id, fact.subject))
         return verdict
 
-    def settle_touched(self) -> None:
-        """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it."""
+    def settle_touched(self, *, waits: bool = False, no_record_to_blame: bool = False) -> int:
+        """Settle every scope that `receive` touched; append to `publications` what changed, as of what touched it.
+
+        Coupled scopes wait instead, if `waits`. Returns how many subjects change.
+        """
         alone, coupled = list[tuple[Bucket, int]](), dict[tuple[str, Scope], list[tuple[Bucket, int]]]()
         self._touch_what_may_be_late()
+        if not waits and WAITING_COUNT.get(self._state):
+            for engagement_id in {engagement_id for engagement_id, _ in self.buckets.dirty}:
+                self._wake(engagement_id)
         for key, bucket in self.buckets.dirty.items():
             touched_ms = self.buckets.touched_ms[key]
             scope = self.scope_of(*key)
             if scope is None:
                 alone.append((bucket, touched_ms))
+            elif waits:
+                self._wait(bucket, touched_ms)
             else:
                 coupled.setdefault((key[0], scope), []).append((bucket, touched_ms))
-        for bucket, touched_ms in alone:
-            self.settle(bucket, touched_ms, only_touched=True)
+        changed = sum(self.settle(bucket, ms, no_record_to_blame, only_touched=True) for bucket, ms in alone)
         for (engagement_id, scope), touched in coupled.items():
             now_ms = max(touched_ms for _, touched_ms in touched)
-            self.settle_coupled(engagement_id, scope, [bucket for bucket, _ in touched], now_ms)
+            dirty = [bucket for bucket, _ in touched]
+            changed += self.settle_coupled(engagement_id, scope, dirty, now_ms, no_record_to_blame)
         self.buckets.dirty.clear()
         self.buckets.touched_ms.clear()
         self._retried.clear()
+        self._tally.add(sum(self._approved.values()), "approved_minutes")
+        self._approved.clear()
+        return changed
+
+    def settle_waiting(self, most: int) -> None:
+        """Settle what waits, an engagement at a time, until about so many subjects have changed."""
+        if not WAITING_COUNT.get(self._state):
+            return
+        changed = 0
+        for engagement_id in engagements_waiting(self._state):
+            changed += self.settle_waiting_of(engagement_id)
+            if changed >= most:
+                return
+
+    def settle_waiting_of(self, engagement_id: str) -> int:
+        """Settle what waits of an engagement; returns how many subjects change."""
+        if not WAITING_COUNT.get(self._state):
+            return 0
+        self._wake(engagement_id)
+        return self.settle_touched(no_record_to_blame=True)
+
+    def _wait(self, bucket: Bucket, touched_ms: int) -> None:
+        """Have a bucket wait, with what its engagement's facts of this batch are to count for once they are settled."""
+        engagement_id = bucket.engagement_id
+        retried = {key for key in self._retried if key[0] == engagement_id}
+        self._retried -= retried
+        minutes = self._approved.pop(engagement_id, 0) if self._coupling(engagement_id).time else 0
+        subjects = tuple(subject for _, subject in sorted(retried))
+        wait(self._state, engagement_id, bucket.name, Waiting(touched_ms, minutes, subjects))
+        self._worked_on[engagement_id, bucket.name] = bucket
+        bucket.is_settled()
+
+    def _wake(self, engagement_id: str) -> None:
+        for name, row in woken(self._state, engagement_id):
+            self.buckets.touch(self.buckets.bucket(engagement_id, name), None, row.touched_ms)
+            self._approved[engagement_id] += row.minutes
+            self._retried |= {(engagement_id, subject) for subject in row.retried}
 
     def _touch_what_may_be_late(self) -> None:
         """A billing period that changed may make work of its month late, or release it."""

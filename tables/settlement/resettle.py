@@ -87,7 +87,7 @@ def _sweep_engagement(
     settling: Settling, engagement_id: str, affected: Affected, after: str, now_ms: int, budget: int
 ) -> _Stop:
     """First the buckets that settle by themselves, then the scopes, in order: the place says what is done."""
-    subjects, scopes = 0, dict[Scope, list[str]]()
+    subjects, scopes = settling.settle_waiting_of(engagement_id), dict[Scope, list[str]]()
     for name in affected.names(settling.buckets):
         scope = settling.scope_of(engagement_id, name)
         if scope is not None:

@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +21,7 @@ from tables.settlement import bucket_store
 from tables.settlement.bucket_store import BUCKETS, PLACES, places_in
 from tables.settlement.masters_snapshot import TOPIC, MastersTable
 from tables.settlement.resettle import CHUNK_SUBJECTS, CURSOR, ResettleCursor
+from tables.settlement.waiting import WAITING_COUNT
 from tables.windows import totals
 
 Line = dict[str, Any]  # {"topic", "key", "value"} as in a facts file
@@ -42,6 +44,7 @@ class Stream:
     def __init__(self, chunk: int = CHUNK_SUBJECTS, most_bytes: int = bucket_store.MOST_BYTES) -> None:
         self.books = Books()
         self.chunk, self.most_bytes = chunk, most_bytes
+        self.behind = 0  # records that wait behind each batch
         self.outputs: list[Output] = []
         self.masters_rows, self.settle_rows = MemoryRows(), MemoryRows()
         self.masters = MastersTable("unused")
@@ -81,7 +84,7 @@ class Stream:
         """What a batch of settle would commit; nothing of it is."""
         state = State(self.settle_rows)
         with patch.object(bucket_store, "MOST_BYTES", self.most_bytes):
-            batch = _batch(records)
+            batch = replace(_batch(records), behind=self.behind if records else 0)
             outputs = settle_agent.process_batch(self.masters.snapshot, self._memory, batch, state, self.chunk)
         return state, outputs
 
@@ -91,8 +94,9 @@ class Stream:
             self.settle([])
 
     def is_at_rest(self) -> bool:
-        """Whether every change of the masters, and of the rules, has been settled everywhere."""
-        return not self.cursor().is_behind(self.masters.snapshot())
+        """Whether every change of the masters, and of the rules, has been settled everywhere, and nothing waits."""
+        is_behind = self.cursor().is_behind(self.masters.snapshot())
+        return not is_behind and WAITING_COUNT.get(State(self.settle_rows)) is None
 
     def cursor(self) -> ResettleCursor:
         """How far sweeps are, as committed."""

@@ -12,6 +12,7 @@ from tables.settlement import sum_tree
 from tables.settlement.charge_record import charge_of
 from tables.settlement.coupled_scope import CoupledScope
 from tables.settlement.large_bucket import Bucket
+from tables.settlement.waiting import ENOUGH_BEHIND
 from tests.unit.tables.contents import (
     MASTERS,
     Content,
@@ -132,13 +133,41 @@ def test_coupled_time_in_any_arrival_comes_to_the_law(seed: int) -> None:
         )
         stream.rest()
         for number, start in enumerate(range(0, len(lines), size)):
+            stream.behind = random.choice([0, 0, ENOUGH_BEHIND]) if seed % 2 else 0
             stream.deliver(lines[start : start + size])
+            assert stream.residue() == 0
             if number % 7 == 6:
                 stream.restart()
         stream.rest()
     assert stream.books.ledger() == list(stream.books.expected())
     assert stream.residue() == 0
     says_nothing_twice(stream)
+
+
+def test_a_burst_in_any_order_is_published_once() -> None:
+    stream, random = Stream(), Random(1)
+    both = {
+        "billing_method": "retainer",
+        "retainer": {"included_minutes": 900, "monthly_fee": "0", "rollover_months": 1},
+        "cap": {"amount": "3000", "policy": "absorb"},
+        "minimum": {"amount": "5000"},
+        "amount_rounding": "cumulative",
+    }
+    masters = [each for each in MASTERS if each[1].get("engagement_id") != "E2" or "task_id" in each[1]]
+    stream.deliver(numbered([*masters, engagement("E2", **both), period("E2", "2024-01", "closed")]))
+    burst = [line(entry("E2", str(n), 47, f"2024-01-{1 + n % 28:02}")) for n in range(100)]
+    random.shuffle(burst)
+    stream.behind, told = ENOUGH_BEHIND, len(stream.said("billing.ready"))
+    for start in range(0, len(burst), 9):
+        stream.deliver(burst[start : start + 9])
+        assert stream.residue() == 0
+        if start == 45:
+            stream.restart()
+    assert len(stream.said("billing.ready")) == told
+    stream.rest()
+    said = [record["subject"] for record in stream.said("billing.ready")[told:]]
+    assert sorted(said) == sorted(["minimum:2024-01"] * 2 + [f"time:{n}" for n in range(100)])
+    assert stream.books.ledger() == list(stream.books.expected())
 
 
 def hours(count: int, cap: str) -> Stream:
