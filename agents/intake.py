@@ -12,9 +12,11 @@ from rating.exception_record import ExceptionStatus
 from rating.model.charge import Missing, Parked
 from schemas.codec import encode
 from settings import Settings
+from sources import reviews
 from sources.canonical import Canonical
 from sources.engine import Mapper, MappingProblem
 from sources.mapping import catalogue
+from sources.mapping.ast import SourceMapping
 from sources.mapping.code_map import CODE_MAP
 from sources.mapping.errors import Unusable
 from sources.mapping.loader import load_mapping
@@ -50,7 +52,7 @@ def name_of(source: str) -> str:
 
 def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
     mapper = Mapper(load_mapping(file))
-    topics = mapper.mapping.topics
+    topics = inputs_of(name, mapper.mapping)
     intake = stateful_process(
         name, topics, settings, lambda: decider(mapper), batch_records=BATCH_RECORDS, note=count_set_aside
     )
@@ -61,6 +63,11 @@ def _process(settings: Settings, name: str, file: Path) -> BatchProcess:
             await intake.run(batch)
 
     return intake
+
+
+def inputs_of(name: str, mapping: SourceMapping) -> tuple[str, ...]:
+    """The topics that an intake process reads: reviews too, but for Tock, whose records come from its interface."""
+    return mapping.topics if name == NAME else (*mapping.topics, reviews.TOPIC)
 
 
 def decider(mapper: Mapper) -> Callable[[Batch, State], list[Output]]:
@@ -88,7 +95,8 @@ def _apply(mapper: Mapper, state: State, record: Record, value: dict[str, object
     origin = SourceOrigin(record.topic, record.partition, record.offset, record.timestamp_ms)
     key = (record.key or b"").decode(errors="replace")
     try:
-        applied = mapper.apply(state, record.topic, key, value, origin)
+        hold = reviews.hold_in(record.headers)
+        applied = mapper.apply(state, record.topic, key, value, origin, None if hold is None else hold.message)
     except Unusable as error:
         return [dead_letter(record, str(error), NAME)]
     tally.count("mapped", record.timestamp_ms, len(applied.canonical))

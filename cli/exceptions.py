@@ -17,6 +17,7 @@ from console.visibility import visible
 from devstack.stack import Stack
 from operations.code_suggestions import RecordNames
 from operations.decisions import DECISIONS, Decision, Subject, Why, map_code, publish_decisions, refusal
+from operations.source_reviews import OUTCOMES, Outcome, decide_source_record
 from privacy.decrypt import Reading, readable, reading
 from privacy.encrypt import Encryption, sealing
 from privacy.open_vault import open_to_publish, open_vault
@@ -213,6 +214,22 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
         what = Subject(engagement, subject, int(str(standing["revision"])))
         publish_decisions(stack.broker, decision, [what], Why(by, reason, SOURCE))
     console.print(f"{decision} of {subject} of {engagement} is on {DECISIONS}; the settle worker acts on it")
+
+
+@exceptions.command("decide")
+@click.argument("subject")
+@click.argument("outcome", type=click.Choice(OUTCOMES))
+@click.option("--reason", required=True, help="Why; kept for good.")
+@click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
+def decide_(subject: str, outcome: Outcome, reason: str, by: str) -> None:
+    """Settle a POSSIBLE_DUPLICATE or PROPOSED_CORRECTION of a source record in one act.
+
+    correction: the later record counts and those it replaces are withdrawn. both: all count. duplicate: the later one
+    does not count. Of a record that is gone from an export, both keeps it, and the others withdraw it.
+    """
+    with attached(Settings.load()) as stack:
+        keys = decide_source_record(stack.broker, subject, outcome, Why(by, reason, SOURCE))
+    console.print(f"{outcome} of {subject}: {len(keys)} reviews are published; intake acts on them", soft_wrap=True)
 
 
 @exceptions.command("map")

@@ -13,10 +13,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from common.fault_injection import fault_point
 from common.timestamps import instant
+from operations.reexport import Corrections, corrected
 from privacy.encrypt import Encryption
 from privacy.vault import Vault
 from schemas.codec import encode
 from schemas.json_codec import from_json
+from sources import reviews
 from sources.files.parse import BadRow, Taken
 from streaming.producing import produce
 from streaming.topic_reader import read_valid
@@ -64,12 +66,17 @@ class FilePublisher:
             self._read_taken()
         return self._taken.get(sha256)
 
-    def publish(self, taken: Taken, by: str) -> None:
-        """Publish a file. Raises AnotherTakes, or KafkaException when nothing of it was published."""
+    def publish(self, taken: Taken, by: str, closes: str | None = None) -> Corrections:
+        """Publish a file; with `closes` (YYYY-MM) it is complete for that month. Returns what a person has to decide.
+
+        Raises AnotherTakes, or KafkaException when nothing of it was published.
+        """
+        clear = taken
         if self._vault is not None:
             # Its keys are on the disk before anything is published.
             taken = replace(taken, bad=[_cut(bad) for bad in taken.bad])
             taken = Encryption(self._vault).file(taken, had_files=bool(self._taken))
+        taken, corrections = corrected(self._broker, clear, taken, closes, self._vault)
         self._producer.begin_transaction()
         try:
             note = self._produce_all(taken, by)
@@ -87,10 +94,17 @@ class FilePublisher:
             raise
         self._taken[taken.sha256] = note
         fault_point("files:committed")
+        return corrections
 
     def _produce_all(self, taken: Taken, by: str) -> dict[str, object]:
+        for review in taken.reviews:
+            value = {**review, "system": taken.system, "by": by, "occurred_at": instant(int(time.time() * 1000))}
+            of = reviews.key_of(taken.system, str(review["entity"]), str(review["record_id"]))
+            produce(self._producer, reviews.TOPIC, of.encode(), encode(reviews.TOPIC, from_json(reviews.TOPIC, value)))
         for row in taken.records:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
+            if row.hold is not None:
+                headers[reviews.HEADER] = reviews.header_of(row.hold)
             value = encode(row.topic, from_json(row.topic, row.record))
             produce(self._producer, row.topic, row.id.encode(), value, headers)
         for bad in taken.bad:

@@ -15,7 +15,8 @@ from warehouse.events import TOPICS as WAREHOUSE_TOPICS
 _NOT_MAPPED = (
     topic_names.SOURCE_BILLING_STATUSES,
     topic_names.SOURCE_CONTROL,
-)  # the first is for billing, the second for `reconcile`
+    topic_names.SOURCE_REVIEWS,
+)  # the first is for billing, the second for `reconcile`, the third for the intakes of other sources
 INPUTS: dict[str, tuple[str, ...]] = {
     "intake": (
         *(name for name in TOPICS if name.startswith("source.") and name not in _NOT_MAPPED),
@@ -36,6 +37,7 @@ INPUTS |= {
     f"intake-{source}": (
         *(name for name in TOPICS if name.startswith(f"source.{source}.")),
         topic_names.MASTER_CODE_MAP,
+        topic_names.SOURCE_REVIEWS,
     )
     for source in catalogue.names()
 }

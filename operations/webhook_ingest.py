@@ -4,18 +4,20 @@ import hashlib
 import hmac
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException
 
 from common.errors import Unreachable
 from operations.file_ingest import AnotherTakes, FilePublisher
 from privacy.errors import PeopleError
 from sources.files.parse import Taken, take
-from sources.files.tables import BadRow
-from sources.mapping.ast import SourceMapping, Webhook
+from sources.files.tables import BadRow, Row, UnreadableFile, read_table
+from sources.mapping.ast import Layout, SourceMapping, Webhook
 from sources.mapping.errors import NotRecognised
+from sources.reviews import WITHDRAW
 
 log = logging.getLogger(__name__)
 _LONGEST_KEPT = 256 * 1024  # bytes of a message in its dead letter: encrypted too it must fit the broker's limit
@@ -77,7 +79,7 @@ class Receiver:
             taken = self._published(taken, body)
         finally:
             self._one_at_a_time.release()
-        return Accepted(len(taken.records), len(taken.bad), repeated=False)
+        return Accepted(len(taken.records) + len(taken.reviews), len(taken.bad), repeated=False)
 
     def _published(self, taken: Taken, body: bytes) -> Taken:
         """The publications of a message: all records, or one dead letter if its content does not fit its topics."""
@@ -116,6 +118,8 @@ class Receiver:
         """The rows of a message; one without known content is a bad row as a whole, so that it is not lost."""
         sha256 = hashlib.sha256(signed).hexdigest()
         try:
+            if self._is_deletion(body):
+                return self._deleted(sha256, body)
             taken = take(self._mapping, _name(sha256), body)
         except NotRecognised as refusal:
             return self._dead(sha256, body, str(refusal))
@@ -127,6 +131,26 @@ class Receiver:
         taken.sha256 = sha256
         return taken
 
+    def _is_deletion(self, body: bytes) -> bool:
+        """Whether a message tells that its records were deleted."""
+        found: object = msgspec.json.decode(body) if self._webhook.deleted else None
+        for step in self._webhook.event:
+            found = found.get(step) if isinstance(found, dict) else None
+        return isinstance(found, str) and found in self._webhook.deleted
+
+    def _deleted(self, sha256: str, body: bytes) -> Taken:
+        """The withdrawal of each record in a message, whatever else the message says of it. Raises NotRecognised."""
+        rows, found = 0, list[dict[str, object]]()
+        for entity, layout, row in id_rows(self._mapping, body):
+            own = next((str(row[name]) for name in layout.columns.get("id", ()) if row.get(name) not in (None, "")), "")
+            rows += 1
+            if own:
+                said: dict[str, object] = {"message": "its source says that it was deleted", "replaces": []}
+                found.append({"entity": entity, "record_id": own, "verdict": WITHDRAW, **said})
+        if not rows or len(found) < rows:
+            return self._dead(sha256, body, "the message of a deletion lacks the id of what was deleted")
+        return Taken(_name(sha256), sha256, self._mapping.system, (), read=rows, good=rows, reviews=found)
+
     def _dead(self, sha256: str, body: bytes, why: str) -> Taken:
         """A message as one bad row; of a long one its beginning, with the digest of the whole."""
         said = why.encode(errors="backslashreplace").decode()[:1000]
@@ -135,6 +159,22 @@ class Receiver:
             said += f" (the first {_LONGEST_KEPT} of {len(body)} bytes; SHA-256 of all {digest})"
         bad = BadRow(1, body[:_LONGEST_KEPT], said)
         return Taken(_name(sha256), sha256, self._mapping.system, (), read=1, bad=[bad])
+
+
+def id_rows(mapping: SourceMapping, body: bytes) -> Iterator[tuple[str, Layout, Mapping[str, object]]]:
+    """(entity, layout, values) of every record in a message. Raises NotRecognised."""
+    refusals = list[str]()
+    for entity in mapping.entities.values():
+        if entity.file is None:
+            continue
+        try:
+            table = read_table(body, entity.file)
+        except UnreadableFile as unreadable:
+            refusals.append(f"{entity.name}: {unreadable}")
+            continue
+        yield from ((entity.name, entity.file, row.values if isinstance(row, Row) else {}) for row in table.rows)
+        return
+    raise NotRecognised(f"{mapping.system} does not know this message. {'; '.join(refusals)}", 0)
 
 
 def _name(sha256: str) -> str:

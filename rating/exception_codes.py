@@ -102,6 +102,14 @@ CODES: dict[str, Code] = {
     "UNMAPPABLE": Code(
         "DESIGN §1", ("master.code-map",), "the source sends a corrected record, or its mapping file is mended"
     ),
+    "POSSIBLE_DUPLICATE": Code(
+        "DESIGN §1",
+        ("source.reviews",),
+        "a person decides: `hourstream exceptions decide`; until then it is not billed",
+    ),
+    "PROPOSED_CORRECTION": Code(
+        "DESIGN §1", ("source.reviews",), "a person decides: `hourstream exceptions decide`; until then it stays billed"
+    ),
     "ERP_REFUSED": Code("§3", ("erp.postings",), "it is mended there, then `hourstream deliveries replay`"),
     "ERP_UNREACHABLE": Code("DESIGN §5", ("erp.postings",), "by itself, once the system answers"),
     "UNKNOWN_INVOICE": Code("DESIGN §5", _STATUSES, "the invoice is issued, or linked: `hourstream invoice link`"),

@@ -9,13 +9,16 @@ withdrawn.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
+from sources import reviews
 from sources.canonical import Canonical, NewRevision, changes
 from sources.derive import DerivedRecord, Deriver
 from sources.mapping.ast import Entity, Expression, SourceMapping
 from sources.mapping.code_map import CODE
 from sources.mapping.contracts import Contracts, DeclaredContracts
 from sources.mapping.dependency_routes import Link, links_in, routes_to
-from sources.mapping.errors import MissingLookup, Unmappable
+from sources.mapping.errors import MissingLookup, Unmappable, Unusable
 from sources.mapping.evaluator import RecordScope, link_id
 from sources.revision_order import arrived, winner
 from sources.state import MappingFault, MappingOutcome, RowState, SourceOrigin, SourceRecordState, SystemRows
@@ -71,20 +74,31 @@ class Mapper:
         self._linked_by = {name: _linked_by(mapping, links_in(self._routes), name) for name in mapping.entities}
 
     def apply(
-        self, state: RowState, topic: str, key: str, record: Mapping[str, object] | None, origin: SourceOrigin
+        self,
+        state: RowState,
+        topic: str,
+        key: str,
+        record: Mapping[str, object] | None,
+        origin: SourceOrigin,
+        hold: str | None = None,
     ) -> Applied:
         """Take a record of one of the mapping's topics (None: the source deleted it) at its position in Kafka.
 
         A revision not above the stored one, and equal content where there are no revisions, change nothing; nor does a
-        code of another system. Raises Unusable for a record that cannot be kept (a dead letter), KeyError for a topic
-        of no entity.
+        code or review of another system. A record with a `hold` makes nothing until a review of it arrives. Raises
+        Unusable for a record that cannot be kept (a dead letter), KeyError for a topic of no entity.
         """
+        if topic == reviews.TOPIC:
+            return self._review(state, record, origin)
         entity = self._entities[topic]
         if entity.name == CODE and record is not None and record["system"] != self.mapping.system:
             return Applied()
         rows = SystemRows(state, self.mapping.system)
         before = rows.standing(entity.name, key)
-        after = None if record is None else winner(before, arrived(self.mapping, rows, entity, key, record, origin))
+        after = None
+        if record is not None:
+            new = arrived(self.mapping, rows, entity, key, record, origin)
+            after = winner(before, msgspec.structs.replace(new, held=hold))
         applied = Applied()
         if after == before:
             return applied
@@ -96,6 +110,20 @@ class Mapper:
             affected.add((entity.name, key))
         for name, record_id in sorted(affected, key=self._place):
             self._make(rows, name, record_id, origin, applied)
+        return applied
+
+    def _review(self, state: RowState, review: Mapping[str, object] | None, origin: SourceOrigin) -> Applied:
+        """Take a review, which may come before its record."""
+        applied = Applied()
+        if review is None or review["system"] != self.mapping.system:
+            return applied
+        rows, (entity, record_id) = SystemRows(state, self.mapping.system), reviews.review_of(review)
+        if entity not in self.mapping.entities:
+            raise Unusable(f"{self.mapping.system} has no entity {entity!r}")
+        kept = {"verdict": review["verdict"], "message": review["message"]}
+        rows.set_standing(reviews.REVIEW, f"{entity}:{record_id}", SourceRecordState(kept, None, origin))
+        if self._deriver.publishes(entity) and rows.standing(entity, record_id) is not None:
+            self._make(rows, entity, record_id, origin, applied)
         return applied
 
     def waiting(self, state: RowState) -> dict[str, int]:
@@ -174,7 +202,8 @@ class Mapper:
         missing: tuple[str, str] | None = None
         fault: Unmappable | None = None
         try:
-            derived = [] if standing is None else self._deriver.derive(rows, entity, record_id, standing.record)
+            counted = standing is not None and reviews.counts(rows, entity, record_id, standing)
+            derived = self._deriver.derive(rows, entity, record_id, standing.record) if standing and counted else []
             found = self._changes(before, derived)
         except MissingLookup as look_up:
             missing, found = (look_up.entity, look_up.record_id), self._changes(before, [])
@@ -182,6 +211,8 @@ class Mapper:
             fault, found = unmappable, self._changes(before, [])
         if fault is None and standing is not None and standing.conflict is not None:
             fault = Unmappable(standing.conflict, CONFLICT)
+        if fault is None and standing is not None:
+            fault = reviews.question(rows, entity, record_id, standing)
         published = before.published | {change.identity: change.published for change in found}
         after = MappingOutcome(published, missing, _fault(before.fault, fault, trigger))
         rows.set_outcome(entity, record_id, before, after)

@@ -1,6 +1,7 @@
 """Intake's state, as rows of a partition.
 
     SYSTEM record ENTITY ID            the source record as it stands, its source revision and where it came from
+    SYSTEM record $review ENTITY:ID    the last review of it
     SYSTEM outcome ENTITY ID           what was made of it: what is published, what it waits for, or why not
     SYSTEM index LINK ID               how many records were ever put under this id of a link
     SYSTEM index LINK ID PAGE          the ids of up to 64 of them: one row each would be most of the state
@@ -44,12 +45,14 @@ class SourceOrigin(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SourceRecordState(msgspec.Struct, frozen=True):
-    """A stored source record. `conflict`: other content arrived under the same source revision."""
+    """A stored source record. `conflict`: other content arrived under the same source revision; `held`: why it came
+    with a hold."""
 
     record: dict[str, Any]
     revision: int | str | None
     origin: SourceOrigin
     conflict: str | None = None
+    held: str | None = None
 
 
 class PublishedRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -117,6 +117,7 @@ _FEEDBACK = (
         doc="What billing systems say of invoices: statuses and payments.",
     ),
     _single("source.control", "source:entity:period", "operations", "internal", "How much each source says it sent."),
+    _single("source.reviews", "system:entity:record_id", "operations", "internal", "Which source records count."),
 )
 _TOCK = tuple(
     _single(f"source.tock.{entity}", "id", "delivery", data_class, doc)

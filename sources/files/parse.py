@@ -45,6 +45,7 @@ class Taken:
     left_out: list[tuple[int, str]] = field(default_factory=list)
     readings: tuple[str, ...] = ()
     says: Mapping[str, str] = field(default_factory=dict)
+    reviews: list[dict[str, object]] = field(default_factory=list)  # of source records, to publish with the file
 
 
 def take(

@@ -7,7 +7,8 @@ fields, for example one tag each, which are joined. Other differences are refuse
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.schema_types import Boolean, Long, Optional, Shape, Text
@@ -15,6 +16,7 @@ from sources.files.conventions import Conventions
 from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
+from sources.reviews import Hold
 
 MOST_ROW_BYTES = 250_000  # of a file: a header beside the record holds the row
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
@@ -28,7 +30,7 @@ class Unfit(ValueError):
 class SourceRow:
     """A source record, and its row (or its joined rows). `record` is in JSON form.
 
-    `made_id` is true if its id is made of the row's values.
+    `made_id` is true if its id is made of the row's values; with a `hold` it waits for a person.
     """
 
     topic: str
@@ -38,6 +40,7 @@ class SourceRow:
     line: int
     raw: bytes
     made_id: bool = False
+    hold: Hold | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Joined:
 
     into: SourceRow
     record: dict[str, Json]
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class Recorder:
     conventions: Conventions
     _seen: Counter[str] = field(default_factory=Counter)
     _standing: dict[str, SourceRow] = field(default_factory=dict)
+    _joined_parts: dict[str, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
 
     def made(self, row: Row) -> SourceRow | Joined:
         """The record of a row, or the earlier record it belongs to. Raises Unfit; keeps nothing yet."""
@@ -73,11 +78,21 @@ class Recorder:
                 return Joined(first, {})
             return SourceRow(entity.topic, entity.name, own, record, row.line, row.raw)
         key = _digest([record[name] for name in layout.key])
+        hold = None
         if layout.repeats == "same" and key in self._standing:
-            return self._joined(self._standing[key], record)
+            first = self._standing[key]
+            if self._parts(record) not in self._joined_parts[key]:
+                return self._joined(first, record)
+            hold = Hold(
+                f"line {row.line} is wholly alike line {first.line}: is it work of its own (both), or a duplicate?"
+            )
         repeat = self._seen[key] + 1
         own = key if repeat == 1 else f"{key}-{repeat}"
-        return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw, made_id=True)
+        return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw, True, hold)
+
+    def _parts(self, record: Mapping[str, Json]) -> tuple[str, ...]:
+        """What a record has in the columns that are joined."""
+        return tuple(str(record[name] or "") for name in self.of.layout.joined)
 
     def said(self, row: Row) -> dict[str, str]:
         """The values of a row in each text column, whether or not it is a record."""
@@ -88,12 +103,14 @@ class Recorder:
         """Note a record that is taken, so that the next rows are held against it; of a joined row also its bytes."""
         if isinstance(made, Joined):
             made.into.record.update(made.record)
+            self._joined_parts[made.into.id].add(made.parts)
             if len(made.into.raw) + len(raw) <= MOST_ROW_BYTES:  # they are one header of one record
                 made.into.raw += raw
         elif self.of.layout.key:
             key = made.id.partition("-")[0]
             self._seen[key] += 1
             self._standing.setdefault(key, made)
+            self._joined_parts[key].add(self._parts(made.record))
         else:
             self._standing[made.id] = made
 
@@ -154,7 +171,7 @@ class Recorder:
                     f"is the record of line {first.line} over again (equal in {key}) but differs in "
                     f"{self._named(name)}: {value!r}, not {before!r}; remove or correct one of them"
                 )
-        return Joined(first, joined)
+        return Joined(first, joined, self._parts(record))
 
 
 _SAID: dict[type, str] = {Text: "text", Long: "whole number", Boolean: "yes or no"}

@@ -278,7 +278,8 @@ class Layout:
 class Webhook:
     """A system's signature of its messages: HMAC-SHA256 in hex, after `prefix` in `header`.
 
-    With `timestamp` (a header with seconds since the epoch) the signature covers `TIMESTAMP.BODY`, else the body.
+    `event` is the path to what happened, `deleted` the events whose records are withdrawn. With `timestamp` (a header
+    with seconds since the epoch) the signature covers `TIMESTAMP.BODY`, else the body.
     """
 
     records: tuple[str, ...]
@@ -286,6 +287,8 @@ class Webhook:
     prefix: str
     timestamp: str | None
     line: int
+    event: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

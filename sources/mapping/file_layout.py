@@ -65,7 +65,8 @@ def _dates_of(node: Node) -> Dates:
 
 def webhook_of(node: Node) -> Webhook:
     """`webhook` of an entity."""
-    found = node.record("webhook", ("signature",), ("records", "timestamp"))
+    found = node.record("webhook", ("signature",), ("records", "timestamp", "event"))
+    event = found["event"].record("event", ("path", "deleted")) if "event" in found else {}
     signature = found["signature"].record("signature", ("header",), ("prefix",))
     return Webhook(
         tuple(found["records"].text("records").split(".")) if "records" in found else (),
@@ -73,6 +74,8 @@ def webhook_of(node: Node) -> Webhook:
         signature["prefix"].text("prefix") if "prefix" in signature else "",
         found["timestamp"].text("timestamp") if "timestamp" in found else None,
         node.line,
+        tuple(event["path"].text("path").split(".")) if event else (),
+        event["deleted"].texts("deleted") if event else (),
     )
 
 
