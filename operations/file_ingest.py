@@ -98,9 +98,9 @@ class FilePublisher:
 
     def _produce_all(self, taken: Taken, by: str) -> dict[str, object]:
         for review in taken.reviews:
-            value = {**review, "system": taken.system, "by": by, "occurred_at": instant(int(time.time() * 1000))}
+            said = {**review, "system": taken.system, "by": by, "occurred_at": instant(int(time.time() * 1000))}
             of = reviews.key_of(taken.system, str(review["entity"]), str(review["record_id"]))
-            produce(self._producer, reviews.TOPIC, of.encode(), encode(reviews.TOPIC, from_json(reviews.TOPIC, value)))
+            produce(self._producer, reviews.TOPIC, of.encode(), encode(reviews.TOPIC, from_json(reviews.TOPIC, said)))
         for row in taken.records:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
             if row.hold is not None:
