@@ -136,7 +136,7 @@ def test_settle_charges_the_same_amounts(tmp_path: Path) -> None:
     table.apply(current, len(current))
     backlog = Generator(SEED, encoded).backlog(400)
     records = [Record("time.entries", 0, n, n, key, value, ()) for n, (key, value) in enumerate(backlog.records)]
-    outputs = settle.decide(table.snapshot, settle.Memory(), Batch(0, 0, {}, {}, records), State(MemoryRows()))
+    outputs = settle.process_batch(table.snapshot, settle.Memory(), Batch(0, 0, {}, {}, records), State(MemoryRows()))
     ready = [output.value or b"" for output in outputs if output.topic == "billing.ready"]
     assert len(ready) == len(outputs)
 
