@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-fuzz soak-broker-away bench lint types schemas lock sbom advisories images test-containers clean
+.PHONY: help setup tryton demo test soak soak-histories soak-facts soak-faults soak-plane-faults soak-sinks soak-fuzz soak-broker-away bench lint types schemas lock sbom advisories images test-containers coverage clean
 
 help:  ## What there is to run
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -46,7 +46,7 @@ soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
 soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
 	$(BIN)/python -m pytest -m '' tests/soak
 
-soak-faults: setup  ## 200 faults over the whole pipeline under load, and what became of every input (CYCLES=)
+soak-faults: setup  ## 200 faults over the whole pipeline under load, and the fate of every input (CYCLES=)
 	$(BIN)/python -m tests.soak.faults
 
 soak-plane-faults: setup  ## 200 faults over two settle workers that share, inside commits too (CYCLES=)
@@ -93,6 +93,11 @@ lock:  ## Resolve the dependencies again (needs uv)
 
 test-containers: setup  ## Our image and the compose file, with locally made images (needs Docker Engine, debootstrap)
 	$(BIN)/python -m pytest -m containers tests/containers
+
+# Tests that start servers run most of their code in other processes, which are not measured.
+coverage: setup  ## Unit and contract tests with branches counted; fails below the floor of pyproject.toml
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=html tests/unit tests/contract \
+		--ignore tests/contract/sinks
 
 images: setup  ## The images of the container tests, made locally (needs Docker Engine, debootstrap)
 	$(BIN)/python -m tests.containers.images

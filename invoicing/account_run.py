@@ -31,7 +31,7 @@ class IssueDateTooEarly(SinkError):
 
 @dataclass(frozen=True, slots=True)
 class AccountOutcome:
-    """What became of an account. Without a document it has the error, and its charges stay open."""
+    """The result of one account. Without a document it has the error, and its charges stay open."""
 
     account: DocumentKey
     charges: Sequence[DueCharge]

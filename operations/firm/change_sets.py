@@ -28,7 +28,7 @@ class ChangeSetError(SinkError):
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """A proposal and what became of it."""
+    """A proposal and its outcome."""
 
     change_set_id: str
     file: str

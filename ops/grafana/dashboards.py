@@ -197,7 +197,7 @@ SINKS = Dashboard(
                 _lines("Calls", "A second, answered or not.", "cps",
                        ("sum by (target, result) (rate(hourstream_delivery_calls_total[5m])) or vector(0)",
                         "{{target}} {{result}}")),
-                _lines("Statuses", "How long ago each told everything that became of its invoices.", _SECONDS,
+                _lines("Statuses", "How long ago each reported all statuses of its invoices.", _SECONDS,
                        ("max by (target) (hourstream_status_lag_seconds) or vector(0)", "{{target}}")),
             ),
         ),

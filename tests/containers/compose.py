@@ -61,27 +61,34 @@ class Compose:
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
-        return self("ps", "--quiet", service).strip()
+        labels = (f"com.docker.compose.project={PROJECT}", f"com.docker.compose.service={service}")
+        filters = [
+            word for label in (*labels, "com.docker.compose.oneoff=False") for word in ("--filter", f"label={label}")
+        ]
+        return run("docker", "ps", "--all", "--quiet", "--no-trunc", *filters).strip()
 
     def inspect(self, service: str) -> dict[str, Any]:
         """What the engine says of a service's container."""
         (found,) = json.loads(run("docker", "inspect", self.container(service)))
         return dict(found)
 
-    def health(self, service: str) -> str:
-        """healthy, unhealthy, starting; the exit code of a container that has none and ended."""
-        state = self.inspect(service)["State"]
-        return str(state["Health"]["Status"] if "Health" in state and state["Running"] else state["ExitCode"])
+    def health(self, services: list[str]) -> dict[str, str]:
+        """Of each service: healthy, unhealthy, starting; the exit code of a container that ended."""
+        ids = {service: self.container(service) for service in services}
+        found = {each["Id"]: each["State"] for each in json.loads(run("docker", "inspect", *ids.values()))}
+        return {service: _health(found[id_]) for service, id_ in ids.items()}
 
     def wait_healthy(self, services: list[str], seconds: float) -> dict[str, float]:
         """Wait until all are healthy; the seconds each took. Raises TimeoutError with the log of one that is not."""
         began, took = time.monotonic(), dict[str, float]()
-        while len(took) < len(services):
-            for service in services:
-                if service not in took and self.health(service) == "healthy":
-                    took[service] = time.monotonic() - began
+        while late := [service for service in services if service not in took]:
+            states = self.health(late)
+            took |= {name: round(time.monotonic() - began, 1) for name, state in states.items() if state == "healthy"}
             if time.monotonic() - began > seconds:
-                late = next(service for service in services if service not in took)
-                raise TimeoutError(f"{late} is {self.health(late)}\n{self('logs', '--tail', '60', late)}")
+                raise TimeoutError(f"{late[0]} is {states[late[0]]}\n{self('logs', '--tail', '60', late[0])}")
             time.sleep(1)
         return took
+
+
+def _health(state: Mapping[str, Any]) -> str:
+    return str(state["Health"]["Status"] if "Health" in state and state["Running"] else state["ExitCode"])
