@@ -17,7 +17,7 @@ from console.visibility import visible
 from devstack.stack import Stack
 from operations.code_suggestions import RecordNames
 from operations.decisions import DECISIONS, Decision, Subject, Why, map_code, publish_decisions, refusal
-from operations.source_reviews import OUTCOMES, Outcome, decide_source_record
+from operations.source_reviews import OUTCOMES, Outcome, decide_duplicate, decide_source_record
 from privacy.decrypt import Reading, readable, reading
 from privacy.encrypt import Encryption, sealing
 from privacy.open_vault import open_to_publish, open_vault
@@ -219,17 +219,24 @@ def _decide(decision: Decision, engagement: str, subject: str, reason: str, by: 
 @exceptions.command("decide")
 @click.argument("subject")
 @click.argument("outcome", type=click.Choice(OUTCOMES))
+@click.option("--engagement", default="", help="The engagement of a `duplicate:` subject.")
 @click.option("--reason", required=True, help="Why; kept for good.")
 @click.option("--by", default=getpass.getuser, show_default="you", help="Person who decides.")
-def decide_(subject: str, outcome: Outcome, reason: str, by: str) -> None:
-    """Settle a POSSIBLE_DUPLICATE or PROPOSED_CORRECTION of a source record in one act.
+def decide_(subject: str, outcome: Outcome, engagement: str, reason: str, by: str) -> None:
+    """Settle a POSSIBLE_DUPLICATE or PROPOSED_CORRECTION in one act.
 
     correction: the later record counts and those it replaces are withdrawn. both: all count. duplicate: the later one
     does not count. Of a record that is gone from an export, both keeps it, and the others withdraw it.
     """
     with attached(Settings.load()) as stack:
-        keys = decide_source_record(stack.broker, subject, outcome, Why(by, reason, SOURCE))
-    console.print(f"{outcome} of {subject}: {len(keys)} reviews are published; intake acts on them", soft_wrap=True)
+        why, (kind, _, entry_id) = Why(by, reason, SOURCE), subject.partition(":")
+        if kind == "duplicate":
+            keys = decide_duplicate(stack.broker, engagement, entry_id, outcome, why)
+        else:
+            keys = decide_source_record(stack.broker, subject, outcome, why)
+    console.print(
+        f"{outcome} of {subject}: {len(keys)} records are published; intake or advisories act on them", soft_wrap=True
+    )
 
 
 @exceptions.command("map")

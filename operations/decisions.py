@@ -56,6 +56,8 @@ def refusal(subject: str) -> str | None:
     if subject.startswith("posting:"):
         again = f"hourstream deliveries replay {subject.removeprefix('posting:')}"
         return f"repair the refusal in the system that refused, then `{again}`"
+    if subject.startswith("duplicate:"):
+        return f"say which it is: `hourstream exceptions decide {subject} both` or `duplicate`, with --engagement"
     if is_advisory(subject):
         return f"{subject} is a warning: it holds nothing back, and resolves by itself once the entries are corrected"
     return None

@@ -6,10 +6,12 @@ from typing import Literal
 
 from common.errors import InvalidRecord
 from operations.decisions import Why
+from rating.time.advisories import duplicate_subject
 from sources import reviews
 from sources.mapping import catalogue
 from streaming.publisher import RecordPublisher
 from streaming.topic_reader import read_valid
+from topics import topic_names
 
 Outcome = Literal["correction", "both", "duplicate"]
 OUTCOMES: tuple[Outcome, ...] = ("correction", "both", "duplicate")
@@ -49,11 +51,42 @@ def decide_source_record(broker: str, subject: str, outcome: Outcome, why: Why) 
             "message": why.reason,
             "replaces": [],
             "by": why.by,
-            "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "occurred_at": _now(),
         }
         publisher.publish(reviews.TOPIC, keys[-1], record)
     publisher.finish()
     return keys
+
+
+def decide_duplicate(broker: str, engagement_id: str, entry_id: str, outcome: Outcome, why: Why) -> list[str]:
+    """Publish the hold that settles `duplicate:ENTRY`: `both` releases it, `duplicate` keeps it for good."""
+    if outcome == "correction":
+        raise InvalidRecord("an entry of another source corrects nothing; say `both` or `duplicate`")
+    hold_id, last = duplicate_subject(entry_id), dict[str, object]()
+    for _, value in read_valid(broker, [topic_names.BILLING_HOLDS]):
+        if (value["engagement_id"], value["hold_id"]) == (engagement_id, hold_id):
+            last = value if value["revision"] >= int(str(last.get("revision", 0))) else last
+    if last.get("status") != "held":
+        raise InvalidRecord(f"{hold_id} of {engagement_id!r} is not held; give its engagement with --engagement")
+    record = {
+        "hold_id": hold_id,
+        "engagement_id": engagement_id,
+        "subject": f"time:{entry_id}",
+        "status": "released" if outcome == "both" else "held",
+        "reason": why.reason,
+        "by": why.by,
+        "source": why.source,
+        "revision": int(str(last["revision"])) + 1,
+        "occurred_at": _now(),
+    }
+    publisher = RecordPublisher(broker)
+    publisher.publish(topic_names.BILLING_HOLDS, engagement_id, record)
+    publisher.finish()
+    return [hold_id]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _parts(subject: str) -> tuple[str, str, str]:

@@ -104,7 +104,7 @@ CODES: dict[str, Code] = {
     ),
     "POSSIBLE_DUPLICATE": Code(
         "DESIGN §1",
-        ("source.reviews",),
+        ("source.reviews", "billing.holds"),
         "a person decides: `hourstream exceptions decide`; until then it is not billed",
     ),
     "PROPOSED_CORRECTION": Code(

@@ -191,7 +191,7 @@ SETTLE_INPUTS = (
     "exception.decisions",
 )
 LIFECYCLE_INPUTS = ("billing.ready", "erp.postings", "invoice.status")
-ADVISORY_INPUTS = ("time.entries", "time.by-consultant", "time.overlaps")
+ADVISORY_INPUTS = ("time.entries", "time.by-consultant", "time.overlaps", "billing.holds")
 METRICS_INPUTS = (
     "time.entries",
     "adjustments",

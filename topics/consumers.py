@@ -177,9 +177,9 @@ PROCESSES = (
     Process(
         "advisories",
         "delivery",
-        "warns of overlapping time and of days over 24 hours, over all engagements",
+        "warns of overlapping time, days over 24 hours and entries that two sources sent",
         reads=dict.fromkeys(ADVISORY_INPUTS, WHOLE),
-        writes=("time.by-consultant", "time.overlaps", "billing.exceptions"),
+        writes=("time.by-consultant", "time.overlaps", "billing.exceptions", "billing.holds"),
         keeps=True,
     ),
     Process(

@@ -65,6 +65,8 @@ INTERVAL_ENDS = _rows("advisories", b"i", "person group class start engagement e
 INTERVAL_CLASSES = _rows("advisories", b"k", "person", "how many intervals a person has by group and class")
 PERSON_WORK = _rows("advisories", b"w", "person engagement entry", "an entry as its consultant's partition knows it")
 PERSON_DAYS = _rows("advisories", b"d", "person day", "the recorded minutes of a person's day")
+TWINS = _rows("advisories", b"u", "engagement entry", "an entry as it is compared with those of other sources")
+TWIN_GROUPS = _rows("advisories", b"t", "engagement person day minutes", "entries that may be one another")
 WARNINGS = _rows("advisories", b"x", "engagement subject", "an open warning")
 
 # Intake has a state a partition for all systems of its kind; its keys begin with the system's name and a NUL.

@@ -11,7 +11,8 @@ from rating.model.charge import Parked
 from rating.model.facts import TimeEntry
 
 OVERLAPPING_TIME, PERSON_DAY_OVER_24H = "OVERLAPPING_TIME", "PERSON_DAY_OVER_24H"
-PREFIXES = ("overlap:", "person-day:")  # of their subjects
+POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
+PREFIXES = ("overlap:", "person-day:", "duplicate:")  # of their subjects
 Advisory = tuple[str, str, str]  # engagement_id, subject, code
 
 
@@ -28,6 +29,11 @@ def overlap_subject(entry_id: str) -> str:
 def person_day_subject(consultant_id: str, day: date) -> str:
     """Of a day of a person; of no engagement."""
     return f"person-day:{consultant_id}:{day.isoformat()}"
+
+
+def duplicate_subject(entry_id: str) -> str:
+    """Of an entry that another source may have sent before; in the entry's engagement. Also the id of its hold."""
+    return f"duplicate:{entry_id}"
 
 
 def counts(entry: TimeEntry) -> bool:
@@ -54,6 +60,16 @@ def overlapping_time(entry_id: str, consultant_id: str, began: datetime, ended: 
         "correct one of them"
     )
     return _warning(OVERLAPPING_TIME, message, revision)
+
+
+def possible_duplicate(entry_id: str, original: str, source: str, work: tuple[str, str, str], revision: int) -> Parked:
+    """The warning of an entry that may repeat one of another source; `work` is person, day and minutes."""
+    person, day, minutes = work
+    message = (
+        f"{entry_id} of {source} ({minutes} minutes of {person} on {day}) may be {original} of another source; it is "
+        "kept out of invoices until `hourstream exceptions decide` says both or duplicate"
+    )
+    return _warning(POSSIBLE_DUPLICATE, message, revision)
 
 
 def person_day_over_24h(consultant_id: str, day: date, minutes: int) -> Parked:

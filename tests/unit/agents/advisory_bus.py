@@ -55,9 +55,10 @@ class AdvisoryBus:
         """Append revisions to `time.entries`."""
         for entry in entries:
             value = {name: getattr(entry, name) for name in entry.__slots__ if name != "origin"}
-            self._append(Output("time.entries", entry.engagement_id.encode(), encode("time.entries", value)))
+            self.append(Output("time.entries", entry.engagement_id.encode(), encode("time.entries", value)))
 
-    def _append(self, output: Output) -> None:
+    def append(self, output: Output) -> None:
+        """Append to a topic."""
         number = zlib.crc32(output.key or b"") % PARTITIONS
         records = self.log.setdefault((output.topic, number), [])
         now = len(records) * 1000
@@ -85,7 +86,7 @@ class AdvisoryBus:
             if output.topic == "billing.exceptions":
                 self.exceptions.append(value)
             else:
-                self._append(output)
+                self.append(output)
         return True
 
     def come_to_rest(self) -> None:
