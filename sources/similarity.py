@@ -41,6 +41,11 @@ def suggestions(code: str, labels: Mapping[str, Iterable[str]], limit: int = 3) 
     return list(best.values())[:limit]
 
 
+def likeness(one: str, other: str) -> float:
+    """How much two texts are alike, of 100, in any order of words, case or punctuation."""
+    return fuzz.token_sort_ratio(one, other, processor=utils.default_process)
+
+
 def certain(found: list[Suggestion]) -> Suggestion | None:
     """The first of some suggestions, where it is much like the code, and the next so much less, that it may stand."""
     if not found or found[0].score < _SURE:

@@ -11,7 +11,6 @@ from rating.model.charge import Parked
 from rating.model.facts import TimeEntry
 
 OVERLAPPING_TIME, PERSON_DAY_OVER_24H = "OVERLAPPING_TIME", "PERSON_DAY_OVER_24H"
-POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
 PREFIXES = ("overlap:", "person-day:", "duplicate:")  # of their subjects
 Advisory = tuple[str, str, str]  # engagement_id, subject, code
 
@@ -59,23 +58,13 @@ def overlapping_time(entry_id: str, consultant_id: str, began: datetime, ended: 
         f"{entry_id} ({_minute(began)} to {_minute(ended)}) overlaps another approved entry of {consultant_id}; "
         "correct one of them"
     )
-    return _warning(OVERLAPPING_TIME, message, revision)
-
-
-def possible_duplicate(entry_id: str, original: str, source: str, work: tuple[str, str, str], revision: int) -> Parked:
-    """The warning of an entry that may repeat one of another source; `work` is person, day and minutes."""
-    person, day, minutes = work
-    message = (
-        f"{entry_id} of {source} ({minutes} minutes of {person} on {day}) may be {original} of another source; it is "
-        "kept out of invoices until `hourstream exceptions decide` says both or duplicate"
-    )
-    return _warning(POSSIBLE_DUPLICATE, message, revision)
+    return warning(OVERLAPPING_TIME, message, revision)
 
 
 def person_day_over_24h(consultant_id: str, day: date, minutes: int) -> Parked:
     """The warning of a person's day of more than 1440 recorded minutes."""
     message = f"{consultant_id} has {minutes:,} approved minutes on {day}, over all engagements; a day has 1,440"
-    return _warning(PERSON_DAY_OVER_24H, message, 1)
+    return warning(PERSON_DAY_OVER_24H, message, 1)
 
 
 def advisories(entries: Iterable[TimeEntry]) -> set[Advisory]:
@@ -109,7 +98,8 @@ def _minute(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
 
 
-def _warning(code: str, message: str, revision: int) -> Parked:
+def warning(code: str, message: str, revision: int) -> Parked:
+    """An exception that holds nothing of the ledger back."""
     return Parked(
         code=code,
         message=message,

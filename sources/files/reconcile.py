@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from rapidfuzz import fuzz
-
 from sources.reviews import AGAIN, ASK, HOLD, PUBLISH, WITHDRAW, Hold, Verdict
+from sources.similarity import likeness
 
 _NEAR_TEXT = 75.0  # of 100
 _NEAR_DAYS = 7
@@ -152,7 +151,7 @@ def _may_be(row: Work, before: Work) -> bool:
 
 
 def _near(one: str, other: str) -> bool:
-    return one == other or fuzz.token_sort_ratio(one, other) >= _NEAR_TEXT
+    return one == other or likeness(one, other) >= _NEAR_TEXT
 
 
 def _likeness(row: Work, before: Work) -> tuple[int, int, int, float]:
@@ -160,7 +159,7 @@ def _likeness(row: Work, before: Work) -> tuple[int, int, int, float]:
         row.engagement == before.engagement and row.task == before.task,
         row.quantity == before.quantity,
         -abs((row.day - before.day).days),
-        fuzz.token_sort_ratio(row.note, before.note),
+        likeness(row.note, before.note),
     )
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, utils
 
 from common.ciphertext import tokens_in
 from common.timestamps import instant
 from rating.model.charge import Parked
 from rating.model.facts import TimeEntry
-from rating.time.advisories import counts, duplicate_subject, possible_duplicate
+from rating.time.advisories import counts, duplicate_subject, warning
 from schemas.codec import encode
 from streaming.batch import Output
 from streaming.state_tables import StateRows, StateTable
@@ -25,6 +25,7 @@ from topics import state_keys, topic_names
 
 HOLDS = topic_names.BILLING_HOLDS
 BY = "advisories"
+POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
 _NEAR_TEXT = 75.0  # of 100
 _NEAR_START_MS = 15 * 60_000
 # Between two statements about one entry there is room for the revisions that people make.
@@ -172,7 +173,7 @@ def _alike(one: TwinRow, other: TwinRow) -> bool:
     if one.start is not None and other.start is not None and abs(one.start - other.start) <= _NEAR_START_MS:
         return True
     if one.note and other.note and not tokens_in(one.note) and not tokens_in(other.note):
-        return fuzz.token_sort_ratio(one.note, other.note) >= _NEAR_TEXT
+        return fuzz.token_set_ratio(one.note, other.note, processor=utils.default_process) >= _NEAR_TEXT
     return one.task_id == other.task_id
 
 
@@ -200,4 +201,9 @@ def _hold(engagement: str, name: str, row: TwinRow, now_ms: int) -> Output:
 def _warning(name: str, row: TwinRow) -> Parked | None:
     if row.original is None or row.decided:
         return None
-    return possible_duplicate(name, row.original, row.source, row.group, row.revision)
+    person, day, minutes = row.group
+    message = (
+        f"{name} of {row.source} ({minutes} minutes of {person} on {day}) may be {row.original} of another source; it is "
+        "kept out of invoices until `hourstream exceptions decide` says both or duplicate"
+    )
+    return warning(POSSIBLE_DUPLICATE, message, row.revision)

@@ -40,7 +40,7 @@ def after(*entries: TimeEntry) -> AdvisoryBus:
 
 
 def test_the_same_work_by_hand_from_toggl_and_from_harvest_counts_once() -> None:
-    bus = after(entry("H", "by-hand"), entry("T", "toggl"), entry("V", "harvest", "Call with client"))
+    bus = after(entry("H", "by-hand"), entry("T", "toggl"), entry("V", "harvest", "Client call, WITH the"))
     assert (held(bus), asked(bus)) == ({"time:T", "time:V"}, {"duplicate:T", "duplicate:V"})
 
 
