@@ -203,7 +203,7 @@ def _warning(name: str, row: TwinRow) -> Parked | None:
         return None
     person, day, minutes = row.group
     message = (
-        f"{name} of {row.source} ({minutes} minutes of {person} on {day}) may be {row.original} of another source; it is "
-        "kept out of invoices until `hourstream exceptions decide` says both or duplicate"
+        f"{name} of {row.source} ({minutes} minutes of {person} on {day}) may be {row.original} of another source; it "
+        "is kept out of invoices until `hourstream exceptions decide` says both or duplicate"
     )
     return warning(POSSIBLE_DUPLICATE, message, row.revision)
