@@ -9,10 +9,14 @@ from rich.table import Table
 from assurance.statements import Statement, as_json, settled_statements
 from cli.context import attached, console, errors, print_json
 from cli.plain_console import verdict
+from common.exit_codes import EXIT_NOTHING_RUNS
+from devstack.stack import Stack
 from settings import Settings
 from sinks.routing_file import load_routes
 from storage.migrations import migrate
 from storage.postgres import open_pool
+from streaming.topic_reader import topic_ends
+from topics.catalogue import MASTERS, SETTLE_INPUTS
 
 
 def print_statements(found: Sequence[Statement]) -> None:
@@ -34,15 +38,26 @@ def table_of(found: Sequence[Statement]) -> Table:
     return table
 
 
+def refuse_empty(stack: Stack) -> None:
+    """End with exit status 3 where nothing was ever published: what is always true of nothing says nothing."""
+    if not any(topic_ends(stack.broker, (*MASTERS, *SETTLE_INPUTS)).values()):
+        refusal = click.ClickException(
+            f"nothing is published here (home {stack.settings.home}): `hourstream publish`, or set HOURSTREAM_HOME"
+        )
+        refusal.exit_code = EXIT_NOTHING_RUNS
+        raise refusal
+
+
 @click.command()
 @click.option("--json", "as_json_", is_flag=True, help="For scripts.")
 def audit(as_json_: bool) -> None:
-    """Read everything again and hold it to the always-true statements. Exit status 1 when one is false."""
+    """Read everything again and hold it to the always-true statements. Exit status 1: one is false; 3: no record."""
     with (
         attached(Settings.load()) as stack,
         open_pool(stack.postgres_url) as pool,
         errors.status("reading every topic again"),
     ):
+        refuse_empty(stack)
         migrate(pool)
         found = settled_statements(stack.broker, pool, load_routes(stack.settings.routes))
     if as_json_:

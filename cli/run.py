@@ -6,6 +6,7 @@ It also tries a proposed rate card on last month's facts.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,6 +42,7 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
     """Publish every *.jsonl of INPUT_DIR, process until quiet, and write the ledger and its audit to DIR.
 
     Works on an embedded stack of its own, made for the run and removed after it, unless HOURSTREAM_BROKER names one.
+    Exit status 1 when a line was rejected or a statement of the audit is false; the output is written all the same.
     """
     files = sorted(input_dir.glob("*.jsonl"))
     if not files:
@@ -53,8 +55,20 @@ def run(input_dir: Path, out_dir: Path, deliver: bool, seconds: float) -> None:
         names = workers_of(stack.settings) if deliver else workers_of_a_run(stack.settings)
         summary = process(files, out_dir, stack.settings, seconds, names, record)
     console.print_json(json.dumps(summary, default=str))
+    _refuse(summary, out_dir)
+
+
+def _refuse(summary: dict[str, Any], out_dir: Path) -> None:
+    """End with exit status 1 where a line was rejected or a statement is false; the output is written all the same."""
+    faults = []
+    if rejected := len(summary["rejected_lines"]):
+        faults.append(f"{rejected:,} lines were rejected and are not billed: see rejected_lines above")
+    if unreadable := summary["unreadable_records"]:
+        faults.append(f"{unreadable:,} records could not be read: see dead.letters")
     if not summary["audit_all_true"]:
-        raise click.ClickException(f"the audit is not all true: see {out_dir / 'audit.json'}")
+        faults.append(f"the audit is not all true: see {out_dir / 'audit.json'}")
+    if faults:
+        raise click.ClickException("; ".join(faults))
 
 
 def process(

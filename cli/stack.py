@@ -9,17 +9,27 @@ import click
 
 from cli.context import errors
 from cli.plain_console import styled
+from devstack.ports import is_free
 from devstack.record import ProcessRecord
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from settings import Settings
 
 CONSOLE, SEAL = "console", "seal"
+_PORTS_TRIED = 50
 
 
 @click.command()
 @click.option("--console", "with_console", is_flag=True, help="Serve the console too, and the worker that feeds it.")
-@click.option("--console-port", default=8600, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
+@click.option(
+    "--port",
+    "--console-port",
+    "console_port",
+    default=8600,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The console's port; where it is taken, the next free one.",
+)
 @click.option("--without-login", is_flag=True, help="For a demo on this machine: every visitor may do everything.")
 @click.option("--seal-every", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
 def up(with_console: bool, console_port: int, without_login: bool, seal_every: float) -> None:
@@ -38,6 +48,7 @@ def up(with_console: bool, console_port: int, without_login: bool, seal_every: f
         names = workers_of(settings)
         others: dict[str, tuple[str, ...]] = {SEAL: ("seal", "--every", f"{seal_every:g}")}
         if with_console:
+            console_port = free_from(console_port)
             names += FOR_THE_CONSOLE
             others[CONSOLE] = _console_command(console_port, without_login)
         made = _prepare(settings)
@@ -65,6 +76,14 @@ def _prepare(settings: Settings) -> int:
     with open_pool(settings.database_url) as pool:
         migrate(pool)
     return len(made)
+
+
+def free_from(port: int) -> int:
+    """The port, or the next one that is free: one that another program has must not keep the console from running."""
+    found = next((each for each in range(port, min(port + _PORTS_TRIED, 65_536)) if is_free(each)), port)
+    if found != port:
+        _say(f"port {port} is taken: the console gets port {found}")
+    return found
 
 
 def _console_command(port: int, without_login: bool) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 import psutil
@@ -88,14 +89,24 @@ def _servers(settings: Settings) -> dict[str, Any]:
         broker, url = stack.broker, stack.postgres_url
     except (StackError, OSError) as error:
         return {"kafka": {"error": str(error)}, "postgres": {"answers": False, "error": str(error)}}
-    return {"kafka": {"broker": broker, **kafka_status(broker)}, "postgres": postgres_status(url)}
+    return {
+        "kafka": {"broker": broker, **kafka_status(broker)},
+        "postgres": {**postgres_status(url), "at": _without_password(url)},
+    }
+
+
+def _without_password(url: str) -> str:
+    """Host, port and database of an address."""
+    parts = urlsplit(url)
+    socket = dict(parse_qsl(parts.query)).get("host")
+    return f"{parts.hostname or socket or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 def _show(told: dict[str, Any]) -> None:
     screen = Console(highlight=False, width=None if click.get_text_stream("stdout").isatty() else 140)
     supervisor = told["supervisor"]
     screen.print(f"hourstream {supervisor['command']}, pid {supervisor['pid']}, since {supervisor['since']}")
-    screen.print(f"home {told['home']}", soft_wrap=True, markup=False)
+    screen.print(f"home {told['home']}: {', '.join(told['folders'])}", soft_wrap=True, markup=False)
     table = Table("process", "pid", "since", "port", "restarts", "last ended", "why")
     for name, entry in told["processes"].items():
         last = entry["endings"][-1] if entry["endings"] else {"at": "", "what": "", "last_line": ""}
@@ -119,5 +130,6 @@ def _show(told: dict[str, Any]) -> None:
             lags.add_row(group, figures["state"], "not known" if figures["lag"] is None else f"{figures['lag']:,}")
         screen.print(f"Kafka at {kafka['broker']}", markup=False)
         screen.print(lags)
+    place = f" at {postgres['at']}" if postgres.get("at") else ""
     said = f"answers, {postgres['version']}" if postgres["answers"] else f"does not answer: {postgres['error']}"
-    screen.print(f"PostgreSQL {said}", markup=False, soft_wrap=True)
+    screen.print(f"PostgreSQL{place} {said}", markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cli.context import errors, let_others_finish, supervised
 from cli.progress import progress_bars
 from cli.worker import workers_of_a_run
+from devstack.home import is_taken
 from devstack.stack import Stack
 from devstack.supervisor import Workers
 from operations.all_topics import every_topic
@@ -63,5 +64,5 @@ def working_stack(settings: Settings) -> Iterator[WorkingStack]:
                     yield WorkingStack(stack, pool, workers)
                     let_others_finish(settings)
             else:
-                running = RunningWorkers(settings.home)
-                yield WorkingStack(stack, pool, running if running.names else None)
+                running = RunningWorkers(settings.home) if is_taken(settings.home) else None
+                yield WorkingStack(stack, pool, running if running and running.names else None)

@@ -91,10 +91,16 @@ class DemoFigures:
 @click.option("--erp", type=click.Choice(["tryton"]), help="A real ERP makes the invoices, posts them and is paid.")
 @click.option("--console", "with_console", is_flag=True, help="Serve the console at the end, without login, here only.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as an SVG file too.")
-def demo(keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
+@click.option("--firm", "of_firm", is_flag=True, help="Bill the sample firm of `hourstream init` instead, to PDFs.")
+def demo(of_firm: bool, keep: bool, deliver: bool, erp: str | None, with_console: bool, picture: Path | None) -> None:
     """Turn Tock's hours into posted charges and invoices. The data is kept in HOME/demo for inspection."""
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
+    if of_firm:
+        from cli.demo_firm import bill_sample_firm
+
+        bill_sample_firm(settings.model_copy(update={"home": home}))
+        return
     if not keep:
         empty_home(home)
     settings = settings.model_copy(update={"home": home})

@@ -1,6 +1,7 @@
-"""The workers that another process runs on this home, as far as their notes and their status pages tell."""
+"""The workers that another process runs on a home it holds, as their notes and their status pages tell."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from operations.quiescence import INPUTS, JOURNAL_WORKER
+
+_SUPERVISING = ("up", "demo", "run", "publish", "approve")  # commands that run workers
 
 
 class SupervisorGone(RuntimeError):
@@ -17,18 +20,32 @@ class SupervisorGone(RuntimeError):
 class RunningWorkers:
     """The stream's own workers of a home that another process supervises; deliveries are not waited for."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, seconds: float = 60.0) -> None:
         self._run = home / "run"
-        self.names: Sequence[str] = tuple(
-            name for name in self._noted() if name in INPUTS or name.startswith(JOURNAL_WORKER)
-        )
+        deadline = time.monotonic() + seconds
+        self.names: Sequence[str] = self._workers()
+        # A supervisor that has just begun starts its workers once its servers answer.
+        while not self.names and self._command() in ("", *_SUPERVISING) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            self.names = self._workers()
+
+    def _workers(self) -> tuple[str, ...]:
+        return tuple(name for name in self._noted() if name in INPUTS or name.startswith(JOURNAL_WORKER))
+
+    def _command(self) -> str:
+        supervisor = self._record().get("supervisor")
+        return str(supervisor.get("command")) if isinstance(supervisor, dict) else ""
 
     def _noted(self) -> list[str]:
+        processes = self._record().get("processes")
+        return list(processes) if isinstance(processes, dict) else []
+
+    def _record(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads((self._run / "processes.json").read_text(encoding="utf-8"))
-            return list(found["processes"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
+            found = json.loads((self._run / "processes.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def check(self) -> None:
         """Raises SupervisorGone."""

@@ -55,7 +55,8 @@ def test_bad_lines_of_a_run_are_rejected_and_all_others_are_billed(tmp_path: Pat
     environment = {**os.environ, "HOURSTREAM_HOME": str(tmp_path / "home"), "HOURSTREAM_SOURCES": "jira"}
     command = [str(COMMAND), "run", str(facts), "--out", str(out)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "lines were rejected and are not billed" in done.stderr
     ledger = {
         (line["engagement_id"], line["subject"]): line
         for line in map(json.loads, (out / "ledger.jsonl").read_text(encoding="utf-8").splitlines())

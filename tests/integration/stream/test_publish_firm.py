@@ -88,9 +88,9 @@ def test_a_proposal_says_exactly_what_its_approval_then_does(firm: FirmStream, t
     firm.running.rest()
     before = firm.charges()
     firm.edit({"Rate lines!B4": 115})  # the consultant's rate in euro, 105 so far
-    told = firm.types("publish", firm.book, "--propose", "--reason", "agreed on 5 February", "--by", "anna")
+    said = firm.types("publish", firm.book, "--propose", "--reason", "agreed on 5 February", "--by", "anna")
     # 480 and 450 min of Bauwerk at 105, then at 115. The retainer covers Fresnel's: a new rate, no amount.
-    assert "credits 2 invoices by 1,627.50 EUR, re-bills 1,782.50 EUR" in told.output
+    assert "credits 2 invoices by 1,627.50 EUR, re-bills 1,782.50 EUR" in said.output
     (kept,) = (json.loads(line) for line in firm.types("proposals", "list", "--json").stdout.splitlines())
     own = kept["change_set_id"]
     assert firm.charges() == before
@@ -108,7 +108,8 @@ def test_a_proposal_says_exactly_what_its_approval_then_does(firm: FirmStream, t
     # The difference is on the next document of the engagement; what nets to nothing has none.
     later = ("--cut-off", "2026-01-31", "--issue-date", "2026-02-06", "--out", tmp_path)
     (issued,) = firm.answers("invoice", "run", *later)["issued"]
-    assert (issued["engagement_id"], Decimal(str(issued["net"]))) == ("BAUWERK-ERP", Decimal("155.00"))
+    (told,) = (each for each in firm.answers("invoice", "list") if each["invoice_id"] == issued)
+    assert (told["engagement_id"], Decimal(told["net"])) == ("BAUWERK-ERP", Decimal("155.00"))
     firm.running.rest()
     assert firm.answers("audit")["all_true"]
 
