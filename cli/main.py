@@ -41,6 +41,7 @@ COMMANDS = {
     "receive": Listed("receive", "Receive the webhooks of a source."),
     "sources": Listed("sources", "List the sources; check what one makes of a file."),
     "exceptions": Listed("exceptions", "List what is on hold; waive, retry, map codes."),
+    "dead-letters": Listed("dead_letters", "List, show and republish records that no agent could use."),
     "rules": Listed("rules", "Explain an exception code: its rule, its owner, its remedy."),
     "trace": Listed("trace", "Trace a subject from its source record to its payment."),
     "explain": Listed("explain", "Explain a charge: each rule, its inputs, what would change it."),

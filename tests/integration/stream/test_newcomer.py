@@ -101,7 +101,8 @@ def test_six_commands_take_a_newcomer_to_pdf_invoices_in_two_currencies(
         newcomer.folder / "firm" / "firm.xlsx",
         {
             "Legal entities!B2": "Meine Beratung GmbH", "Clients!B2": "Erster Kunde AG",
-            "Clients!B3": "Deuxième Client SA", "Clients!B4": "Third Client plc", "Rate lines!B4": 112.5, "Time entries!F3": 465,
+            "Clients!B3": "Deuxième Client SA", "Clients!B4": "Third Client plc", "Rate lines!B4": 112.5,
+            "Time entries!F3": 465,
             # The fourth client's engagement is not begun.
             "Engagements!I5": "draft", "Milestones!C2": "reopened", "Time entries!G11": "rejected",
         },
