@@ -97,7 +97,7 @@ def demo(of_firm: bool, keep: bool, deliver: bool, erp: str | None, with_console
     began, settings = time.monotonic(), Settings.load()
     home = settings.home / "demo"
     if of_firm:
-        from cli.demo_firm import bill_sample_firm
+        from examples.demo_firm import bill_sample_firm
 
         bill_sample_firm(settings.model_copy(update={"home": home}))
         return
