@@ -19,6 +19,8 @@ from storage.postgres import Pool, open_pool
 from streaming.admin import admin_client
 from topics.create import create_topics
 
+_START_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class WorkingStack:
@@ -64,5 +66,8 @@ def working_stack(settings: Settings) -> Iterator[WorkingStack]:
                     yield WorkingStack(stack, pool, workers)
                     let_others_finish(settings)
             else:
-                running = RunningWorkers(settings.home) if is_taken(settings.home) else None
+                taken = is_taken(settings.home)
+                # With servers elsewhere the workers may be elsewhere too: those noted here now are waited for.
+                embedded = settings.broker is None or settings.postgres_url is None
+                running = RunningWorkers(settings.home, _START_SECONDS if embedded else 0) if taken else None
                 yield WorkingStack(stack, pool, running if running and running.names else None)

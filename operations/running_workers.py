@@ -20,7 +20,7 @@ class SupervisorGone(RuntimeError):
 class RunningWorkers:
     """The stream's own workers of a home that another process supervises; deliveries are not waited for."""
 
-    def __init__(self, home: Path, seconds: float = 60.0) -> None:
+    def __init__(self, home: Path, seconds: float) -> None:
         self._run = home / "run"
         deadline = time.monotonic() + seconds
         self.names: Sequence[str] = self._workers()
