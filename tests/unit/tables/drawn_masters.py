@@ -32,7 +32,7 @@ def engagement(pick: Pick, world: World, engagement_id: str) -> Content:
     terms: Json = {
         "client_id": world.client_of(engagement_id),
         "billing_method": method,
-        "currency": pick(["EUR"] * 6 + ["USD", "JPY", "KWD"]),
+        "currency": pick(["EUR"] * 8 + ["USD", "JPY", "KWD", "CLF"]),
         "rate_card_id": pick([None, None, "RC-2", "RC-2"]),
         "discount_percent": pick(["0", "0", "7.5"]),
         "cap": pick([None, None, *(_cap(*terms) for terms in _CAPS)]),
@@ -92,6 +92,7 @@ def client(pick: Pick, client_id: str) -> Content:
     country, jurisdiction, vat_id = pick(
         [("DE", "DE", None)] * 4
         + [
+            ("GR", "FR", "EL 123.456-789"),
             ("DE", "FR", None),
             ("FR", "FR", None),
             ("FR", "FR", "FR1"),
@@ -113,9 +114,14 @@ def rate_card(pick: Pick, world: World, card_id: str = "RC") -> Content:
         {"line_id": "3", "unit": "hour", "amount": "77.7", "consultant_id": world.consultants[0], "valid_from": later},
         {"line_id": "4", "unit": "day", "amount": "640", "labor_category": "Junior", "valid_from": later},
         {"line_id": "5", "unit": "hour", "amount": "50", "valid_from": pick([later, "2020-01-01"])},
+        {"line_id": "6", "unit": "hour", "amount": "66.6", "task_id": f"{world.engagements[0]}-T1"}
+        | pick([{}, {"labor_category": "Junior"}, {"consultant_id": world.consultants[0]}])
+        | {"valid_from": pick(["2020-01-01", later])},
+        {"line_id": "7", "unit": pick(["hour", "day"]), "amount": "333.333", "consultant_id": world.consultants[0]}
+        | {"labor_category": pick(["Engineer", ""]), "valid_from": "2020-01-01"},
     ]
     value = {"rate_card_id": card_id, "name": card_id, "currency": pick(["EUR", "EUR", "EUR", "USD"])}
-    kept = lines[: pick([1, 2, 3, 4, 5])]
+    kept = lines[: pick([1, 2, 3, 4, 5, 6, 7])]
     return "master.rate-cards", value | {"is_firm_default": pick([True, card_id == "RC"]), "lines": kept}
 
 
@@ -177,7 +183,7 @@ def _by_the_day(pick: Pick, component: str) -> Json:
 
 def per_diem(pick: Pick, world: World) -> Content:
     """A rate of some place, of all year or a season, for good or from some day."""
-    season_from, season_to = pick([(None, None), ("11-01", "01-31"), ("02-01", "02-29")])
+    season_from, season_to = pick([(None, None), ("11-01", "01-31"), ("02-01", "02-29"), ("02-29", "01-30"), ("", "")])
     value = {
         "per_diem_id": pick(["PD-1", "PD-2", "PD-3", "PD-4"]),
         "place": pick(["Boston", "Boston", "Salem"]),
