@@ -28,6 +28,7 @@ def records_of(lines: list[Line]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+@pytest.mark.timeout(4 * 3600)  # as many as are asked for
 @draws(HISTORIES)
 @given(st.data())
 def test_both_readings_of_a_history_agree(data: st.DataObject) -> None:
