@@ -79,7 +79,8 @@ def row_checker(shape: AvroRecord, bounds: Bounds) -> Checker:
 def _compiled(shape: AvroRecord, bounds: Bounds, *, row: bool) -> Checker:
     source = _Source(bounds)
     body = source.of_record(shape, "r", "", "", row=row)
-    code = "\n".join(["def check(r):", "    found = []", *_indented(body), "    return found"])
+    sound = source.sound_row(shape) if row else []
+    code = "\n".join(["def check(r):", *_indented(sound), "    found = []", *_indented(body), "    return found"])
     exec(code, source.names)  # noqa: S102 - source made here, of this project's contracts
     made: Checker = source.names["check"]  # type: ignore[assignment]
     return made
@@ -113,6 +114,27 @@ class _Source:
         if across is not None and not row:
             lines.append(f"found += {self._constant(across)}({held}, f'{shown}')")
         return lines
+
+    def sound_row(self, record: AvroRecord) -> list[str]:
+        """Source that returns at once for a row without a fault: the tests of its leaves as one expression.
+
+        Half the cost of `of_record`. Left out for a record that holds more than leaves.
+        """
+        tests = list[str]()
+        variables = [f"v{place}" for place in range(len(record.fields))]
+        for variable, member in zip(variables, record.fields, strict=True):
+            shape = member.shape.inner if isinstance(member.shape, Optional) else member.shape
+            if isinstance(shape, Array | AvroRecord):
+                return []
+            own = " and ".join(
+                f"({rule.test.replace('$', variable)})" for rule in self.bounds.leaf(member.name, member.name, shape)
+            )
+            if own and isinstance(member.shape, Optional):
+                absent = f"not {variable}" if isinstance(shape, Text) else f"{variable} is None"
+                own = f"({absent} or {own})"
+            if own:
+                tests.append(own)
+        return [f"{', '.join(variables)}, = r", f"if {' and '.join(tests) or True}:", "    return []"]
 
     def _of_value(self, shape: Shape, x: str, path: str, shown: str, name: str) -> list[str]:
         match shape:
