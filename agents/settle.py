@@ -96,11 +96,12 @@ def process_batch(
     settling.write()
     short = PlainSettling(state, settling, memory.plain)
     arrived = list(_arrivals(batch.records, outputs))
-    settling.buckets.prefetch([_wanted(each) for _, each in arrived])
-    for record, each in arrived:
+    wanted = [_wanted(each) for _, each in arrived]
+    settling.buckets.prefetch(wanted)
+    for (record, each), (_, name, bucket) in zip(arrived, wanted, strict=True):
         if not isinstance(each, TimeRow):
             settling.receive(Told(each, record))
-        elif not short.take(each, record):
+        elif not short.take(each, record, name, bucket):
             settling.receive(Told(each.entry(origin_of(record)), record))
     short.count(tally)
     waits = batch.behind >= ENOUGH_BEHIND
@@ -134,6 +135,7 @@ def _time_row(record: Record) -> TimeRow | None:
 
 
 def _wanted(each: TimeRow | Fact) -> tuple[str, str, str]:
+    """(engagement, name, own bucket) of a fact."""
     if isinstance(each, TimeRow):
         return each.engagement_id, f"time:{each.entry_id}", day_bucket(each.consultant_id, each.work_date)
     return each.engagement_id, name_of(each), own_bucket(each)
@@ -141,7 +143,7 @@ def _wanted(each: TimeRow | Fact) -> tuple[str, str, str]:
 
 def _count(tally: Tally, batch: Batch, dead: Sequence[Output], publications: Sequence[Publication]) -> None:
     now_ms = batch.timestamp_ms or max((p.decided_ms for p in publications), default=0)
-    tally.count_each("received", (record.timestamp_ms for record in batch.records))
+    tally.count_each("received", [record.timestamp_ms for record in batch.records])
     tally.count("dead", now_ms, len(dead))
     for outcome, n in Counter(publication.outcome for publication in publications).items():
         tally.count(outcome, now_ms, n)

@@ -149,8 +149,8 @@ def _read(module: _Module, shape: Shape, target: str) -> list[str]:
             return [f"{target} = {known}[data[at]]", "at += 1"]
         case Optional(inner):
             present = _indented(_read(module, inner, target))
-            absent = ["elif n == 0:", f"    {target} = None", "else:", "    raise ValueError('no such branch')"]
-            return ["n = data[at]", "at += 1", "if n == 2:", *present, *absent]
+            absent = ["n = data[at]", "at += 1", "if n == 0:", f"    {target} = None"]  # what most optional fields are
+            return [*absent, "elif n == 2:", *present, "else:", "    raise ValueError('no such branch')"]
         case Array(items):
             item = f"{target}_item"
             each = _indented(_indented([*_read(module, items, item), f"{target}.append({item})"]))

@@ -44,12 +44,13 @@ class State:
     def get(self, key: bytes) -> bytes | None:
         """The row as this batch left it."""
         row = self._row(key)
-        return self._joined(key, row) if row is not None and row[:1] == _IN_PARTS else row
+        return self._joined(key, row) if row is not None and row.startswith(_IN_PARTS) else row
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set a row; an equal value is no change."""
         before = self._row(key)
-        if len(value) > MOST_BYTES or _IN_PARTS in (value[:1], (before or b"")[:1]):
+        was_in_parts = before is not None and before.startswith(_IN_PARTS)
+        if was_in_parts or len(value) > MOST_BYTES or value.startswith(_IN_PARTS):
             value = self._divided(key, value)
         if before != value:
             self.changes[key] = value

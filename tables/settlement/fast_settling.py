@@ -9,7 +9,7 @@ from rating.checks import MINUTES_OF_A_DAY
 from streaming.batch import Record
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, StoredFact
-from tables.settlement.bucket_store import PLACES, day_bucket
+from tables.settlement.bucket_store import PLACES
 from tables.settlement.charge_record import READY
 from tables.settlement.engine import Settling
 from tables.settlement.fast_path import PlainTime, TimeRow
@@ -24,15 +24,15 @@ class PlainSettling:
         self._state, self._settling, self._plain = state, settling, plain
         self._charges = self._minutes = 0
 
-    def take(self, row: TimeRow, record: Record) -> bool:
-        """Charge the entry; False where it must go the general way (`Settling.receive`)."""
+    def take(self, row: TimeRow, record: Record, subject: str, own: str) -> bool:
+        """Charge the entry, whose bucket is `own`; False where it must go the general way (`Settling.receive`)."""
         if row.status != "approved" or not row.billable:
             return False
-        engagement_id, subject, buckets = row.engagement_id, f"time:{row.entry_id}", self._settling.buckets
+        engagement_id, buckets = row.engagement_id, self._settling.buckets
         place = PLACES.key(engagement_id, subject)
         if self._state.get(place) is not None:
             return False
-        bucket = buckets.bucket(engagement_id, day_bucket(row.consultant_id, row.work_date))
+        bucket = buckets.bucket(engagement_id, own)
         if not bucket.is_whole or bucket.minutes() + row.minutes > MINUTES_OF_A_DAY:
             return False
         made = self._plain.charge(subject, row, record)
