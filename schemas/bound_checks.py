@@ -124,7 +124,7 @@ class _Source:
         variables = [f"v{place}" for place in range(len(record.fields))]
         for variable, member in zip(variables, record.fields, strict=True):
             shape = member.shape.inner if isinstance(member.shape, Optional) else member.shape
-            if isinstance(shape, Array | AvroRecord):
+            if isinstance(shape, Array | AvroRecord | Optional):
                 return []
             own = " and ".join(
                 f"({rule.test.replace('$', variable)})" for rule in self.bounds.leaf(member.name, member.name, shape)

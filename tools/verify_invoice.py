@@ -592,9 +592,7 @@ def main() -> int:
         return 1
     for word, sentences in (("", proof.said), ("Not checked: ", proof.left), ("FAULT: ", proof.faults)):
         print(*(f"{word}{sentence}" for sentence in sentences), sep="\n", end="\n" * bool(sentences))
-    faults, left = len(proof.faults), len(proof.left)
-    counted = f"{faults} fault{'s' * (faults != 1)}; {left} matter{'s' * (left != 1)} not checked"
-    print(f"{proof.d['invoice_id']}: {counted}.")
+    print(f"{proof.d['invoice_id']}: {len(proof.faults)} faults; {len(proof.left)} matters not checked.")
     return bool(proof.faults)
 if __name__ == "__main__":
     sys.exit(main())
