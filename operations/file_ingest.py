@@ -100,7 +100,7 @@ class FilePublisher:
         for review in taken.reviews:
             said = {**review, "system": taken.system, "by": by, "occurred_at": instant(int(time.time() * 1000))}
             of = reviews.key_of(taken.system, str(review["entity"]), str(review["record_id"]))
-            produce(self._producer, reviews.TOPIC, of.encode(), encode(reviews.TOPIC, from_json(reviews.TOPIC, said)))
+            produce(self._producer, reviews.TOPIC, of.encode(), encode(reviews.TOPIC, said))
         for row in taken.records:
             headers = {**_of_file(taken), "file.line": b"%d" % row.line, "file.row": row.raw}
             if row.hold is not None:

@@ -59,6 +59,19 @@ def test_a_signed_message_is_published_once(here: Installation, port: int) -> No
     assert json.loads(dict(record.headers)["file.row"]) == json.loads(BODY)["worklog"]
 
 
+def test_a_deletion_withdraws_its_record_and_publishes_none(here: Installation, port: int) -> None:
+    message = json.loads(BODY) | {"webhookEvent": "worklog_deleted"}
+    message["worklog"] |= {"id": "20007", "timeSpentSeconds": None}  # only the id of a deletion counts
+    body = json.dumps(message).encode()
+    assert posted(port, body, signed(body)) == (200, {"records": 1, "bad": 0, "repeated": False})
+    (review,) = (each for each in here.values("source.reviews") if each["record_id"] == "20007")
+    assert (review["system"], review["entity"], review["verdict"]) == ("jira", "worklogs", "withdraw")
+    assert b"20007" not in {each.key for each in here.records("source.jira.worklogs")}
+    del message["worklog"]["id"]
+    body = json.dumps(message).encode()
+    assert posted(port, body, signed(body)) == (200, {"records": 0, "bad": 1, "repeated": False})
+
+
 def test_a_secret_that_is_being_replaced_still_counts(port: int) -> None:
     body = BODY.replace(b'"20001"', b'"20009"')
     assert posted(port, body, signed(body, OLD))[0] == 200

@@ -90,3 +90,8 @@ def test_it_is_billed_once_and_the_others_are_shown(tmp_path: Path) -> None:
         assert left.startswith("duplicate:harvest")
         assert stream.hourstream("exceptions", "decide", left, "correction", "--reason", "x").exit_code != 0
         assert invoiced(stream, tmp_path / "two", "2024-02-03") == []
+        (tmp_path / "empty.csv").write_text(HARVEST.partition("\n")[0] + "\n")
+        told = stream.hourstream("ingest", str(tmp_path / "empty.csv"), "--source", "harvest", "--closes", "2024-01")
+        assert (told.exit_code, "1 of before are withdrawn" in told.output) == (0, True), told.output
+        stream.rest()
+        assert asked(stream) == set()  # Harvest has none of it any more
