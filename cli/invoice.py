@@ -22,6 +22,7 @@ from invoicing.holds import read_holds
 from invoicing.party_lookup import names
 from invoicing.run import InvoiceRun, run_invoices
 from invoicing.void import void_invoice
+from rating.model.money import rounded_money
 from settings import Settings
 from storage.migrations import migrate
 from storage.postgres import Pool, open_pool
@@ -99,22 +100,25 @@ def render_(invoice_ids: tuple[str, ...], out_dir: Path, pdf: bool) -> None:
 
 
 @invoice.command("list")
+@click.option("--limit", type=click.IntRange(1), help="The last so many.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def list_(as_json: bool) -> None:
+def list_(limit: int | None, as_json: bool) -> None:
     """Every invoice and credit note."""
     with attached(Settings.load()) as stack, open_pool(stack.postgres_url) as pool:
         migrate(pool)
         found = invoices(pool)
+    found = found[-limit:] if limit else found
     if as_json:
         print_json([{name: getattr(i, name) for name in i.__dataclass_fields__} for i in found])
         return
-    table = Table(
-        "invoice", "kind", "standing", "client", "engagement", "issued", "net", "tax", "payable", "paid", "charges"
-    )
+    amounts = ("payable", "paid", "net", "tax")
+    table = Table(*amounts, "currency", "invoice", "kind", "standing", "client", "engagement", "issued", "charges")
+    for column in table.columns[: len(amounts)]:
+        column.justify = "right"
     for i in found:
         table.add_row(
-            i.invoice_id, i.kind, i.standing, i.client_id, i.engagement_id, str(i.issue_date), f"{i.net:,}",
-            f"{i.tax:,}", f"{i.payable:,} {i.currency}", f"{i.paid:,}", str(i.charges),
+            *(f"{rounded_money(getattr(i, name), i.currency):,f}" for name in amounts), i.currency, i.invoice_id,
+            i.kind, i.standing, i.client_id, i.engagement_id, str(i.issue_date), str(i.charges),
         )  # fmt: skip
     console.print(table)
 

@@ -55,6 +55,27 @@ def test_references_are_looked_for_on_the_topics_too(firm: FirmStream, tmp_path:
     assert firm.answers("publish", path)["summary"] == "+1 ~0 =0"
 
 
+def test_a_dead_letter_is_shown_and_published_again_corrected(firm: FirmStream, tmp_path: Path) -> None:
+    (tmp_path / "new.json").write_text(json.dumps({"consultant_id": "x"}))
+    firm.running.send("master.consultants", b"dora", b"\x00no record", ())
+    firm.running.rest()
+    (letter,) = (json.loads(line) for line in firm.types("dead-letters", "list", "--json").stdout.splitlines())
+    key = letter["key"]
+    assert (letter["topic"], letter["stage"]) == ("master.consultants", "masters")
+    assert key in firm.types("dead-letters", "list").output
+    assert "no record" in firm.answers("dead-letters", "show", key)["record"]
+    why = ("--reason", "retyped", "--by", "anna")
+    assert "is still unreadable" in firm.types("dead-letters", "republish", key, *why, code=1).output
+    wrong = firm.types("dead-letters", "republish", key, "--value", tmp_path / "new.json", *why, code=1)
+    assert "name is missing" in wrong.output
+    sound = {"consultant_id": "dora", "name": "Dora", "region": "EMEA", "grades": []}
+    sound |= {"source": "people", "revision": 1, "occurred_at": "2026-01-01T00:00:00Z"}
+    (tmp_path / "new.json").write_text(json.dumps(sound))
+    told = firm.types("dead-letters", "republish", key, "--value", tmp_path / "new.json", *why)
+    assert "dora is on master.consultants again" in told.output
+    assert "there is no dead letter" in firm.types("dead-letters", "show", "master.clients:0:9999", code=1).output
+
+
 def test_an_edited_workbook_sends_only_what_changed(firm: FirmStream) -> None:
     before = firm.counts()
     assert firm.publishes() == "+0 ~0 =81"

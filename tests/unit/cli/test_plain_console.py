@@ -33,6 +33,18 @@ def test_a_cell_a_heading_and_a_title_are_printed_as_they_are(text: str) -> None
     assert shown(table).count(text) == 3
 
 
+def test_a_table_cuts_no_identifier_in_a_file_or_on_a_narrow_terminal() -> None:
+    table = Table("id", "reason")
+    table.add_row("i" * 150, "r" * 100)
+    table.add_row("-".join(["engagement"] * 15), "")
+    assert "i" * 150 in shown(table)
+    narrow = PlainConsole(file=io.StringIO(), width=60, highlight=False, force_terminal=True, color_system=None)
+    narrow.print(table)
+    told = narrow.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in told
+    assert told.count("i") == 150 + 1
+
+
 def test_control_characters_and_halves_of_surrogates_are_written_out() -> None:
     assert shown("a\x1b[31mb\x00\x07\u009b\ud800") == "a\\x1b[31mb\\x00\\x07\\x9b\\ud800\n"
     assert shown(styled("a\x1b[31mb", "bold")) == "a\\x1b[31mb\n"
