@@ -28,7 +28,9 @@ COMMANDS = ("--profile", "commands", "--profile", "console")
 
 def audited(compose: Compose) -> dict[str, object]:
     """The audit's statements, as a command inside the network gives them."""
-    said = compose("--profile", "commands", "run", "--rm", "-T", "commands", "hourstream", "audit", "--json")
+    said = compose(
+        "--profile", "commands", "run", "--rm", "-T", "--no-deps", "commands", "hourstream", "audit", "--json"
+    )
     return dict(json.loads(said[said.index("{") :]))
 
 
