@@ -21,7 +21,7 @@ REASONS = {
     "Row": "of a file; of a workbook",
     "Rows": "of a sheet; of state",
     "Step": "the answer of the API; a step of an explanation",
-    "Work": "a checked time entry; what is left to settle in a coupled group",
+    "Work": "a checked time entry; what is left to settle in a coupled group; work of a source to compare",
 }
 
 
