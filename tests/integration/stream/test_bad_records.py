@@ -69,7 +69,9 @@ def test_bad_lines_of_a_run_are_rejected_and_all_others_are_billed(tmp_path: Pat
         "time:before", "time:after", "time:jira-1", "time:jira-3", "time:noted", "time:[/x]",
     }  # fmt: skip
     exceptions = [json.loads(line) for line in (out / "exceptions.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [each["subject"] for each in exceptions] == ["source:jira:worklogs:2"]
+    # Work that settle read before its masters was on hold for a moment.
+    left = [each["subject"] for each in exceptions if each["status"] != "resolved"]
+    assert left == ["source:jira:worklogs:2"]
     rejected = json.loads(done.stdout)["rejected_lines"]
     assert [line.split(": ")[0] for line in rejected if line.startswith("nul")] == ["nul-in-an-id.jsonl:9"]
     assert sum(line.startswith("made.jsonl") for line in rejected) == 3 + 7 + 3
