@@ -99,7 +99,8 @@ class State:
         """Keys of changes with `prefix`, from `start` on, in order. They only grow, and new ones stand last."""
         new = len(self.changes) - len(self._order)
         if new > _MOST_INSERTED:
-            self._order = sorted(self.changes)
+            self._order += islice(reversed(self.changes), new)
+            self._order.sort()  # what is ordered already costs next to nothing
         else:
             for key in islice(reversed(self.changes), new):
                 insort(self._order, key)

@@ -16,6 +16,7 @@ from benchmarks.harness.results import Results
 from benchmarks.harness.session import Job
 from benchmarks.harness.topics import PARTITIONS, topics
 from benchmarks.harness.verify import Output
+from benchmarks.settle import mixed
 from benchmarks.settle import run as settling
 from devstack.stack import Stack
 from settings import Settings
@@ -27,7 +28,7 @@ _NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # so that no PostgreSQL i
 def main() -> None:
     """Run the benchmark of the settings."""
     knobs = Knobs.load()
-    wanted = knobs.wanted((*(each.name for each in ENRICHMENT), settling.NAME, SCALE))
+    wanted = knobs.wanted((*(each.name for each in ENRICHMENT), settling.NAME, SCALE, mixed.NAME))
     results = Results(CHECKOUT / "benchmarks" / "results", knobs)
     home = CHECKOUT / ".hourstream"
     home.mkdir(exist_ok=True)
@@ -42,6 +43,8 @@ def main() -> None:
                         results.add(enrich(contender, stack.broker, folder, knobs, number))
             if settling.NAME in wanted:
                 results.add(settling.settle(folder, knobs, number, teller(settling.NAME, number, knobs)))
+        if mixed.NAME in wanted:
+            mixed.main()
         if SCALE in wanted and knobs.subjects:
             results.add_scale(settling.at_scale(folder, knobs, teller(SCALE, 1, knobs)))
     finally:

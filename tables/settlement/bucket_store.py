@@ -94,6 +94,7 @@ class Buckets:
         self._state = state
         self._loaded: dict[tuple[str, str], Bucket] = {}
         self.dirty: dict[tuple[str, str], Bucket] = {}
+        self._dirty_of: dict[str, dict[str, Bucket]] = {}  # the same by engagement
         self.touched_ms: dict[tuple[str, str], int] = {}  # append time of the last record that touched it
         self.grown: dict[tuple[str, str], Bucket] = {}  # settled already, and to be written
 
@@ -135,8 +136,8 @@ class Buckets:
             if keep(name):
                 loaded = self._loaded.get((engagement_id, name))
                 found[name] = loaded or self._load(engagement_id, name, BUCKETS.unpack(row))
-        for (engagement, name), bucket in self.dirty.items():
-            if engagement == engagement_id and name.startswith(prefix) and keep(name):
+        for name, bucket in self._dirty_of.get(engagement_id, {}).items():
+            if name.startswith(prefix) and keep(name):
                 found[name] = bucket
         return [bucket for _, bucket in sorted(found.items())]
 
@@ -192,7 +193,14 @@ class Buckets:
         else:
             bucket.touched.add(name)
         self.dirty[key] = bucket
+        self._dirty_of.setdefault(bucket.engagement_id, {})[bucket.name] = bucket
         self.touched_ms[key] = max(now_ms, self.touched_ms.get(key, 0))
+
+    def are_settled(self) -> None:
+        """Note that nothing touched is to be settled any more."""
+        self.dirty.clear()
+        self._dirty_of.clear()
+        self.touched_ms.clear()
 
     def write(self, bucket: Bucket) -> None:
         """Put the bucket into the state, or remove it when nothing is left in it."""

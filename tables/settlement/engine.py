@@ -23,9 +23,9 @@ from rating.settle import settle
 from streaming.isolation import is_environment
 from streaming.state_tables import StateRows
 from tables.settlement.bucket import Published, Told, approved_minutes, name_of, subjects_in
-from tables.settlement.bucket_store import LOOKED, OUTCOMES, Buckets, month_of_outcomes
+from tables.settlement.bucket_store import BUCKETS, LOOKED, OUTCOMES, Buckets, month_of_outcomes
 from tables.settlement.conflicts import close_conflict, conflict_subject, raise_conflict
-from tables.settlement.counted import forget, forget_any
+from tables.settlement.counted import COUNTED, forget, forget_any
 from tables.settlement.coupled_groups import buckets_of, periods_of, scope_of_bucket, work_of_month
 from tables.settlement.coupled_scope import CoupledScope
 from tables.settlement.exception_record import (
@@ -124,8 +124,7 @@ class Settling:
             now_ms = max(touched_ms for _, touched_ms in touched)
             dirty = [bucket for bucket, _ in touched]
             changed += self.settle_coupled(engagement_id, scope, dirty, now_ms, no_record_to_blame)
-        self.buckets.dirty.clear()
-        self.buckets.touched_ms.clear()
+        self.buckets.are_settled()
         self._retried.clear()
         self._tally.add(sum(self._approved.values()), "approved_minutes")
         self._approved.clear()
@@ -160,7 +159,10 @@ class Settling:
         bucket.is_settled()
 
     def _wake(self, engagement_id: str) -> None:
-        for name, row in woken(self._state, engagement_id):
+        rows = woken(self._state, engagement_id)
+        kinds = (BUCKETS, COUNTED)
+        self._state.load(kind.key(engagement_id, name) for kind in kinds for name, _ in rows)
+        for name, row in rows:
             self.buckets.touch(self.buckets.bucket(engagement_id, name), None, row.touched_ms)
             self._approved[engagement_id] += row.minutes
             self._retried |= {(engagement_id, subject) for subject in row.retried}

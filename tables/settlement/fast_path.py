@@ -18,6 +18,7 @@ from rating.model.facts import Origin, TimeEntry
 from rating.model.ids import charge_id
 from rating.model.masters import Masters
 from rating.time.fast_path import MinuteTerms, Terms, billed_minutes, days_of_change, plain_terms, price
+from rating.time.fast_path_support import supports_engagement
 from rating.time.multipliers import ONCE
 from schemas.binary import long, span
 from schemas.codec import header, shape
@@ -152,6 +153,7 @@ class PlainTime:
         self._masters: Masters | None = None
         self._days: dict[TermsKey, list[date]] = {}
         self._terms: dict[tuple[TermsKey, int], _TermBytes | None] = {}
+        self._plain: dict[str, bool] = {}  # engagements whose terms were looked at
         self._minutes: dict[tuple[MinuteTerms, int], _MinuteBytes] = {}
         self._dates: dict[date, bytes] = {}
         self._place, self._place_bytes = ("", -1), b""
@@ -162,12 +164,15 @@ class PlainTime:
             self._masters = masters
             self._days.clear()
             self._terms.clear()
+            self._plain.clear()
             self.noted.clear()
 
     def charge(self, subject: str, row: TimeRow, at: Record) -> tuple[bytes, frozenset[str]] | None:
         """(first charge, look-ups) of a new approved entry; None where its time is not plain."""
         key = (row.engagement_id, row.task_id, row.consultant_id, row.labor_category)
         if not (_IS_ON and row.task_id and row.consultant_id and row.source and 0 <= row.minutes <= MINUTES_OF_A_DAY):
+            return None
+        if not self._may_be_plain(row.engagement_id):
             return None
         terms = self._terms_of(key, row)
         if terms is None:
@@ -200,6 +205,14 @@ class PlainTime:
         if place != self._place:
             self._place, self._place_bytes = place, span(at.topic.encode()) + long(at.partition)
         return self._place_bytes
+
+    def _may_be_plain(self, engagement_id: str) -> bool:
+        """Whether the terms of an engagement allow plain time; the search for those of an entry costs more."""
+        found = self._plain.get(engagement_id)
+        if found is None:
+            engagement = self._known_masters().engagements.get(engagement_id)
+            found = self._plain[engagement_id] = engagement is not None and supports_engagement(engagement)
+        return found
 
     def _terms_of(self, key: TermsKey, row: TimeRow) -> _TermBytes | None:
         days = self._days.get(key)
