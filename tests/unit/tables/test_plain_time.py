@@ -35,8 +35,8 @@ def counted() -> Iterator[Counter[bool]]:
     """How many entries took the short way, and how many asked for it and did not."""
     ways, take = Counter[bool](), PlainSettling.take
 
-    def counting(self: PlainSettling, row: TimeRow, record: Record) -> bool:
-        taken = take(self, row, record)
+    def counting(self: PlainSettling, row: TimeRow, record: Record, name: str, bucket: str) -> bool:
+        taken = take(self, row, record, name, bucket)
         ways[taken] += 1
         return taken
 
