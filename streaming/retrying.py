@@ -1,7 +1,7 @@
 """Questions to a broker that may be moving: asked again for a while, in one place for all that only read.
 
 A topic just made, a leader that changes or a broker that comes back answers some questions with an error that means
-"ask again". Workers need none of this: they end and start again.
+"ask again". A worker that is at work ends instead, and starts again.
 """
 
 import time

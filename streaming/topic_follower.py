@@ -14,6 +14,7 @@ from streaming.batch import Record
 from streaming.partitions import crash
 from streaming.progress import Progress
 from streaming.reader import reader_config
+from streaming.retrying import retrying
 from streaming.stall_detector import STALL_SECONDS, ConsumerWatchdog, Look, Offsets, Place, missed
 
 
@@ -71,7 +72,7 @@ class TopicTableReader:
     def _read(self) -> None:
         consumer = Consumer(reader_config(self._broker, f"hourstream-follow-{self._topic}"))
         here = TopicPartition(self._topic, 0)
-        low, goal = consumer.get_watermark_offsets(here, 30)
+        low, goal = retrying(lambda: consumer.get_watermark_offsets(here, 30))  # the topic may have been made just now
         consumer.assign([TopicPartition(self._topic, 0, low)])
         end = told = self._end = low
         if end >= goal:

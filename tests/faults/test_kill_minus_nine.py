@@ -3,7 +3,8 @@
 A point that was struck has left a file which its process named by its own id (`Faults.wait`), and the supervisor saw
 that process end by signal 9. Reference data is at rest before lines flow, so that not only the net, but every charge
 with its id is to come out the same. Then two settle workers that share the partitions: one is killed, the other sleeps
-through its own replacement inside a commit, where everything is written; it wakes and goes on to commit it, fenced.
+through its own replacement inside a commit, where everything is written; it wakes, goes on to commit it, and must not
+succeed.
 """
 
 import os
@@ -80,10 +81,10 @@ def test_one_is_killed_and_one_sleeps_inside_its_commit(
             await_that(lambda: held(flow.workers) == 4, "the sleeper was not replaced")
             flow.publish(lines[2::4])
             os.kill(sleeper, SIGCONT)
-            await_that(lambda: bool(rivals.endings("settle")), "the sleeper did not find out that it is fenced")
-            flow.publish(lines[3::4])
             await_that(share, "the workers do not share again")
-        assert rivals.endings("settle") == [EXIT_FENCED]
+            flow.publish(lines[3::4])
+        # It commits and is fenced, or it first hears that the partition was taken from it and gives the commit up.
+        assert rivals.endings("settle") in ([EXIT_FENCED], [])
         flow.come_to_rest()
         flow.invoice()
         assert flow.endings() == {"settle": [-SIGKILL]}
