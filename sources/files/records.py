@@ -17,6 +17,7 @@ from sources.files.detect import Recognised
 from sources.files.tables import Row
 from sources.mapping.contracts import Contracts, Json
 from sources.reviews import Hold
+from topics.catalogue import TRANSACTIONS
 
 MOST_ROW_BYTES = 250_000  # of a file: a header beside the record holds the row
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
@@ -81,7 +82,7 @@ class Recorder:
         hold = None
         if layout.repeats == "same" and key in self._standing:
             first = self._standing[key]
-            if self._parts(record) not in self._joined_parts[key]:
+            if self._parts(record) not in self._joined_parts[key] or not self._is_billed():
                 return self._joined(first, record)
             hold = Hold(
                 f"line {row.line} is wholly alike line {first.line}: is it work of its own (both), or a duplicate?"
@@ -89,6 +90,10 @@ class Recorder:
         repeat = self._seen[key] + 1
         own = key if repeat == 1 else f"{key}-{repeat}"
         return SourceRow(entity.topic, entity.name, own, {"id": own, **record}, row.line, row.raw, True, hold)
+
+    def _is_billed(self) -> bool:
+        """Whether facts are made of the rows; those of reference data that are wholly alike say a thing twice."""
+        return any(publication.topic in TRANSACTIONS for publication in self.of.entity.publish)
 
     def _parts(self, record: Mapping[str, Json]) -> tuple[str, ...]:
         """What a record has in the columns that are joined."""
