@@ -33,6 +33,7 @@ from schemas.schema_types import (
     Timestamp,
 )
 
+IS_MISSING = "is missing"
 _TYPES: Mapping[type, Any] = {
     Text: str,
     Long: int,
@@ -65,18 +66,23 @@ def errors_of(topic: str, value: object) -> tuple[str, ...]:
     """Every value of a record in its JSON form that does not fit, as `PATH reason`, in the order of the contract."""
     if not isinstance(value, Mapping):
         return (str(Mismatch(f"must be a record, not {named(value)}")),)
+    return tuple(map(str, mismatches(topic, value)))
+
+
+def mismatches(topic: str, value: Mapping[str, Any]) -> tuple[Mismatch, ...]:
+    """The same with path and reason apart; the reason of a field that is not there is `IS_MISSING`."""
     try:
         model_of(topic).model_validate(dict(value))
     except ValidationError as error:
-        return tuple(_said(each) for each in error.errors(include_url=False, include_input=False))
+        return tuple(_mismatch(each) for each in error.errors(include_url=False, include_input=False))
     return ()
 
 
-def _said(error: ErrorDetails) -> str:
-    mismatch = Mismatch("is missing" if error["type"] == "missing" else error["msg"])
+def _mismatch(error: ErrorDetails) -> Mismatch:
+    mismatch = Mismatch(IS_MISSING if error["type"] == "missing" else error["msg"])
     for step in reversed(error["loc"]):
         mismatch = mismatch.under(f"[{step}]" if isinstance(step, int) else step)
-    return str(mismatch)
+    return mismatch
 
 
 def _model(record: AvroRecord) -> type[SentRecord]:

@@ -8,7 +8,7 @@ from typing import Any
 from operations.firm.known import Known, KnownRecord
 from schemas.json_codec import to_json
 from sources.workbook.layout import GIVEN
-from sources.workbook.records import FirmRecord
+from sources.workbook.record_check import FirmRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _differences(path: str, before: object, after: object) -> Iterator[FieldChan
 
 
 def _of_lists(path: str, before: list[Any], after: list[Any]) -> Iterator[FieldChange]:
-    """Items are told apart by their first field where that is one of each; else by their places."""
+    """The first field of an item identifies it where each item has another value there; else its place does."""
     old, new = _named(before), _named(after)
     if old is None or new is None:
         if before != after:

@@ -12,7 +12,8 @@ from operations.firm.preview import Preview, facts_of, preview
 from operations.firm.set_up import set_up
 from rating.model.facts import TimeEntry
 from sources.workbook.problems import Problem
-from sources.workbook.records import OF_THE_ENTITY, FirmData, FirmRecord, read_firm
+from sources.workbook.record_check import FirmRecord
+from sources.workbook.records import OF_THE_ENTITY, FirmData, read_firm
 from topics import topic_names
 
 _ENTITIES = topic_names.MASTER_LEGAL_ENTITIES

@@ -8,7 +8,7 @@ from privacy.decrypt import Reading, readable
 from rating.model.master_records import MASTER_TYPES, master
 from rating.model.masters import Masters
 from schemas.json_codec import to_json
-from sources.workbook.records import FirmRecord, identity_of
+from sources.workbook.record_check import FirmRecord, identity_of
 from streaming.topic_reader import read_valid
 from topics.catalogue import identity
 

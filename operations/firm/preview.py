@@ -11,7 +11,7 @@ from rating.model.facts import FACT_TYPES, Fact, fact, gathered, subject_of
 from rating.model.masters import Masters
 from rating.settle import settle
 from sources.workbook.problems import Place
-from sources.workbook.records import FirmRecord
+from sources.workbook.record_check import FirmRecord
 
 
 @dataclass(frozen=True, slots=True)

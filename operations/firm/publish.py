@@ -17,7 +17,7 @@ from privacy.decrypt import Reading
 from privacy.encrypt import Encryption
 from schemas.codec import encode
 from schemas.json_codec import from_json
-from sources.workbook.records import SOURCE, identity_of
+from sources.workbook.record_check import SOURCE, identity_of
 from streaming.topic_reader import topic_ends
 from streaming.transactions import producer_config
 from topics.catalogue import MASTERS, check, check_size, key_of
@@ -68,7 +68,7 @@ def _encoded(topic: str, value: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 
 class FirmPublisher:
-    """The one publisher of workbooks. Whoever is made later ends those before, so its view of the topics stands."""
+    """The one publisher of workbooks. A later one fences the earlier ones, so nothing changes behind its comparison."""
 
     def __init__(self, broker: str) -> None:
         self._broker = broker

@@ -15,7 +15,7 @@ from rating.tax import tax_on
 from rating.time.time_checks import needs_rates
 from sources.workbook.layout import sheets_of
 from sources.workbook.problems import Place
-from sources.workbook.records import FirmRecord
+from sources.workbook.record_check import FirmRecord
 from topics import topic_names
 
 _FIRST_GAPS = 20  # of one engagement
@@ -34,23 +34,23 @@ def set_up(masters: Masters, records: Iterable[FirmRecord], time: Iterable[TimeE
         if client is None:
             continue
         entries = booked.get(engagement_id, [])
-        everybody = coverage(engagement, client, masters, masters.consultants.values(), entries)
-        reached |= everybody.reached
+        of_all = coverage(engagement, client, masters, masters.consultants.values(), entries)
+        reached |= of_all.reached
         if engagement_id in ids:
             place = ids[engagement_id].draft.place
             yield from _engagement(
-                engagement, client, masters, _of_booked(everybody, engagement, client, masters, entries), place
+                engagement, client, masters, _of_booked(of_all, engagement, client, masters, entries), place
             )
     yield from _not_reached(masters, every, reached)
 
 
 def _of_booked(
-    everybody: Coverage, engagement: Engagement, client: Client, masters: Masters, entries: list[TimeEntry]
+    of_all: Coverage, engagement: Engagement, client: Client, masters: Masters, entries: list[TimeEntry]
 ) -> Coverage:
-    """The coverage of those who have booked on the engagement; of everybody where nobody has."""
+    """The coverage of the people who have booked on the engagement; of all people if none has."""
     people = {each.consultant_id for each in entries} & masters.consultants.keys()
     if not people:
-        return everybody
+        return of_all
     return coverage(engagement, client, masters, [masters.consultants[each] for each in sorted(people)], entries)
 
 
@@ -163,7 +163,7 @@ def _why(card: RateCard, line: RateLine, masters: Masters) -> str:
     if line.task_id and masters.tasks[line.task_id].engagement_id not in {each.engagement_id for each in users}:
         return f"the engagement of task {line.task_id} does not search this card"
     if line.labor_category and not _has_grade(masters, line.labor_category, line.valid_from, line.valid_to):
-        return f"nobody has grade {line.labor_category} while it is valid"
+        return f"no consultant has grade {line.labor_category} while it is valid"
     return "a more specific line, an earlier card or the dates of the contracts leave it no work"
 
 

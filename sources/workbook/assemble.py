@@ -1,6 +1,6 @@
 """Records of a topic from the rows of its sheets: nested records from columns, lists from the sheets of lists.
 
-Each part of a record keeps the place that it comes from, so that a fault is told with its cell.
+Each part of a record keeps its place in the workbook, so that a fault names its cell.
 """
 
 from collections.abc import Iterator, Mapping

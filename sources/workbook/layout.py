@@ -92,7 +92,7 @@ def sheets_of(topic: str) -> tuple[Sheet, ...]:
 
 
 def sheet_for(name: str) -> Sheet | None:
-    """The sheet of this title or file name, in whatever case and with whatever marks between the words."""
+    """The sheet of this title or file name. Case and the marks between words do not count."""
     return {_plain(alias): sheet for sheet in sheets() for alias in (sheet.title, sheet.file)}.get(_plain(name))
 
 

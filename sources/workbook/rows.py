@@ -80,7 +80,7 @@ class Rows:
     ) -> Row:
         values: dict[str, object] = {}
         places = {column.name: grid.place(number, at, column.name) for at, column in columns.items()}
-        # A column that the sheet lacks is told once, at its header.
+        # A column that the sheet lacks is one fault, at its header.
         bad = {each.name for each in sheet.all_columns if each.required and each.name not in places}
         for at, column in columns.items():
             cell = cells[at] if at < len(cells) else None
