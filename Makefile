@@ -46,7 +46,7 @@ soak-histories: setup  ## 50,000 random histories in any arrival (HISTORIES=)
 soak-facts: setup  ## 50,000 facts with every feature through the whole stream in two orders (FACTS=)
 	$(BIN)/python -m pytest -m '' tests/soak
 
-soak-faults: setup  ## 200 faults over the whole pipeline under load, and the fate of every input (CYCLES=)
+soak-faults: setup  ## 200 faults over the whole pipeline under load, and a verdict on every input (CYCLES=)
 	$(BIN)/python -m tests.soak.faults
 
 soak-plane-faults: setup  ## 200 faults over two settle workers that share, inside commits too (CYCLES=)

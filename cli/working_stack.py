@@ -55,7 +55,7 @@ class WorkingStack:
 
 @contextlib.contextmanager
 def working_stack(settings: Settings) -> Iterator[WorkingStack]:
-    """The stack of a command that publishes, and waits for what becomes of it."""
+    """The stack of a command that publishes records and waits until the workers have processed them."""
     with supervised(settings) as (stack, record):
         create_topics(admin_client(stack.broker), every_topic(settings.partitions), settings.replication)
         with open_pool(stack.postgres_url) as pool:

@@ -100,7 +100,7 @@ def plan_for(
 
 
 def _works(mapping: SourceMapping, rows: Iterable[tuple[SourceRow, str, str]]) -> dict[tuple[str, str], Work]:
-    """What rows are about, by entity and id; rows of which nothing can be made yet are left out."""
+    """{(entity, id): the work that a row records}, without the rows that make no record yet."""
     trial = Trial(mapping, DeclaredContracts())
     found = {}
     for row, own, said in rows:

@@ -144,7 +144,7 @@ class Receiver:
         return isinstance(found, str) and found in self._webhook.deleted
 
     def _deleted(self, sha256: str, body: bytes) -> Taken:
-        """The withdrawal of each record in a message, whatever else the message says of it. Raises NotRecognised."""
+        """The withdrawal of each record in a message; its other values are not read. Raises NotRecognised."""
         rows, found = 0, list[dict[str, object]]()
         for entity, layout, row in id_rows(self._mapping, body):
             own = next((str(row[name]) for name in layout.columns.get("id", ()) if row.get(name) not in (None, "")), "")

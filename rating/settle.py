@@ -57,8 +57,8 @@ def settle(
     """The settlement of every subject of an engagement, or of the coupling scope whose facts are given.
 
     `facts` are winning revisions of that engagement; `periods` are those of other scopes, by which the facts may be
-    late; `charged` is what the time of each month is charged, None where that time is all in `facts`. Total: whatever
-    is wrong with a fact parks its subject.
+    late; `charged` is the amount charged for the time of each month, None if all of that time is in `facts`. The
+    function is total: any fault of a fact parks its subject.
     """
     case = context_of(engagement_id, masters, facts.decisions, (*facts.periods, *periods))
     subjects = dict[str, Settlement]()

@@ -3,7 +3,7 @@
     publish    it counts
     hold       it waits for a person as POSSIBLE_DUPLICATE and makes nothing
     ask        it counts, and a person is asked as PROPOSED_CORRECTION whether it should
-    withdraw   it makes nothing, whatever arrives of it: its source deleted it, or a person took it out
+    withdraw   it makes nothing, and neither does any later revision: its source deleted it, or a person removed it
 
 A new record that must not count for a moment before its review arrives carries the hold itself, in its header
 `review.hold`; any review of it counts more.

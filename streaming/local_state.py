@@ -1,4 +1,4 @@
-"""Local state that cannot be used: told apart by whose fault it is, and moved aside where it is only a damaged copy.
+"""Local state that cannot be used: classified by its cause, and moved aside where it is only a damaged copy.
 
 Everything local can be made again from the changelog. So what cannot be read (a torn file, a missing one, another
 format, a file in a folder's place) is moved aside and restored. What another remedy helps against (a full disk, a lack

@@ -1,7 +1,7 @@
-"""Whether the time of an engagement has a rate and a tax treatment, for everybody and on every day, before the work.
+"""Whether the time of an engagement has a rate and a tax treatment, for every person on every day, before the work.
 
-What decides changes only on certain days: where the contract begins, where a rate line, a grade or a tax rule begins or
-ends. So one day of each span is tried, for each group of people and tasks that the rules cannot tell apart.
+The answer changes only on certain days: where the contract begins, where a rate line, a grade or a tax rule begins or
+ends. So one day of each span is tried, for one member of each group of people and tasks that the rules treat alike.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ class Gap:
 
     code: str
     who: str
-    """The labor category, or the consultant without one; empty for everybody."""
+    """The labor category, or the consultant without one; empty if it concerns every person."""
     first: date
     until: date | None
     message: str
@@ -38,7 +38,7 @@ class Coverage:
 
     gaps: list[Gap] = field(default_factory=list)
     reached: set[tuple[str, str]] = field(default_factory=set)
-    nobody: bool = False
+    unrated: bool = False
     """Whether no work at all has a rate."""
 
 
@@ -69,7 +69,7 @@ def coverage(
                 some = True
                 if isinstance(rate, CardRate):
                     found.reached.add((rate.card.rate_card_id, rate.line.line_id))
-    found.nobody = bool(tried) and not some
+    found.unrated = bool(tried) and not some
     for (code, who), rejected in tried.items():
         found.gaps += _spans(code, who, rejected, days)
     _reach_booked(found, contract, lookups, masters, booked)

@@ -40,7 +40,7 @@ def amount_at(quantity: Fraction, reached: Fraction, is_first: bool, terms: Outc
 
 
 def volume_due(total: Fraction, tiers: Sequence[Tier], currency: str) -> Decimal:
-    """What a month comes to by volume: all units at the tier of the total, and its fee once; rounded."""
+    """The amount of a month by volume: all units at the tier of the total, and its fee once; rounded."""
     tier = next((tier for tier in tiers[:-1] if total <= _end(tier, total)), tiers[-1])
     return rounded(total * exact(tier.unit_price) + exact(tier.flat_fee), currency)
 

@@ -97,7 +97,9 @@ def test_rates_that_nothing_reaches_are_told_with_the_reason(sample: Path, tmp_p
     )
     told = findings(check_firm(path), "not_reached")
     assert len(told) == 3
-    assert "Rate lines!A4: FIRM-EUR line consultant: nothing reaches this rate: nobody has grade Trainee" in told[0]
+    assert (
+        "Rate lines!A4: FIRM-EUR line consultant: nothing reaches this rate: no consultant has grade Trainee" in told[0]
+    )
     assert "Rate lines!A5: FIRM-GBP line partner: nothing reaches this rate: it ends on 2025-12-01" in told[1]
     assert "the engagement of task CASCADE-CLOUD-WORK does not search this card" in told[2]
 
