@@ -1,5 +1,7 @@
 """Numbers and dates that the whole of a file decides, or that are refused."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
 
 from sources.mapping import date_orders, number_marks
@@ -10,16 +12,20 @@ from tests.unit.sources.test_layouts import MAPPING
 SLASHES = ("%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d")
 
 
-def column(*cells: str) -> list[str]:
-    """What is read of each cell of a column; `?` for a refused one."""
-    decided = number_marks.decided(enumerate(cells, 2))
+def each(read: Callable[[str], str], texts: Iterable[str]) -> list[str]:
+    """What is read of each text; `?` for a refused one."""
     found = []
-    for cell in cells:
+    for text in texts:
         try:
-            found.append(decided.number(cell))
+            found.append(read(text))
         except ValueError:
             found.append("?")
     return found
+
+
+def column(*cells: str) -> list[str]:
+    """The cells of a column as numbers."""
+    return each(number_marks.decided(enumerate(cells, 2)).number, cells)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +61,8 @@ def test_a_number_that_was_decided_is_decided_by_itself(plain: str) -> None:
 
 
 def days(*dates: str, otherwise: str | None = None) -> list[str]:
-    """What is read of each date of a file; `?` for a refused one."""
-    decided = date_orders.decided(enumerate(dates, 2), SLASHES, otherwise)
-    found = []
-    for text in dates:
-        try:
-            found.append(decided.day(text))
-        except ValueError:
-            found.append("?")
-    return found
+    """The dates of a file as days."""
+    return each(date_orders.decided(enumerate(dates, 2), SLASHES, otherwise).day, dates)
 
 
 @pytest.mark.parametrize(
