@@ -14,12 +14,15 @@ from cli.nothing_runs import refuse_nothing_running
 from cli.working_stack import WorkingStack, working_stack
 from common.exit_codes import EXIT_REFUSED
 from operations.firm.changes import Changes
+from operations.firm.check import errors_of_firm
 from operations.firm.effect import sentence
 from operations.firm.export import present_masters
+from operations.firm.known import Known
 from operations.firm.session import By, Compared, FirmSession, needing_approval
 from privacy.decrypt import reading
 from privacy.open_vault import open_vault, publishing_vault
 from settings import Settings
+from sources.workbook.grids import Unreadable
 from sources.workbook.write import FILE, write_workbook
 
 _SHOWN = 20
@@ -65,13 +68,13 @@ def publish(
         raise click.UsageError(f"{path} is not there: `hourstream init {path}` writes a sample firm")
     if proposing and not reason:
         raise click.UsageError("--propose needs --reason: the person who approves reads it")
-    _refuse_errors(path)
+    topics = _topics_without_errors(path)
     if dry_run:
         refuse_nothing_running()
     who = By(by, datetime.now(UTC), reason, path.name)
     with working_stack(settings) as working:
         session = FirmSession(working.broker, working.pool, publishing_vault(settings, working.pool))
-        compared = session.compare(path, open_references=open_references)
+        compared = session.compare(path, topics, open_references=open_references)
         if compared.checked.problems:
             show(compared.checked, path)
             raise click.exceptions.Exit(EXIT_REFUSED)
@@ -85,12 +88,16 @@ def publish(
         _tell(working, compared.changes, published, None if no_wait else seconds, as_json)
 
 
-def _refuse_errors(path: Path) -> None:
-    """Refuse what no topic can mend, before anything is started."""
-    checked = checked_firm(path, open_references=True)
+def _topics_without_errors(path: Path) -> set[str]:
+    """The topics of the records. Errors that no record of a topic can mend are refused, before anything is started."""
+    try:
+        checked = errors_of_firm(path, Known(), open_references=True)
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from error
     if checked.data.problems:
         show(checked_firm(path, open_references=False), path)
         raise click.exceptions.Exit(EXIT_REFUSED)
+    return {each.topic for each in checked.records}
 
 
 def _refuse_unapproved(changes: Changes, settings: Settings) -> None:

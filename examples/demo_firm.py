@@ -25,6 +25,7 @@ from operations.firm.session import By, Compared, FirmSession
 from operations.quiescence import unsent, wait_until_quiet
 from privacy.open_vault import publishing_vault
 from settings import Settings
+from sources.workbook.records import read_firm
 from sources.workbook.sample_firm import sample_firm
 from sources.workbook.write import FILE, write_workbook
 from storage.migrations import migrate
@@ -49,7 +50,7 @@ def bill_sample_firm(settings: Settings) -> None:
             migrate(pool)
             with Workers(stack.settings, _WORKERS, stack.settings.environment(), record=record) as workers:
                 session = FirmSession(stack.broker, pool, publishing_vault(stack.settings, pool))
-                compared = session.compare(book)
+                compared = session.compare(book, {each.topic for each in read_firm(book).records})
                 session.publish(compared.changes, By("demo", datetime.now(UTC), "the sample firm", FILE))
                 _tell(f"{compared.changes.summary} published after {time.monotonic() - began:.0f} s")
                 with progress_bars(workers) as bars:

@@ -45,21 +45,26 @@ class Checked:
 
 
 def check_firm(path: Path, known: Known | None = None, *, open_references: bool = False) -> Checked:
-    """Check a workbook, CSV or JSON lines. Raises Unreadable.
+    """Check a workbook, CSV or JSON lines, and find what it would mean. Raises Unreadable.
 
     `known` are records of the topics that references may name; with `open_references` every reference may lead nowhere
     for now.
     """
     beside = known or Known()
-    entities = {own: each.value for (topic, _, own), each in beside.records.items() if topic == _ENTITIES}
-    data = read_firm(path, entities)
-    problems = [*data.problems, *(_without_seller(data) if open_references else dangling(data, beside))]
-    problems.sort(key=lambda problem: (problem.place.file, data.order(problem.place.sheet), problem.place.row or 0))
-    checked = Checked(data, problems)
-    masters, facts = masters_of(data.records, beside), facts_of(data.records)
-    checked.findings = list(set_up(masters, data.records, _time(facts)))
+    checked = errors_of_firm(path, beside, open_references=open_references)
+    masters, facts = masters_of(checked.records, beside), facts_of(checked.records)
+    checked.findings = list(set_up(masters, checked.records, _time(facts)))
     checked.previews = preview(masters, facts)
     return checked
+
+
+def errors_of_firm(path: Path, known: Known, *, open_references: bool) -> Checked:
+    """The errors of the same, without findings and previews. Raises Unreadable."""
+    entities = {own: each.value for (topic, _, own), each in known.records.items() if topic == _ENTITIES}
+    data = read_firm(path, entities)
+    problems = [*data.problems, *(_without_seller(data) if open_references else dangling(data, known))]
+    problems.sort(key=lambda problem: (problem.place.file, data.order(problem.place.sheet), problem.place.row or 0))
+    return Checked(data, problems)
 
 
 def _without_seller(data: FirmData) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """One comparison of a workbook with the topics, and what follows from it: publish, propose, approve."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,6 @@ from privacy.decrypt import reading
 from privacy.encrypt import sealing
 from privacy.vault import Vault
 from sources.workbook.layout import SHEET_TOPICS
-from sources.workbook.records import read_firm
 from storage.postgres import Pool, transaction
 from topics.catalogue import MASTERS
 
@@ -51,9 +50,8 @@ class FirmSession:
         self._broker, self._pool, self._vault = broker, pool, vault
         self._publisher = FirmPublisher(broker)
 
-    def compare(self, path: Path, *, open_references: bool = False) -> Compared:
-        """Check a workbook with what is on the topics, and find its changes. Raises Unreadable."""
-        topics = {each.topic for each in read_firm(path).records}
+    def compare(self, path: Path, topics: Iterable[str], *, open_references: bool = False) -> Compared:
+        """Check a workbook against the `topics` of its records, and find its changes. Raises Unreadable."""
         known = self._publisher.known(topics, reading(self._vault))
         checked = check_firm(path, known, open_references=open_references)
         return Compared(checked, Changes() if checked.problems else changes_of(checked.records, known))
